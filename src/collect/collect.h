@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Collectors: samples, resources and events from this machine and its hypervisor. See
+ * docs/metrics.md for every name.
+ *
+ * A collector turns one source into a round: samples in a batch, what it saw in an observation. It
+ * never sends: the caller hands rounds to push/ or prints them. A source that hangs or fails costs
+ * its own part of the round only; series that were there in the round before and are no more get a
+ * staleness marker, so that gaps are gaps.
+ *
+ * Threads: one collector, one thread, except on_event, which is called from the collector's own
+ * event thread the moment something happens. Memory: a round lives in the caller's arena. */
+#ifndef AX_COLLECT_COLLECT_H
+#define AX_COLLECT_COLLECT_H
+
+#include "model/resource.h"
+#include "model/sample.h"
+
+struct ax_collector;
+
+struct ax_collect_options {
+    const char *proc, *sys;  /* roots: "/proc", "/sys"; fixtures in tests */
+    const char *rootfs;      /* where mount points are looked at: "/" */
+    struct ax_str host_id;   /* handle is host:ID */
+    struct ax_str host_name; /* label instance / host */
+    const char *libvirt_uri; /* NULL or "" = no libvirt */
+    bool set_balloon_period; /* opt-in: the only thing that is ever changed in a domain */
+    int64_t interval_ms;
+    void (*on_event)(void *self, const struct ax_event *e); /* may be NULL */
+    void *self;
+};
+
+int ax_collector_new(struct ax_collector **out, const struct ax_collect_options *o,
+                     struct ax_err *err);
+void ax_collector_free(struct ax_collector *c);
+
+struct ax_round {
+    struct ax_batch batch; /* labels without tenant; times = `now` of the round */
+    struct ax_observation seen;
+};
+/* Collects once. Always fills what it could; returns the number of sources that failed (their
+ * reasons are in auspex_collector_up / _errors_total and in the host's attributes). */
+int ax_collector_round(struct ax_collector *c, int64_t now, struct ax_arena *a,
+                       struct ax_round *out);
+
+/* What stands between this machine and full sight, for `auspex doctor` and the host's page. */
+enum ax_finding_level { AX_FINDING_OK, AX_FINDING_INFO, AX_FINDING_WARN, AX_FINDING_FAIL };
+struct ax_finding {
+    enum ax_finding_level level;
+    struct ax_str code;   /* stable word: libvirt-connect, balloon-period, ... */
+    struct ax_str handle; /* of the resource concerned; may be empty */
+    struct ax_str text;   /* what is the case */
+    struct ax_str remedy; /* what to do; empty when OK */
+};
+void ax_collect_findings(const struct ax_collect_options *o, struct ax_arena *a,
+                         struct ax_finding **out, size_t *n);
+
+#endif

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Label sets. A set has one canonical form, a string of bytes that can be hashed, compared and
+ * stored as it is:
+ *
+ *     { varint length of name, name, varint length of value, value } ...   sorted by name
+ *
+ * No name twice, no empty value (an empty value means "label absent"). The tenant is part of a
+ * series' identity: it is kept as the reserved label __tenant__, which only the intake adds and
+ * only the query source removes. */
+#ifndef AX_MODEL_LABELS_H
+#define AX_MODEL_LABELS_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+#define AX_LABEL_NAME_MAX  1024
+#define AX_LABEL_VALUE_MAX 65536
+#define AX_LABELS_MAX      128
+#define AX_TENANT_LABEL    "__tenant__"
+
+struct ax_label {
+    struct ax_str name, value;
+};
+
+/* A view of canonical bytes; does not own them. {NULL, 0} is the empty set. */
+struct ax_labels {
+    struct ax_str bytes;
+};
+
+/* Walks the set in order of names: AX_LABELS_EACH (set, l) { ... } with struct ax_label l. */
+bool ax_labels_next(struct ax_str *rest, struct ax_label *out);
+#define AX_LABELS_EACH(set, l)                                                                     \
+    for (struct ax_str l##_rest = (set).bytes; ax_labels_next(&l##_rest, &(l));)
+
+struct ax_str ax_labels_get(struct ax_labels set, struct ax_str name); /* empty when absent */
+size_t ax_labels_count(struct ax_labels set);
+/* Order by label names and values, as Prometheus sorts its answers. */
+int ax_labels_cmp(struct ax_labels a, struct ax_labels b);
+/* True when bytes from disk or another process are a canonical set. */
+bool ax_labels_valid(struct ax_str bytes);
+/* name{a="b",c="d"} as people write it; quotes escaped. */
+void ax_labels_print(struct ax_labels set, struct ax_buf *out);
+
+bool ax_label_name_ok(struct ax_str name);  /* [a-zA-Z_][a-zA-Z0-9_]* */
+bool ax_metric_name_ok(struct ax_str name); /* [a-zA-Z_:][a-zA-Z0-9_:]* */
+
+/* Builds a set from labels in any order. Views given must live until finish. */
+struct ax_labels_builder {
+    struct ax_label v[AX_LABELS_MAX];
+    size_t n;
+    bool too_many;
+};
+void ax_labels_add(struct ax_labels_builder *b, struct ax_str name, struct ax_str value);
+/* Starts from a set that is there. */
+void ax_labels_add_all(struct ax_labels_builder *b, struct ax_labels set);
+/* Sorts, drops empty values, checks names, lengths, UTF-8 and duplicates, and writes the canonical
+ * bytes into the arena. The error names the label. */
+int ax_labels_finish(struct ax_labels_builder *b, struct ax_arena *a, struct ax_labels *out,
+                     struct ax_err *err);
+
+#endif

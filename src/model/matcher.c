@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "model/matcher.h"
+
+#include <errno.h>
+#include <pcre2.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MATCH_LIMIT 1000000u /* backtracking steps for one value; past it: no match */
+
+struct ax_regex {
+    pcre2_code *code;
+    pcre2_match_context *limits;
+};
+
+/* Refuses what PCRE2 knows and RE2 does not, so that an expression means the same elsewhere. */
+static int refuse_beyond_re2(struct ax_str p, struct ax_err *err)
+{
+    bool in_class = false;
+    for (size_t i = 0; i < p.n; i++) {
+        char c = p.p[i], d = i + 1 < p.n ? p.p[i + 1] : '\0', e = i + 2 < p.n ? p.p[i + 2] : '\0';
+        if (c == '\\') {
+            if (!in_class &&
+                ((d >= '1' && d <= '9') || d == 'k' || d == 'g' || d == 'K' || d == 'R'))
+                return ax_fail(err, -EINVAL, "invalid regex at offset %zu: \\%c is not supported",
+                               i, d);
+            i++;
+            continue;
+        }
+        if (in_class) {
+            in_class = c != ']';
+            continue;
+        }
+        if (c == '[') {
+            in_class = true;
+            i += d == '^' ? 1 : 0;
+            i += i + 1 < p.n && p.p[i + 1] == ']' ? 1 : 0;
+        } else if (c == '(' && d == '*') {
+            return ax_fail(err, -EINVAL, "invalid regex at offset %zu: (* is not supported", i);
+        } else if (c == '(' && d == '?' && strchr("=!>|&R0123456789+#C(", e)) {
+            return ax_fail(err, -EINVAL,
+                           "invalid regex at offset %zu: look-around, atomic groups and references "
+                           "are not supported",
+                           i);
+        } else if (c == '(' && d == '?' && e == '<' && i + 3 < p.n &&
+                   (p.p[i + 3] == '=' || p.p[i + 3] == '!')) {
+            return ax_fail(err, -EINVAL,
+                           "invalid regex at offset %zu: look-behind is not supported", i);
+        } else if ((c == '*' || c == '+' || c == '?' || c == '}') && d == '+') {
+            return ax_fail(err, -EINVAL,
+                           "invalid regex at offset %zu: possessive repetition is not supported",
+                           i);
+        }
+    }
+    return 0;
+}
+
+int ax_regex_new(struct ax_str pattern, struct ax_regex **out, struct ax_err *err)
+{
+    int rc = refuse_beyond_re2(pattern, err);
+    if (rc < 0)
+        return rc;
+    int code;
+    PCRE2_SIZE at;
+    pcre2_code *re = pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.n,
+                                   PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOTALL | PCRE2_UTF |
+                                       PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C,
+                                   &code, &at, NULL);
+    if (!re) {
+        char text[160];
+        pcre2_get_error_message(code, (PCRE2_UCHAR *)text, sizeof text);
+        return ax_fail(err, -EINVAL, "invalid regex at offset %zu: %s", (size_t)at, text);
+    }
+    pcre2_jit_compile(re, PCRE2_JIT_COMPLETE); /* an optimisation: its failure changes nothing */
+    struct ax_regex *r = ax_malloc(sizeof *r);
+    r->code = re;
+    r->limits = pcre2_match_context_create(NULL);
+    pcre2_set_match_limit(r->limits, MATCH_LIMIT);
+    *out = r;
+    return 0;
+}
+
+void ax_regex_free(struct ax_regex *re)
+{
+    if (!re)
+        return;
+    pcre2_match_context_free(re->limits);
+    pcre2_code_free(re->code);
+    free(re);
+}
+
+static pcre2_match_data *match(const struct ax_regex *re, struct ax_str s)
+{
+    pcre2_match_data *m = pcre2_match_data_create_from_pattern(re->code, NULL);
+    AX_ASSERT(m != NULL);
+    int rc = pcre2_match(re->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.n, 0, 0, m, re->limits);
+    if (rc >= 0)
+        return m;
+    pcre2_match_data_free(m);
+    return NULL;
+}
+
+bool ax_regex_match(const struct ax_regex *re, struct ax_str s)
+{
+    pcre2_match_data *m = match(re, s);
+    pcre2_match_data_free(m);
+    return m != NULL;
+}
+
+/* The group that a reference names: its number, or -1 when there is none. */
+static int group_number(const struct ax_regex *re, struct ax_str ref)
+{
+    uint64_t n;
+    if (ax_str_u64(ref, &n))
+        return n < 1000 ? (int)n : -1;
+    char name[64];
+    if (ref.n >= sizeof name)
+        return -1;
+    memcpy(name, ref.p, ref.n);
+    name[ref.n] = '\0';
+    int found = pcre2_substring_number_from_name(re->code, (PCRE2_SPTR)name);
+    return found > 0 ? found : -1;
+}
+
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* Reads what follows a "$": *used bytes were taken; a malformed reference is taken literally. */
+static struct ax_str reference(struct ax_str rest, size_t *used)
+{
+    size_t n = 0;
+    if (rest.n && rest.p[0] == '{') {
+        while (1 + n < rest.n && is_word(rest.p[1 + n]))
+            n++;
+        bool closed = n && 1 + n < rest.n && rest.p[1 + n] == '}';
+        *used = closed ? n + 2 : 0;
+        return (struct ax_str){rest.p + 1, closed ? n : 0};
+    }
+    while (n < rest.n && is_word(rest.p[n]))
+        n++;
+    *used = n;
+    return (struct ax_str){rest.p, n};
+}
+
+bool ax_regex_expand(const struct ax_regex *re, struct ax_str s, struct ax_str replacement,
+                     struct ax_buf *out)
+{
+    pcre2_match_data *m = match(re, s);
+    if (!m)
+        return false;
+    const PCRE2_SIZE *ov = pcre2_get_ovector_pointer(m);
+    uint32_t groups = pcre2_get_ovector_count(m);
+    for (size_t i = 0; i < replacement.n; i++) {
+        if (replacement.p[i] != '$') {
+            ax_buf_byte(out, (uint8_t)replacement.p[i]);
+            continue;
+        }
+        struct ax_str rest = {replacement.p + i + 1, replacement.n - i - 1};
+        if (rest.n && rest.p[0] == '$') {
+            ax_buf_byte(out, '$');
+            i++;
+            continue;
+        }
+        size_t used;
+        struct ax_str ref = reference(rest, &used);
+        if (used == 0) {
+            ax_buf_byte(out, '$');
+            continue;
+        }
+        int g = group_number(re, ref);
+        if (g >= 0 && (uint32_t)g < groups && ov[2 * g] != PCRE2_UNSET)
+            ax_buf_add(out, s.p + ov[2 * g], ov[2 * g + 1] - ov[2 * g]);
+        i += used;
+    }
+    pcre2_match_data_free(m);
+    return true;
+}
+
+bool ax_matcher_value(const struct ax_matcher *m, struct ax_str value)
+{
+    switch (m->op) {
+    case AX_MATCH_EQ: return ax_str_eq(m->value, value);
+    case AX_MATCH_NE: return !ax_str_eq(m->value, value);
+    case AX_MATCH_RE: return ax_regex_match(m->re, value);
+    case AX_MATCH_NRE: return !ax_regex_match(m->re, value);
+    }
+    return false;
+}
+
+bool ax_matcher_labels(const struct ax_matcher *m, size_t n, struct ax_labels set)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!ax_matcher_value(&m[i], ax_labels_get(set, m[i].name)))
+            return false;
+    return true;
+}
+
+bool ax_matcher_matches_empty(const struct ax_matcher *m)
+{
+    return ax_matcher_value(m, AX_STR_NULL);
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/sample.h"
+
+#include <string.h>
+
+void ax_batch_add(struct ax_batch *b, struct ax_labels labels, const struct ax_sample *s, size_t n)
+{
+    if (b->n == b->cap) {
+        size_t cap = b->cap ? b->cap * 2 : 64;
+        b->v = ax_arena_grow(b->arena, b->v, b->cap * sizeof b->v[0], cap * sizeof b->v[0]);
+        b->cap = cap;
+    }
+    struct ax_sample *copy = AX_NEWS(b->arena, struct ax_sample, n);
+    if (n)
+        memcpy(copy, s, n * sizeof *s);
+    b->v[b->n++] = (struct ax_batch_series){labels, copy, (uint32_t)n, AX_SERIES_NONE};
+    b->samples += n;
+}
+
+void ax_batch_clear(struct ax_batch *b)
+{
+    *b = (struct ax_batch){.arena = b->arena};
+}
+
+double ax_stale(void)
+{
+    uint64_t bits = AX_STALE_BITS;
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+bool ax_is_stale(double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits == AX_STALE_BITS;
+}

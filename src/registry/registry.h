@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The registry: what is known besides samples. Resources with their handles and history, events,
+ * and small state that other rooms want kept (alarm states). SQLite in one file, WAL mode, fully
+ * synchronous: what a call returned 0 for survives a power cut.
+ *
+ * Threads: any (one connection, one lock). Memory: results are in the caller's arena.
+ * Errors: -EINVAL another schema version, -EROFS/-EIO/-ENOSPC as SQLite says. */
+#ifndef AX_REGISTRY_REGISTRY_H
+#define AX_REGISTRY_REGISTRY_H
+
+#include "model/resource.h"
+
+struct ax_registry;
+
+int ax_registry_open(struct ax_registry **out, const char *path, struct ax_err *err);
+void ax_registry_close(struct ax_registry *r); /* NULL is fine */
+
+/* Takes in what a collector saw, in one transaction: new resources, changed states (with an event
+ * each, unless the observation brings one for the same handle and time), the gone, the events.
+ * An event that is there already (same handle, time, type and what) is not stored twice. */
+int ax_registry_observe(struct ax_registry *r, struct ax_str tenant, const struct ax_observation *o,
+                        struct ax_err *err);
+
+/* Marks hosts down that were last seen before `deadline`, with an event each. */
+int ax_registry_expire(struct ax_registry *r, int64_t now, int64_t deadline, struct ax_err *err);
+
+struct ax_resource_filter {
+    struct ax_str tenant;
+    struct ax_str kind;     /* empty = all */
+    struct ax_str state;    /* empty = all */
+    struct ax_str host;     /* empty = all */
+    bool gone;              /* include the gone */
+    uint32_t limit, offset; /* limit 0 = all */
+};
+int ax_registry_list(struct ax_registry *r, const struct ax_resource_filter *f, struct ax_arena *a,
+                     struct ax_resource **out, size_t *n, uint64_t *total, struct ax_err *err);
+/* -ENOENT when no such handle was ever seen. */
+int ax_registry_get(struct ax_registry *r, struct ax_str tenant, struct ax_str handle,
+                    struct ax_arena *a, struct ax_resource *out, struct ax_err *err);
+
+int ax_registry_add_event(struct ax_registry *r, struct ax_str tenant, const struct ax_event *e,
+                          struct ax_err *err);
+/* Newest first; handle empty = all; only after `since` (ms) and with id < before (0 = no bound). */
+int ax_registry_events(struct ax_registry *r, struct ax_str tenant, struct ax_str handle,
+                       int64_t since, int64_t before, uint32_t limit, struct ax_arena *a,
+                       struct ax_event **out, size_t *n, struct ax_err *err);
+/* Drops events older than `before`, and the gone that went before it. */
+int ax_registry_prune(struct ax_registry *r, int64_t before, struct ax_err *err);
+
+/* Small state by key, e.g. "alarm/GROUP/NAME/..." -> bytes. A NULL value deletes. */
+int ax_registry_put(struct ax_registry *r, struct ax_str key, struct ax_str value,
+                    struct ax_err *err);
+struct ax_kv {
+    struct ax_str key, value;
+};
+int ax_registry_scan(struct ax_registry *r, struct ax_str prefix, struct ax_arena *a,
+                     struct ax_kv **out, size_t *n, struct ax_err *err);
+
+#endif

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The store: time series on disk. See docs/store-format.md for the files.
+ *
+ *   append -> head (open chunks in memory) + write-ahead log (group commit)
+ *          -> immutable blocks (one per time partition), memory-mapped -> retention deletes them
+ *
+ * Promises: a batch whose commit returned 0 survives kill -9 and a power cut; values come back bit
+ * by bit (NaN payloads, -0, infinities); a sample written twice counts once (for one series and
+ * time the value written last wins); samples of any age within the retention are taken, in any
+ * order.
+ *
+ * Threads: append and commit from any thread; selects from any thread at once; open and close from
+ * one. Memory: results are in the caller's arena. Time: the store reads no clock but the one in its
+ * options. Errors: -EINVAL another format version or options, -EBUSY directory in use, -ENOSPC,
+ * -EROFS, -EIO as the file system says; texts name the file and what to do. */
+#ifndef AX_STORE_STORE_H
+#define AX_STORE_STORE_H
+
+#include "intake/intake.h"
+#include "model/matcher.h"
+
+struct ax_store;
+
+struct ax_store_options {
+    const char *dir;         /* made when missing; relative paths are fine; locked while open */
+    int64_t retention_ms;    /* blocks that end before now - retention are deleted */
+    int64_t commit_us;       /* group commit: wait this long for company before a sync; 0 = 5000 */
+    int64_t (*now_ms)(void); /* NULL = ax_now_ms */
+    void (*warn)(const char *text); /* told of repaired damage and background errors; may be NULL */
+};
+
+struct ax_store_stats {
+    uint64_t series, head_samples, head_chunks, blocks, block_samples;
+    uint64_t wal_bytes, block_bytes, syncs, damaged; /* damaged: checksums that did not match */
+    uint64_t resident_bytes;                         /* estimate of the head's memory */
+    int64_t oldest, newest;                          /* times of samples, 0 when empty */
+};
+
+/* Opens or makes the store: replays the log, cuts a torn tail, tells the intake of every series. */
+int ax_store_open(struct ax_store **out, const struct ax_store_options *o, struct ax_intake *in,
+                  struct ax_err *err);
+void ax_store_close(struct ax_store *s); /* commits what is there; NULL is fine */
+
+/* The interface to hand to ax_intake_subscribe. */
+struct ax_subscriber ax_store_subscriber(struct ax_store *s);
+
+/* Background work (writing full partitions into blocks, merging, retention). The owner calls it
+ * about once a second from one thread; it returns soon when there is nothing to do. */
+int ax_store_tick(struct ax_store *s, struct ax_err *err);
+
+struct ax_store_select {
+    struct ax_str tenant; /* required */
+    const struct ax_matcher *matchers;
+    size_t nmatchers;
+    int64_t mint, maxt;   /* inclusive; samples outside are not returned */
+    uint64_t max_samples; /* more is -E2BIG; 0 = 50 million */
+};
+
+struct ax_series {
+    struct ax_labels labels; /* without __tenant__ */
+    const int64_t *t;        /* strictly rising */
+    const double *v;
+    size_t n;
+};
+struct ax_series_set {
+    struct ax_series *v; /* in no particular order; series without samples in range are left out */
+    size_t n;
+    struct ax_str warning; /* e.g. a damaged chunk was left out; empty = none */
+};
+
+/* Every sample in [mint, maxt] of the matching series. */
+int ax_store_select(struct ax_store *s, const struct ax_store_select *sel, struct ax_arena *a,
+                    struct ax_series_set *out, struct ax_err *err);
+/* The newest sample in [mint, maxt] of each matching series (n == 1), staleness markers included:
+ * what instant queries ask. Reads the last-value arrays where they hold the answer. */
+int ax_store_last(struct ax_store *s, const struct ax_store_select *sel, struct ax_arena *a,
+                  struct ax_series_set *out, struct ax_err *err);
+
+/* Names, or values of one name, of the matching series with data in [mint, maxt]; sorted. */
+int ax_store_label_names(struct ax_store *s, const struct ax_store_select *sel, struct ax_arena *a,
+                         struct ax_str **out, size_t *n, struct ax_err *err);
+int ax_store_label_values(struct ax_store *s, const struct ax_store_select *sel, struct ax_str name,
+                          struct ax_arena *a, struct ax_str **out, size_t *n, struct ax_err *err);
+
+void ax_store_stats(struct ax_store *s, struct ax_store_stats *out);
+
+#endif

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Numbers, durations and times are printed and read as Prometheus does. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/num.h"
+
+static void shows(double v, const char *want)
+{
+    char out[AX_NUM_TEXT + 1];
+    out[ax_num_print(v, out)] = '\0';
+    assert_string_equal(out, want);
+}
+
+static void numbers_take_the_shortest_form(void **state)
+{
+    shows(0, "0");
+    shows(-0.0, "-0");
+    shows(1, "1");
+    shows(-2.5, "-2.5");
+    shows(0.1, "0.1");
+    shows(0.1 + 0.2, "0.30000000000000004");
+    shows(123456789.125, "123456789.125");
+    shows(1e15, "1000000000000000");
+    shows(1e20, "100000000000000000000");
+    shows(1e21, "1e+21");
+    shows(1.5e-7, "1.5e-07");
+    shows(0.000001, "0.000001");
+    shows(5e-324, "5e-324");
+    shows(1.7976931348623157e308, "1.7976931348623157e+308");
+    shows(NAN, "NaN");
+    shows(INFINITY, "+Inf");
+    shows(-INFINITY, "-Inf");
+}
+
+static void every_double_reads_back(void **state)
+{
+    uint64_t x = 88172645463325252ull;
+    for (int i = 0; i < 200000; i++) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        double v, back;
+        memcpy(&v, &x, sizeof v);
+        if (isnan(v))
+            continue;
+        char out[AX_NUM_TEXT + 1];
+        size_t n = ax_num_print(v, out);
+        assert_true(n < AX_NUM_TEXT);
+        assert_true(ax_str_double((struct ax_str){out, n}, &back));
+        assert_memory_equal(&v, &back, sizeof v);
+    }
+}
+
+static int64_t duration(const char *s)
+{
+    int64_t ms = -1;
+    struct ax_err err;
+    return ax_duration_parse(ax_str(s), &ms, &err) < 0 ? -1 : ms;
+}
+
+static void durations_take_falling_units_once(void **state)
+{
+    assert_int_equal(duration("5m"), 300000);
+    assert_int_equal(duration("1h30m"), 5400000);
+    assert_int_equal(duration("100y"), 100 * 365 * 86400000ll);
+    assert_int_equal(duration("15ms"), 15);
+    assert_int_equal(duration("0"), 0);
+    const char *bad[] = {"",     "5",   "m",   "5m5m", "5s1m",
+                         "1.5h", "-5m", "5 m", "5M",   "9999999999999y"};
+    for (size_t i = 0; i < AX_ARRAY_LEN(bad); i++)
+        assert_int_equal(duration(bad[i]), -1);
+    char out[AX_NUM_TEXT];
+    ax_duration_print(5400000, out);
+    assert_string_equal(out, "1h30m");
+    ax_duration_print(90000000, out);
+    assert_string_equal(out, "1d1h");
+}
+
+static void times_are_seconds_or_rfc3339(void **state)
+{
+    int64_t ms = 0;
+    assert_int_equal(ax_time_parse(AX_STR("1795314600.5"), &ms, NULL), 0);
+    assert_int_equal(ms, 1795314600500);
+    assert_int_equal(ax_time_parse(AX_STR("2026-11-22T02:10:00.25Z"), &ms, NULL), 0);
+    assert_int_equal(ms, 1795313400250);
+    assert_int_equal(ax_time_parse(AX_STR("2026-11-22T03:10:00+01:00"), &ms, NULL), 0);
+    assert_int_equal(ms, 1795313400000);
+    const char *bad[] = {"",    "now", "2026-11-22", "2026-13-22T02:10:00Z", "2026-11-22T02:10:00",
+                         "NaN", "Inf", "1e30"};
+    struct ax_err err;
+    for (size_t i = 0; i < AX_ARRAY_LEN(bad); i++)
+        assert_true(ax_time_parse(ax_str(bad[i]), &ms, &err) < 0);
+    char out[AX_NUM_TEXT];
+    ax_time_print(1795313400250, out);
+    assert_string_equal(out, "2026-11-22T02:10:00.250Z");
+    ax_time_print(-1, out);
+    assert_string_equal(out, "1969-12-31T23:59:59.999Z");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_take_the_shortest_form),
+        cmocka_unit_test(every_double_reads_back),
+        cmocka_unit_test(durations_take_falling_units_once),
+        cmocka_unit_test(times_are_seconds_or_rfc3339),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
