@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/sql.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int keep_path(sqlite3_vfs *vfs, const char *name, int size, char *out)
+{
+    return snprintf(out, (size_t)size, "%s", name) < size ? SQLITE_OK : SQLITE_CANTOPEN;
+}
+
+static const char *vfs_with_paths_as_given(void)
+{
+    static sqlite3_vfs vfs;
+    static const char name[] = "auspex-relative";
+    if (!sqlite3_vfs_find(name)) {
+        vfs = *sqlite3_vfs_find(NULL);
+        vfs.zName = name;
+        vfs.xFullPathname = keep_path;
+        sqlite3_vfs_register(&vfs, 0);
+    }
+    return name;
+}
+
+int ax_sql_open(struct ax_sql *s, const char *path, struct ax_err *err)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX;
+    if (sqlite3_open_v2(path, &s->db, flags, vfs_with_paths_as_given()) != SQLITE_OK) {
+        int rc = ax_sql_fail(s, "opening", err);
+        ax_sql_close(s);
+        return ax_err_wrap(err, "%s", path) < 0 ? err->code : rc;
+    }
+    sqlite3_busy_timeout(s->db, 5000);
+    sqlite3_extended_result_codes(s->db, 0);
+    int rc = ax_sql_exec(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", err);
+    if (rc < 0)
+        ax_sql_close(s);
+    return rc;
+}
+
+void ax_sql_close(struct ax_sql *s)
+{
+    sqlite3_close(s->db);
+    s->db = NULL;
+}
+
+int ax_sql_fail(struct ax_sql *s, const char *doing, struct ax_err *err)
+{
+    int code;
+    switch (sqlite3_errcode(s->db) & 0xff) {
+    case SQLITE_FULL: code = -ENOSPC; break;
+    case SQLITE_READONLY: code = -EROFS; break;
+    case SQLITE_CANTOPEN: code = -EACCES; break;
+    case SQLITE_BUSY: code = -EBUSY; break;
+    case SQLITE_NOTADB: code = -EINVAL; break;
+    default: code = -EIO; break;
+    }
+    return ax_fail(err, code, "%s the registry: %s", doing, sqlite3_errmsg(s->db));
+}
+
+int ax_sql_exec(struct ax_sql *s, const char *sql, struct ax_err *err)
+{
+    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0
+                                                                   : ax_sql_fail(s, "using", err);
+}
+
+void ax_stmt_begin(struct ax_stmt *q, struct ax_sql *s, const char *text)
+{
+    *q = (struct ax_stmt){.sql = s};
+    q->rc = sqlite3_prepare_v2(s->db, text, -1, &q->st, NULL);
+}
+
+void ax_stmt_str(struct ax_stmt *q, struct ax_str v)
+{
+    q->params++;
+    if (q->rc == SQLITE_OK)
+        q->rc = sqlite3_bind_text(q->st, q->params, v.p ? v.p : "", (int)v.n, SQLITE_STATIC);
+}
+
+void ax_stmt_int(struct ax_stmt *q, int64_t v)
+{
+    q->params++;
+    if (q->rc == SQLITE_OK)
+        q->rc = sqlite3_bind_int64(q->st, q->params, v);
+}
+
+bool ax_stmt_row(struct ax_stmt *q)
+{
+    if (q->rc == SQLITE_OK || q->rc == SQLITE_ROW)
+        q->rc = sqlite3_step(q->st);
+    return q->rc == SQLITE_ROW;
+}
+
+int ax_stmt_end(struct ax_stmt *q, const char *doing, struct ax_err *err)
+{
+    bool ok = q->rc == SQLITE_OK || q->rc == SQLITE_ROW || q->rc == SQLITE_DONE;
+    int rc = ok ? 0 : ax_sql_fail(q->sql, doing, err);
+    sqlite3_finalize(q->st);
+    return rc;
+}
+
+int ax_stmt_run(struct ax_stmt *q, const char *doing, struct ax_err *err)
+{
+    while (ax_stmt_row(q))
+        ;
+    return ax_stmt_end(q, doing, err);
+}
+
+struct ax_str ax_stmt_col(struct ax_stmt *q, int column)
+{
+    const char *p = (const char *)sqlite3_column_text(q->st, column);
+    return (struct ax_str){p, (size_t)sqlite3_column_bytes(q->st, column)};
+}
+
+int64_t ax_stmt_col_int(struct ax_stmt *q, int column)
+{
+    return sqlite3_column_int64(q->st, column);
+}
