@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/inner.h"
+
+#include "base/clock.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BODY_MAX (64u << 20)
+
+struct ax_client {
+    CURL *curl;
+    struct curl_slist *headers;
+    const char *server;
+    struct ax_answer *filling; /* of the request under way */
+};
+
+static size_t on_body(char *p, size_t size, size_t n, void *self)
+{
+    struct ax_buf *raw = self;
+    ax_buf_add(raw, p, size * n);
+    return raw->overflow ? 0 : size * n;
+}
+
+/* Only the Date header is of interest: doctor compares the clocks by it. */
+static size_t on_header(char *p, size_t size, size_t n, void *self)
+{
+    struct ax_answer *a = self;
+    struct ax_str line = ax_str_trim((struct ax_str){p, size * n});
+    if (line.n > 5 && line.n < 100 && strncasecmp(line.p, "date:", 5) == 0) {
+        char when[100];
+        snprintf(when, sizeof when, "%.*s", (int)line.n - 5, line.p + 5);
+        time_t t = curl_getdate(when, NULL);
+        a->date = t > 0 ? (int64_t)t * 1000 : 0;
+    }
+    return size * n;
+}
+
+struct ax_client *ax_client_new(const struct ax_cli *c)
+{
+    struct ax_client *client = ax_calloc(1, sizeof *client);
+    client->curl = curl_easy_init();
+    AX_ASSERT(client->curl);
+    client->server = c->server;
+    if (c->tenant) {
+        char line[256];
+        snprintf(line, sizeof line, "X-Scope-OrgID: %s", c->tenant);
+        client->headers = curl_slist_append(NULL, line);
+    }
+    curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, client->headers);
+    curl_easy_setopt(client->curl, CURLOPT_CONNECTTIMEOUT_MS, 3000L);
+    curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, 10000L);
+    curl_easy_setopt(client->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(client->curl, CURLOPT_ACCEPT_ENCODING, "");
+    curl_easy_setopt(client->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(client->curl, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(client->curl, CURLOPT_HEADERFUNCTION, on_header);
+    return client;
+}
+
+void ax_client_free(struct ax_client *c)
+{
+    if (!c)
+        return;
+    curl_easy_cleanup(c->curl);
+    curl_slist_free_all(c->headers);
+    free(c);
+}
+
+void ax_answer_free(struct ax_answer *a)
+{
+    json_decref(a->json);
+    ax_buf_free(&a->raw);
+    *a = (struct ax_answer){0};
+}
+
+void ax_answer_print(const struct ax_answer *a, FILE *out)
+{
+    struct ax_str text = ax_str_trim(ax_buf_view(&a->raw));
+    fwrite(text.p, 1, text.n, out);
+    fputc('\n', out);
+}
+
+/* Prometheus says {"error":"text"}, our own face {"error":{"message":"text"}}. */
+static const char *said(const json_t *body)
+{
+    const json_t *e = json_object_get(body, "error");
+    const char *text = json_is_string(e) ? json_string_value(e) : ax_j_str(e, "message");
+    return text && *text ? text : NULL;
+}
+
+static int refused(const struct ax_client *c, long status, const struct ax_answer *a,
+                   struct ax_err *err)
+{
+    int code = status == 404 ? -ENOENT : status >= 400 && status < 500 ? -EINVAL : -EIO;
+    const char *text = said(a->json);
+    if (text)
+        return ax_fail(err, code, "%s", text);
+    return ax_fail(err, code, "%s answered with HTTP status %ld and no reason; is it Auspex?",
+                   c->server, status);
+}
+
+static int transfer_failed(const struct ax_client *c, CURLcode rc, const struct ax_answer *a,
+                           struct ax_err *err)
+{
+    if (a->raw.overflow)
+        return ax_fail(err, -EFBIG, "the answer is larger than 64 MiB; ask for less");
+    if (rc == CURLE_OPERATION_TIMEDOUT)
+        return ax_fail(err, -ETIMEDOUT, "the server at %s did not answer within 10 s", c->server);
+    if (rc == CURLE_URL_MALFORMAT || rc == CURLE_UNSUPPORTED_PROTOCOL)
+        return ax_fail(err, -EINVAL,
+                       "\"%s\" is not a server's address (expected e.g. http://127.0.0.1:8070)",
+                       c->server);
+    return ax_fail(err, -ECONNREFUSED,
+                   "cannot reach the server at %s: %s; is it running? Start it with `auspex run`",
+                   c->server, curl_easy_strerror(rc));
+}
+
+int ax_client_get(struct ax_client *c, const char *path, struct ax_answer *out, struct ax_err *err)
+{
+    AX_CLEANUP(ax_answer_free) struct ax_answer a = {.raw = {.max = BODY_MAX}};
+    struct ax_buf url = AX_BUF_INIT;
+    ax_buf_printf(&url, "%s%s%c", c->server, path, '\0');
+    curl_easy_setopt(c->curl, CURLOPT_URL, url.p);
+    curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &a.raw);
+    curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, &a);
+    CURLcode rc = curl_easy_perform(c->curl);
+    ax_buf_free(&url);
+    if (rc != CURLE_OK)
+        return transfer_failed(c, rc, &a, err);
+    long status = 0;
+    curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+    json_error_t where;
+    a.json = json_loadb(a.raw.p ? a.raw.p : "", a.raw.n, 0, &where);
+    if (status != 200)
+        return refused(c, status, &a, err);
+    if (!a.json)
+        return ax_fail(err, -EPROTO, "%s did not answer with JSON (%s, byte %d); is it Auspex?",
+                       c->server, where.text, where.position);
+    *out = a;
+    a = (struct ax_answer){0};
+    return 0;
+}
+
+void ax_path_escape(struct ax_buf *path, const char *text)
+{
+    for (const char *p = text; *p; p++) {
+        bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+                     (*p >= '0' && *p <= '9') || strchr("-._~:/", *p);
+        if (plain)
+            ax_buf_byte(path, (uint8_t)*p);
+        else
+            ax_buf_printf(path, "%%%02X", (unsigned char)*p);
+    }
+}
+
+void ax_path_add(struct ax_buf *path, const char *key, const char *value)
+{
+    if (!value)
+        return;
+    bool first = !path->n || !memchr(path->p, '?', path->n);
+    ax_buf_printf(path, "%c%s=", first ? '?' : '&', key);
+    ax_path_escape(path, value);
+}
+
+const char *ax_path_end(struct ax_buf *path)
+{
+    ax_buf_byte(path, 0);
+    path->n--;
+    return path->p;
+}

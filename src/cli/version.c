@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/* auspex version: what is installed. Nothing here changes between two builds of one source. */
+#include "cli/inner.h"
+
+#include "base/json.h"
+
+#include <curl/curl.h>
+#include <libvirt/libvirt.h>
+
+static const char HELP[] = "auspex version [--json]\n"
+                           "\n"
+                           "  auspex version --json | jq -r .version\n";
+
+static void library_version(unsigned long v, char out[AX_TEXT])
+{
+    snprintf(out, AX_TEXT, "%lu.%lu.%lu", v / 1000000, v / 1000 % 1000, v % 1000);
+}
+
+int ax_cmd_version(int argc, char **argv)
+{
+    struct ax_cli c;
+    int rc = ax_cli_parse(&c, argc, argv, NULL, 0, HELP);
+    if (rc != AX_CLI_GO || (rc = ax_cli_expect(&c, 0, 0, "")) != AX_CLI_GO)
+        return rc;
+    unsigned long v = 0;
+    char libvirt[AX_TEXT];
+    virGetVersion(&v, NULL, NULL);
+    library_version(v, libvirt);
+    if (!c.json) {
+        printf("auspex %s\ncompiler gcc %s, libvirt %s, libcurl %s\n", AX_VERSION, __VERSION__,
+               libvirt, LIBCURL_VERSION);
+        return AX_EXIT_OK;
+    }
+    AX_CLEANUP(ax_buf_free) struct ax_buf out = AX_BUF_INIT;
+    struct ax_json j = {.out = &out};
+    ax_json_obj(&j);
+    ax_json_key(&j, "version");
+    ax_json_cstr(&j, AX_VERSION);
+    ax_json_key(&j, "compiler");
+    ax_json_cstr(&j, "gcc " __VERSION__);
+    ax_json_key(&j, "libvirt");
+    ax_json_cstr(&j, libvirt);
+    ax_json_key(&j, "libcurl");
+    ax_json_cstr(&j, LIBCURL_VERSION);
+    ax_json_end(&j);
+    printf("%.*s\n", AX_STR_ARG(ax_buf_view(&out)));
+    return AX_EXIT_OK;
+}
