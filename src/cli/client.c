@@ -5,6 +5,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ struct ax_client {
     CURL *curl;
     struct curl_slist *headers;
     const char *server;
-    struct ax_answer *filling; /* of the request under way */
+    atomic_bool aborted;
 };
 
 static size_t on_body(char *p, size_t size, size_t n, void *self)
@@ -38,6 +39,17 @@ static size_t on_header(char *p, size_t size, size_t n, void *self)
     return size * n;
 }
 
+static int on_progress(void *self, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    const struct ax_client *client = self;
+    return atomic_load(&client->aborted);
+}
+
+void ax_client_abort(struct ax_client *c)
+{
+    atomic_store(&c->aborted, true);
+}
+
 struct ax_client *ax_client_new(const struct ax_cli *c)
 {
     struct ax_client *client = ax_calloc(1, sizeof *client);
@@ -55,6 +67,9 @@ struct ax_client *ax_client_new(const struct ax_cli *c)
     curl_easy_setopt(client->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(client->curl, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(client->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(client->curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(client->curl, CURLOPT_XFERINFODATA, client);
+    curl_easy_setopt(client->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(client->curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(client->curl, CURLOPT_HEADERFUNCTION, on_header);
     return client;

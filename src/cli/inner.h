@@ -54,6 +54,8 @@ struct ax_answer {
 
 struct ax_client *ax_client_new(const struct ax_cli *c);
 void ax_client_free(struct ax_client *c);
+/* From any thread: ends the request under way within a second, and fails those that follow. */
+void ax_client_abort(struct ax_client *c);
 /* GET of a path with its query ("/api/v1/query?query=up"). Errors: -ECONNREFUSED nobody answers,
  * -ENOENT 404, -EINVAL another 4xx, -EIO the rest; the text is the server's own where it gave one.
  */

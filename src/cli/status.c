@@ -3,6 +3,7 @@
 #include "cli/inner.h"
 
 #include "base/clock.h"
+#include "base/num.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -36,7 +37,7 @@ static void line(FILE *out, const char *label, const char *value)
 {
     if (!*value)
         return;
-    fprintf(out, "  %-12s ", label);
+    fprintf(out, "  %-15s ", label);
     ax_put(out, value);
     fputc('\n', out);
 }
@@ -60,22 +61,48 @@ static void show_life(FILE *out, const json_t *r, int64_t now)
     line(out, "tenant", ax_j_str(r, "tenant"));
 }
 
+/* "memory_bytes" is shown as "memory", its value in the unit that the name told. */
+static bool strip_unit(char *label, const char *unit)
+{
+    size_t n = strlen(label), m = strlen(unit);
+    if (n <= m || strcmp(label + n - m, unit) != 0)
+        return false;
+    label[n - m] = '\0';
+    return true;
+}
+
+static void show_number(FILE *out, char *label, double v)
+{
+    char text[AX_TEXT], span[AX_TEXT];
+    if (strip_unit(label, " bytes"))
+        ax_text_bytes(v, text);
+    else if (strip_unit(label, " seconds"))
+        snprintf(text, sizeof text, "%s", v > 0 ? ax_text_seconds(v, span) : "none");
+    else
+        ax_text_number(v, text);
+    line(out, label, text);
+}
+
+static void show_string(FILE *out, const char *label, const char *value)
+{
+    char text[AX_TEXT];
+    int64_t ms;
+    bool is_time = strchr(value, 'T') && ax_time_parse(ax_str(value), &ms, NULL) == 0;
+    line(out, label, is_time ? ax_text_time(ms, text) : value);
+}
+
 static void show_attribute(FILE *out, const char *key, const json_t *v)
 {
     char text[AX_TEXT], label[64];
     snprintf(label, sizeof label, "%s", key);
     for (char *p = label; *p; p++)
         *p = *p == '_' ? ' ' : *p;
-    size_t n = strlen(label);
-    if (json_is_number(v) && n > 6 && strcmp(label + n - 6, " bytes") == 0) {
-        label[n - 6] = '\0';
-        line(out, label, ax_text_bytes(json_number_value(v), text));
-    } else if (json_is_number(v)) {
-        line(out, label, ax_text_number(json_number_value(v), text));
+    if (json_is_number(v)) {
+        show_number(out, label, json_number_value(v));
     } else if (json_is_boolean(v)) {
         line(out, label, json_is_true(v) ? "yes" : "no");
     } else if (json_is_string(v)) {
-        line(out, label, json_string_value(v));
+        show_string(out, label, json_string_value(v));
     } else if (json_is_array(v)) {
         snprintf(text, sizeof text, "%zu", json_array_size(v));
         line(out, label, text);
@@ -89,7 +116,7 @@ static void show_collectors(FILE *out, const json_t *list)
     json_array_foreach(list, i, c)
     {
         bool up = json_is_true(json_object_get(c, "up"));
-        fprintf(out, "  %-12s ", i == 0 ? "collectors" : "");
+        fprintf(out, "  %-15s ", i == 0 ? "collectors" : "");
         ax_put(out, ax_j_str(c, "name"));
         fputs(up ? ": works" : ": fails: ", out);
         ax_put(out, up ? "" : ax_j_str(c, "error"));

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+/* auspex top, cut in three: top_data.c asks the server and gives a model, top_view.c makes lines of
+ * text of a model, top.c is the command: one frame of plain text, or the live view in curses. */
+#ifndef AX_CLI_TOP_H
+#define AX_CLI_TOP_H
+
+#include "base/arena.h"
+#include "cli/inner.h"
+
+/* ---- the model: what was so at one moment. Texts are views into the answers kept with it. ---- */
+
+struct ax_top_host {
+    const json_t *resource;
+    double cpu;               /* share of all cores, 0 to 1; NaN here and below: unknown */
+    double memory, available; /* bytes */
+    double load;
+    size_t vms;
+};
+
+struct ax_top_vm {
+    const json_t *resource;
+    const json_t *prediction;        /* the most urgent one, NULL = none */
+    double cpu;                      /* cores in use */
+    double used, assigned, resident; /* bytes: by the guest, to the guest, on the host */
+    double disk, net;                /* bytes per second, both ways */
+    double risk; /* seconds to the middle of that prediction's range, +Inf = none */
+};
+
+struct ax_top {
+    int64_t at; /* ms */
+    struct ax_arena arena;
+    struct ax_answer hosts_answer, vms_answer, predictions_answer;
+    struct ax_top_host *hosts;
+    struct ax_top_vm *vms;
+    size_t nhosts, nvms;
+};
+
+int ax_top_fetch(struct ax_client *c, struct ax_top **out, struct ax_err *err);
+/* The model of answers that are there already, without figures; takes them. */
+struct ax_top *ax_top_of(struct ax_answer hosts, struct ax_answer vms, struct ax_answer predictions,
+                         int64_t now);
+void ax_top_free(struct ax_top *t);
+
+enum ax_top_sort {
+    AX_TOP_RISK,
+    AX_TOP_NAME,
+    AX_TOP_STATE,
+    AX_TOP_CPU,
+    AX_TOP_MEMORY,
+    AX_TOP_DISK,
+    AX_TOP_NET
+};
+void ax_top_sort(struct ax_top *t, enum ax_top_sort by);
+
+/* ---- the view ---- */
+
+enum ax_top_style { AX_TOP_PLAIN, AX_TOP_TITLE, AX_TOP_SELECTED, AX_TOP_BAD, AX_TOP_DIM };
+
+struct ax_top_view {
+    int width, height; /* height 0 = as many lines as there are */
+    enum ax_top_sort sort;
+    size_t selected, first; /* rows of vms; `first` is moved so that the selected one is seen */
+    bool details, keys;     /* the pane below; the line of keys at the end */
+    const char *trouble;    /* why the model is old; NULL = it is not */
+};
+
+struct ax_top_line {
+    const char *text;
+    enum ax_top_style style;
+};
+struct ax_top_frame {
+    struct ax_top_line *v;
+    size_t n, cap;
+};
+void ax_top_draw(const struct ax_top *t, struct ax_top_view *view, struct ax_arena *a,
+                 struct ax_top_frame *out);
+
+#endif
