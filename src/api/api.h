@@ -8,20 +8,24 @@
 #include "alarm/alarm.h"
 #include "predict/predict.h"
 
+/* Listening sockets: opened first of all, so that a port in use is told before anything is touched.
+ * "HOST:PORT" with loopback hosts only: there is no authentication yet, and others are refused. */
+int ax_listen_tcp(const char *where, struct ax_err *err);
+int ax_listen_unix(const char *path, struct ax_err *err); /* mode 0600 */
+
 struct ax_api;
 struct ax_api_options {
-    const char
-        *listen; /* HOST:PORT; hosts other than loopback are refused: no authentication yet */
-    const char *unix_socket; /* path, or NULL */
+    int tcp_fd, unix_fd; /* listening sockets; the API closes them; unix_fd -1 = none */
     struct ax_intake *intake;
     struct ax_store *store;
     struct ax_registry *registry;
     struct ax_alarms *alarms;
     struct ax_predictor *predictor;
-    int64_t collect_interval_ms; /* what is expected of collectors: hosts silent for 3 are down */
+    int64_t retention_ms;        /* told in /auspex/v1/status */
+    int64_t collect_interval_ms; /* the same */
 };
 int ax_api_start(struct ax_api **out, const struct ax_api_options *o, struct ax_err *err);
 void ax_api_stop(struct ax_api *api);      /* finishes requests under way; NULL is fine */
-int ax_api_port(const struct ax_api *api); /* the port bound, for listen HOST:0 */
+int ax_api_port(const struct ax_api *api); /* the port bound, for HOST:0 */
 
 #endif

@@ -1,1 +1,223 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "intake/intake.h"
+
+#include "base/num.h"
+#include "intake/inner.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MAX_SUBSCRIBERS 8
+#define TEN_MINUTES_MS  600000
+
+struct ax_intake {
+    struct ax_intake_options options;
+    struct ax_series_table table;
+    struct ax_subscriber subscribers[MAX_SUBSCRIBERS];
+    size_t nsubscribers;
+    _Atomic uint64_t batches, samples, rejected;
+};
+
+struct ax_intake *ax_intake_new(const struct ax_intake_options *o)
+{
+    struct ax_intake *in = ax_calloc(1, sizeof *in);
+    in->options = *o;
+    if (in->options.max_future_ms == 0)
+        in->options.max_future_ms = TEN_MINUTES_MS;
+    ax_series_table_init(&in->table, o->max_series ? o->max_series : 10000000);
+    return in;
+}
+
+void ax_intake_free(struct ax_intake *in)
+{
+    if (!in)
+        return;
+    ax_series_table_free(&in->table);
+    free(in);
+}
+
+void ax_intake_subscribe(struct ax_intake *in, const struct ax_subscriber *s)
+{
+    AX_ASSERT(in->nsubscribers < MAX_SUBSCRIBERS);
+    in->subscribers[in->nsubscribers++] = *s;
+}
+
+bool ax_tenant_ok(struct ax_str tenant)
+{
+    if (tenant.n == 0 || tenant.n > 150)
+        return false;
+    for (size_t i = 0; i < tenant.n; i++) {
+        char c = tenant.p[i];
+        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '.' || c == '_' || c == '@' || c == '-';
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+int ax_intake_labels(struct ax_labels_builder *b, struct ax_str tenant, struct ax_arena *a,
+                     struct ax_labels *out, struct ax_err *err)
+{
+    AX_ASSERT(ax_tenant_ok(tenant));
+    bool named = false;
+    for (size_t i = 0; i < b->n; i++) {
+        if (ax_str_eq(b->v[i].name, AX_STR(AX_TENANT_LABEL)))
+            return ax_fail(err, -EINVAL, "label " AX_TENANT_LABEL " is reserved");
+        named = named || (ax_str_eq(b->v[i].name, AX_STR("__name__")) && b->v[i].value.n);
+    }
+    if (!named)
+        return ax_fail(err, -EINVAL, "a series has no metric name (label __name__)");
+    ax_labels_add(b, AX_STR(AX_TENANT_LABEL), tenant);
+    return ax_labels_finish(b, a, out, err);
+}
+
+/* Remembers the first refusal with the series it happened to; counts them all. */
+__attribute__((format(printf, 4, 5))) static void refuse(struct ax_intake_result *r,
+                                                         struct ax_labels labels, uint64_t count,
+                                                         const char *fmt, ...)
+{
+    r->rejected += count;
+    if (r->reason[0])
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(r->reason, sizeof r->reason, fmt, ap);
+    va_end(ap);
+    struct ax_buf text = {.max = 4096};
+    ax_labels_print(labels, &text);
+    if (n > 0 && (size_t)n < sizeof r->reason && text.n)
+        snprintf(r->reason + n, sizeof r->reason - (size_t)n, ", series %.*s",
+                 (int)(text.n < 160 ? text.n : 160), text.p);
+    ax_buf_free(&text);
+}
+
+static bool time_ok(const struct ax_intake *in, struct ax_labels labels, int64_t t, int64_t now,
+                    struct ax_intake_result *r)
+{
+    char when[AX_NUM_TEXT], limit[AX_NUM_TEXT];
+    if (t > now + in->options.max_future_ms) {
+        ax_time_print(t, when);
+        ax_duration_print(in->options.max_future_ms, limit);
+        refuse(r, labels, 1, "sample of %s is more than %s in the future", when, limit);
+        return false;
+    }
+    if (in->options.max_age_ms && t < now - in->options.max_age_ms) {
+        ax_time_print(t, when);
+        ax_duration_print(in->options.max_age_ms, limit);
+        refuse(r, labels, 1, "sample of %s is older than the retention of %s", when, limit);
+        return false;
+    }
+    return true;
+}
+
+/* Keeps the samples that are in bounds, in place. */
+static void check_times(const struct ax_intake *in, struct ax_arena *a, struct ax_batch_series *s,
+                        int64_t now, struct ax_intake_result *r)
+{
+    int64_t oldest = in->options.max_age_ms ? now - in->options.max_age_ms : INT64_MIN;
+    int64_t newest = now + in->options.max_future_ms;
+    uint32_t good = 0;
+    while (good < s->n && s->samples[good].t <= newest && s->samples[good].t >= oldest)
+        good++;
+    if (good == s->n)
+        return;
+    struct ax_sample *kept = AX_NEWS(a, struct ax_sample, s->n);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->n; i++)
+        if (time_ok(in, s->labels, s->samples[i].t, now, r))
+            kept[n++] = s->samples[i];
+    s->samples = kept;
+    s->n = n;
+}
+
+/* Ids and bounds for each series; those with nothing left go. -ENOBUFS when none may be made. */
+static int resolve(struct ax_intake *in, struct ax_batch *b, int64_t now,
+                   struct ax_intake_result *r, struct ax_err *err)
+{
+    size_t kept = 0, full = 0;
+    b->samples = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        struct ax_batch_series s = b->v[i];
+        check_times(in, b->arena, &s, now, r);
+        if (s.n == 0)
+            continue;
+        s.id = ax_series_table_define(&in->table, s.labels);
+        if (s.id == AX_SERIES_NONE) {
+            full++;
+            refuse(r, s.labels, s.n, "the limit of %u series is reached", in->table.max);
+            continue;
+        }
+        b->samples += s.n;
+        b->v[kept++] = s;
+    }
+    b->n = kept;
+    if (full && kept == 0)
+        return ax_fail(err, -ENOBUFS, "%s", r->reason);
+    return 0;
+}
+
+static int hand_on(struct ax_intake *in, const struct ax_batch *b, struct ax_err *err)
+{
+    uint64_t tickets[MAX_SUBSCRIBERS] = {0};
+    for (size_t i = 0; i < in->nsubscribers; i++) {
+        const struct ax_subscriber *s = &in->subscribers[i];
+        int rc = s->append(s->self, b, &tickets[i], err);
+        if (rc < 0)
+            return rc;
+    }
+    for (size_t i = 0; i < in->nsubscribers; i++) {
+        const struct ax_subscriber *s = &in->subscribers[i];
+        int rc = s->commit ? s->commit(s->self, tickets[i], err) : 0;
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+int ax_intake_push(struct ax_intake *in, struct ax_batch *b, int64_t now,
+                   struct ax_intake_result *result, struct ax_err *err)
+{
+    *result = (struct ax_intake_result){0};
+    int rc = resolve(in, b, now, result, err);
+    if (rc == 0 && b->n)
+        rc = hand_on(in, b, err);
+    in->batches++;
+    in->rejected += result->rejected;
+    if (rc < 0)
+        return rc;
+    result->accepted = b->samples;
+    in->samples += b->samples;
+    return 0;
+}
+
+uint32_t ax_intake_define(struct ax_intake *in, struct ax_labels labels)
+{
+    return ax_series_table_define(&in->table, labels);
+}
+
+bool ax_intake_find(struct ax_intake *in, struct ax_labels labels, uint32_t *id)
+{
+    return ax_series_table_find(&in->table, labels, id);
+}
+
+struct ax_labels ax_intake_series(struct ax_intake *in, uint32_t id)
+{
+    return ax_series_table_get(&in->table, id);
+}
+
+uint32_t ax_intake_count(struct ax_intake *in)
+{
+    return ax_series_table_count(&in->table);
+}
+
+void ax_intake_stats(struct ax_intake *in, struct ax_intake_stats *out)
+{
+    *out = (struct ax_intake_stats){.series = ax_intake_count(in),
+                                    .batches = in->batches,
+                                    .samples = in->samples,
+                                    .rejected = in->rejected};
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Inside the API: one request, one reply, and the handlers of each face. */
+#ifndef AX_API_INNER_H
+#define AX_API_INNER_H
+
+#include "api/api.h"
+#include "base/json.h"
+
+struct ax_param {
+    struct ax_str name, value;
+};
+
+enum ax_method { AX_GET = 1, AX_POST = 2 };
+
+struct ax_request {
+    struct ax_api *api;
+    struct ax_arena arena; /* everything that this request needs, until the answer is sent */
+    enum ax_method method; /* HEAD counts as GET */
+    struct ax_str path;    /* percent-decoded */
+    struct ax_str rest;    /* what followed the route's prefix */
+    struct ax_str tenant;
+    struct ax_param *params; /* of the URL, then of a form body */
+    size_t nparams;
+    struct ax_buf body;
+    bool accepts_gzip;
+    struct ax_str if_none_match;
+};
+
+struct ax_reply {
+    int status;       /* HTTP */
+    const char *type; /* content type */
+    struct ax_buf body;
+    const char *allow; /* for 405 */
+    const char *etag;  /* of a static file, else NULL */
+    bool gzip;         /* the body is gzip */
+    int retry_after;   /* seconds, 0 = none */
+};
+
+/* A request's parameters; the first of that name, empty view (p == NULL) when absent. */
+struct ax_str ax_param(const struct ax_request *q, const char *name);
+/* Iterates over all of that name: start with *pos = 0. */
+bool ax_param_next(const struct ax_request *q, const char *name, size_t *pos, struct ax_str *out);
+/* Reads name=value&... (decoding % and +) into q->params. */
+void ax_params_parse(struct ax_request *q, struct ax_str text);
+struct ax_str ax_url_decode(struct ax_arena *a, struct ax_str s, bool plus_is_space);
+
+/* Parameters that are times, durations and counts; absent gives the default. The error names the
+ * parameter. */
+int ax_param_time(const struct ax_request *q, const char *name, int64_t otherwise, int64_t *out,
+                  struct ax_err *err);
+int ax_param_count(const struct ax_request *q, const char *name, uint32_t otherwise, uint32_t max,
+                   uint32_t *out, struct ax_err *err);
+
+/* Errors in the form of each face. `status` is HTTP's. */
+void ax_reply_prometheus_error(struct ax_reply *r, int status, const char *type, const char *text);
+void ax_reply_auspex_error(struct ax_reply *r, int status, const char *code, const char *text);
+/* The status and code that a negative errno means. */
+void ax_reply_auspex_errno(struct ax_reply *r, const struct ax_err *err);
+
+typedef void ax_handler(struct ax_request *q, struct ax_reply *r);
+
+/* Prometheus (prometheus_*.c) */
+ax_handler ax_write, ax_query, ax_query_range, ax_series, ax_labels_list, ax_label_values, ax_rules,
+    ax_alerts, ax_metadata, ax_exemplars, ax_buildinfo;
+/* Auspex (auspex_*.c) */
+ax_handler ax_resources, ax_resource_one, ax_events, ax_predictions, ax_observations, ax_status;
+/* Others */
+ax_handler ax_self_metrics, ax_healthy, ax_file;
+
+void ax_event_json(struct ax_json *j, const struct ax_event *e, struct ax_str name);
+void ax_prediction_json(struct ax_json *j, const struct ax_prediction *p);
+
+/* Finds the handler, checks the method, calls it. */
+void ax_route(struct ax_request *q, struct ax_reply *r);
+
+/* What handlers read of the server. */
+const struct ax_api_options *ax_api_rooms(const struct ax_api *api);
+int64_t ax_api_started(const struct ax_api *api);
+/* Counts an answer for /metrics. */
+void ax_api_count(struct ax_api *api, int status);
+void ax_api_counts(const struct ax_api *api, uint64_t by_class[6]);
+
+#endif

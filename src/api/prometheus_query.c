@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Expressions: /api/v1/query and query_range, in Prometheus's JSON. */
+#include "api/inner.h"
+
+#include "base/clock.h"
+#include "base/num.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define MAX_STEPS      11000
+#define TIMEOUT_MS     30000
+#define MAX_TIMEOUT_MS 120000
+
+static void put_time(struct ax_json *j, int64_t ms)
+{
+    char text[AX_NUM_TEXT];
+    ax_json_raw(j, (struct ax_str){text, ax_num_print((double)ms / 1000, text)});
+}
+
+static void put_point(struct ax_json *j, const struct ax_point *p)
+{
+    char text[AX_NUM_TEXT];
+    ax_json_arr(j);
+    put_time(j, p->t);
+    ax_json_str(j, (struct ax_str){text, ax_num_print(p->v, text)});
+    ax_json_end(j);
+}
+
+static void put_metric(struct ax_json *j, struct ax_labels labels)
+{
+    struct ax_label l;
+    ax_json_obj(j);
+    AX_LABELS_EACH (labels, l) {
+        ax_json_key_str(j, l.name);
+        ax_json_str(j, l.value);
+    }
+    ax_json_end(j);
+}
+
+static void put_series(struct ax_json *j, const struct ax_query_result *res)
+{
+    ax_json_arr(j);
+    for (size_t i = 0; i < res->n; i++) {
+        const struct ax_result_series *s = &res->series[i];
+        ax_json_obj(j);
+        ax_json_key(j, "metric");
+        put_metric(j, s->labels);
+        if (res->type == AX_VECTOR) {
+            ax_json_key(j, "value");
+            put_point(j, &s->v[0]);
+        } else {
+            ax_json_key(j, "values");
+            ax_json_arr(j);
+            for (size_t k = 0; k < s->n; k++)
+                put_point(j, &s->v[k]);
+            ax_json_end(j);
+        }
+        ax_json_end(j);
+    }
+    ax_json_end(j);
+}
+
+static void put_result(struct ax_reply *r, const struct ax_query_result *res, int64_t at)
+{
+    static const char *const types[] = {"scalar", "vector", "matrix", "string"};
+    struct ax_json j = {.out = &r->body};
+    ax_json_obj(&j);
+    ax_json_key(&j, "status");
+    ax_json_cstr(&j, "success");
+    ax_json_key(&j, "data");
+    ax_json_obj(&j);
+    ax_json_key(&j, "resultType");
+    ax_json_cstr(&j, types[res->type]);
+    ax_json_key(&j, "result");
+    if (res->type == AX_SCALAR) {
+        put_point(&j, &res->scalar);
+    } else if (res->type == AX_STRING) {
+        ax_json_arr(&j);
+        put_time(&j, at);
+        ax_json_str(&j, res->string);
+        ax_json_end(&j);
+    } else {
+        put_series(&j, res);
+    }
+    ax_json_end(&j);
+    if (res->warning.n) {
+        ax_json_key(&j, "warnings");
+        ax_json_arr(&j);
+        ax_json_str(&j, res->warning);
+        ax_json_end(&j);
+    }
+    ax_json_end(&j);
+}
+
+static void bad_parameter(struct ax_reply *r, const char *text)
+{
+    ax_reply_prometheus_error(r, 400, "bad_data", text);
+}
+
+static void query_failed(struct ax_reply *r, const struct ax_err *err)
+{
+    switch (err->code) {
+    case -ETIMEDOUT: ax_reply_prometheus_error(r, 503, "timeout", err->text); break;
+    case -EIO: ax_reply_prometheus_error(r, 500, "internal", err->text); break;
+    default: ax_reply_prometheus_error(r, 422, "execution", err->text); break;
+    }
+}
+
+/* A duration as seconds ("15", "0.5") or in PromQL's notation ("15s"). */
+static int param_duration(const struct ax_request *q, const char *name, int64_t otherwise,
+                          int64_t *out, struct ax_err *err)
+{
+    struct ax_str v = ax_param(q, name);
+    double seconds;
+    if (v.n == 0) {
+        *out = otherwise;
+        return 0;
+    }
+    if (ax_str_double(v, &seconds) && seconds > -1e12 && seconds < 1e12) {
+        *out = (int64_t)(seconds * 1000);
+        return 0;
+    }
+    int rc = ax_duration_parse(v, out, err);
+    return rc < 0 ? ax_err_wrap(err, "invalid parameter \"%s\"", name) : 0;
+}
+
+static void evaluate(struct ax_request *q, struct ax_reply *r, struct ax_query_options *o)
+{
+    struct ax_err err = {0};
+    int64_t timeout;
+    struct ax_expr *e;
+    if (param_duration(q, "timeout", TIMEOUT_MS, &timeout, &err) < 0) {
+        bad_parameter(r, err.text);
+        return;
+    }
+    if (timeout <= 0 || timeout > MAX_TIMEOUT_MS)
+        timeout = MAX_TIMEOUT_MS;
+    if (ax_expr_parse(ax_param(q, "query"), &q->arena, &e, &err) < 0) {
+        ax_err_wrap(&err, "invalid parameter \"query\"");
+        bad_parameter(r, err.text);
+        return;
+    }
+    enum ax_value_type type = ax_expr_type(e);
+    if (o->step && type != AX_SCALAR && type != AX_VECTOR) {
+        ax_expr_free(e);
+        bad_parameter(r, "invalid parameter \"query\": invalid expression type for range query, "
+                         "must be Scalar or instant Vector");
+        return;
+    }
+    o->deadline_ns = ax_mono_ns() + timeout * 1000000;
+    struct ax_source src = ax_source_of_store(ax_api_rooms(q->api)->store, q->tenant);
+    struct ax_query_result res = {0};
+    if (ax_query_eval(e, &src, o, &q->arena, &res, &err) < 0)
+        query_failed(r, &err);
+    else
+        put_result(r, &res, o->start);
+    ax_expr_free(e);
+}
+
+void ax_query(struct ax_request *q, struct ax_reply *r)
+{
+    struct ax_query_options o = {0};
+    struct ax_err err;
+    if (ax_param_time(q, "time", ax_now_ms(), &o.start, &err) < 0) {
+        bad_parameter(r, err.text);
+        return;
+    }
+    o.end = o.start;
+    evaluate(q, r, &o);
+}
+
+static int range_of(struct ax_request *q, struct ax_query_options *o, struct ax_err *err)
+{
+    const char *const required[] = {"start", "end", "step"};
+    for (size_t i = 0; i < AX_ARRAY_LEN(required); i++)
+        if (ax_param(q, required[i]).n == 0)
+            return ax_fail(err, -EINVAL, "invalid parameter \"%s\": it is missing", required[i]);
+    if (ax_param_time(q, "start", 0, &o->start, err) < 0 ||
+        ax_param_time(q, "end", 0, &o->end, err) < 0 ||
+        param_duration(q, "step", 0, &o->step, err) < 0)
+        return err->code;
+    if (o->end < o->start)
+        return ax_fail(err, -EINVAL, "invalid parameter \"end\": it lies before start");
+    if (o->step <= 0)
+        return ax_fail(err, -EINVAL,
+                       "invalid parameter \"step\": zero or negative steps are not accepted, try "
+                       "a positive number");
+    if ((o->end - o->start) / o->step > MAX_STEPS)
+        return ax_fail(err, -EINVAL,
+                       "exceeded the limit of %d points per series: use a longer step or a "
+                       "shorter range",
+                       MAX_STEPS);
+    return 0;
+}
+
+void ax_query_range(struct ax_request *q, struct ax_reply *r)
+{
+    struct ax_query_options o = {0};
+    struct ax_err err;
+    if (range_of(q, &o, &err) < 0)
+        bad_parameter(r, err.text);
+    else
+        evaluate(q, r, &o);
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/inner.h"
+
+/* Which path goes where. A path that ends in '/' is a prefix: the handler finds what follows it in
+ * q->rest. The first match wins. */
+static const struct route {
+    const char *path;
+    unsigned methods;
+    ax_handler *handler;
+} routes[] = {
+    {"/api/v1/write", AX_POST, ax_write},
+    {"/api/v1/query", AX_GET | AX_POST, ax_query},
+    {"/api/v1/query_range", AX_GET | AX_POST, ax_query_range},
+    {"/api/v1/query_exemplars", AX_GET | AX_POST, ax_exemplars},
+    {"/api/v1/series", AX_GET | AX_POST, ax_series},
+    {"/api/v1/labels", AX_GET | AX_POST, ax_labels_list},
+    {"/api/v1/label/", AX_GET, ax_label_values},
+    {"/api/v1/metadata", AX_GET, ax_metadata},
+    {"/api/v1/rules", AX_GET, ax_rules},
+    {"/api/v1/alerts", AX_GET, ax_alerts},
+    {"/api/v1/status/buildinfo", AX_GET, ax_buildinfo},
+    {"/auspex/v1/resources", AX_GET, ax_resources},
+    {"/auspex/v1/resources/", AX_GET, ax_resource_one},
+    {"/auspex/v1/events", AX_GET, ax_events},
+    {"/auspex/v1/predictions", AX_GET, ax_predictions},
+    {"/auspex/v1/observations", AX_POST, ax_observations},
+    {"/auspex/v1/status", AX_GET, ax_status},
+    {"/metrics", AX_GET, ax_self_metrics},
+    {"/-/healthy", AX_GET, ax_healthy},
+    {"/-/ready", AX_GET, ax_healthy},
+};
+
+static bool matches(const struct route *route, struct ax_request *q)
+{
+    struct ax_str path = ax_str(route->path);
+    if (route->path[path.n - 1] != '/')
+        return ax_str_eq(q->path, path);
+    if (!ax_str_starts(q->path, path) || q->path.n == path.n)
+        return false;
+    q->rest = (struct ax_str){q->path.p + path.n, q->path.n - path.n};
+    return true;
+}
+
+static void refuse(struct ax_request *q, struct ax_reply *r, int status, const char *code,
+                   const char *text)
+{
+    if (ax_str_starts(q->path, AX_STR("/api/v1/")))
+        ax_reply_prometheus_error(r, status, status == 404 ? "not_found" : "bad_data", text);
+    else
+        ax_reply_auspex_error(r, status, code, text);
+}
+
+void ax_route(struct ax_request *q, struct ax_reply *r)
+{
+    for (size_t i = 0; i < AX_ARRAY_LEN(routes); i++) {
+        const struct route *route = &routes[i];
+        if (!matches(route, q))
+            continue;
+        if (route->methods & q->method) {
+            route->handler(q, r);
+            return;
+        }
+        refuse(q, r, 405, "method_not_allowed", "this path does not take that method");
+        r->allow = route->methods == AX_POST  ? "POST"
+                   : route->methods == AX_GET ? "GET, HEAD"
+                                              : "GET, HEAD, POST";
+        return;
+    }
+    bool api =
+        ax_str_starts(q->path, AX_STR("/api/")) || ax_str_starts(q->path, AX_STR("/auspex/"));
+    if (!api && q->method == AX_GET) {
+        ax_file(q, r);
+        return;
+    }
+    refuse(q, r, 404, "not_found", "there is nothing at this path");
+}

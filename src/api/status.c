@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The server about itself: /auspex/v1/status, /metrics, /-/healthy. */
+#include "api/inner.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+static int64_t resident_bytes(void)
+{
+    struct ax_buf b = {.max = 65536};
+    int64_t bytes = 0;
+    if (ax_file_read(AT_FDCWD, "/proc/self/statm", 4096, &b, NULL) == 0) {
+        struct ax_str rest = ax_buf_view(&b), word;
+        uint64_t pages;
+        ax_str_word(&rest, &word);
+        if (ax_str_word(&rest, &word) && ax_str_u64(word, &pages))
+            bytes = (int64_t)pages * sysconf(_SC_PAGESIZE);
+    }
+    ax_buf_free(&b);
+    return bytes;
+}
+
+static void put_int(struct ax_json *j, const char *key, uint64_t v)
+{
+    ax_json_key(j, key);
+    ax_json_int(j, (int64_t)v);
+}
+
+static void put_store(struct ax_json *j, const struct ax_store_stats *s)
+{
+    ax_json_key(j, "store");
+    ax_json_obj(j);
+    put_int(j, "head_samples", s->head_samples);
+    put_int(j, "head_chunks", s->head_chunks);
+    put_int(j, "blocks", s->blocks);
+    put_int(j, "block_samples", s->block_samples);
+    put_int(j, "wal_bytes", s->wal_bytes);
+    put_int(j, "block_bytes", s->block_bytes);
+    put_int(j, "syncs", s->syncs);
+    put_int(j, "damaged", s->damaged);
+    ax_json_key(j, "oldest");
+    ax_json_time(j, s->oldest);
+    ax_json_key(j, "newest");
+    ax_json_time(j, s->newest);
+    ax_json_end(j);
+}
+
+void ax_status(struct ax_request *q, struct ax_reply *r)
+{
+    const struct ax_api_options *rooms = ax_api_rooms(q->api);
+    struct ax_intake_stats in;
+    struct ax_store_stats st;
+    ax_intake_stats(rooms->intake, &in);
+    ax_store_stats(rooms->store, &st);
+    int64_t started = ax_api_started(q->api);
+    struct ax_json j = {.out = &r->body};
+    ax_json_obj(&j);
+    ax_json_key(&j, "version");
+    ax_json_cstr(&j, AX_VERSION);
+    ax_json_key(&j, "started");
+    ax_json_time(&j, started);
+    ax_json_key(&j, "uptime_seconds");
+    ax_json_num(&j, (double)(ax_now_ms() - started) / 1000);
+    put_int(&j, "resident_bytes", (uint64_t)resident_bytes());
+    put_int(&j, "series", in.series);
+    put_int(&j, "samples_total", in.samples);
+    put_int(&j, "rejected_total", in.rejected);
+    put_int(&j, "retention_seconds", (uint64_t)(rooms->retention_ms / 1000));
+    put_int(&j, "collect_interval_seconds", (uint64_t)(rooms->collect_interval_ms / 1000));
+    put_store(&j, &st);
+    ax_json_end(&j);
+}
+
+static void metric(struct ax_buf *out, const char *name, const char *type, const char *help,
+                   double v)
+{
+    ax_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s ", name, help, name, type, name);
+    ax_buf_double(out, v);
+    ax_buf_byte(out, '\n');
+}
+
+static void put_answers(struct ax_api *api, struct ax_buf *out)
+{
+    uint64_t by_class[6];
+    ax_api_counts(api, by_class);
+    ax_buf_cstr(out, "# HELP auspex_http_requests_total Requests answered, by class of status.\n"
+                     "# TYPE auspex_http_requests_total counter\n");
+    for (int c = 2; c < 6; c++)
+        ax_buf_printf(out, "auspex_http_requests_total{code=\"%dxx\"} %llu\n", c,
+                      (unsigned long long)by_class[c]);
+}
+
+void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
+{
+    const struct ax_api_options *rooms = ax_api_rooms(q->api);
+    struct ax_intake_stats in;
+    struct ax_store_stats st;
+    struct ax_buf *b = &r->body;
+    ax_intake_stats(rooms->intake, &in);
+    ax_store_stats(rooms->store, &st);
+    r->type = "text/plain; version=0.0.4; charset=utf-8";
+    ax_buf_cstr(b, "# HELP auspex_build_info The running version.\n# TYPE auspex_build_info gauge\n"
+                   "auspex_build_info{version=\"" AX_VERSION "\"} 1\n");
+    metric(b, "auspex_series", "gauge", "Series known to the intake.", (double)in.series);
+    metric(b, "auspex_batches_total", "counter", "Batches pushed.", (double)in.batches);
+    metric(b, "auspex_samples_total", "counter", "Samples stored.", (double)in.samples);
+    metric(b, "auspex_samples_rejected_total", "counter", "Samples refused.", (double)in.rejected);
+    metric(b, "auspex_store_head_samples", "gauge", "Samples not yet in blocks.",
+           (double)st.head_samples);
+    metric(b, "auspex_store_blocks", "gauge", "Immutable blocks.", (double)st.blocks);
+    metric(b, "auspex_store_wal_bytes", "gauge", "Bytes of write-ahead log.", (double)st.wal_bytes);
+    metric(b, "auspex_store_block_bytes", "gauge", "Bytes of blocks.", (double)st.block_bytes);
+    metric(b, "auspex_store_syncs_total", "counter", "fdatasync calls of the log.",
+           (double)st.syncs);
+    metric(b, "auspex_store_damaged_total", "counter", "Checksums that did not match.",
+           (double)st.damaged);
+    metric(b, "process_resident_memory_bytes", "gauge", "Resident memory.",
+           (double)resident_bytes());
+    metric(b, "process_cpu_seconds_total", "counter", "CPU time of the server.",
+           (double)ax_cpu_ns() / 1e9);
+    metric(b, "process_start_time_seconds", "gauge", "Start of the server.",
+           (double)ax_api_started(q->api) / 1000);
+    put_answers(q->api, b);
+}
+
+void ax_healthy(struct ax_request *q, struct ax_reply *r)
+{
+    r->type = "text/plain; charset=utf-8";
+    ax_buf_cstr(&r->body, "auspex is well\n");
+}
