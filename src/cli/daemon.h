@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Inside the command line: what `run`, `serve` and `host` have in common. */
+#ifndef AX_CLI_DAEMON_H
+#define AX_CLI_DAEMON_H
+
+#include "base/err.h"
+#include "cli/cli.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Every flag of the three; each command takes those that concern it. */
+struct ax_daemon_options {
+    const char *listen, *data, *rules, *user;       /* serve */
+    const char *server, *socket, *libvirt, *tenant; /* host */
+    const char *host_name, *host_id, *exporter;
+    const char *retention_text, *interval_text;
+    int64_t retention_ms, interval_ms;
+    bool set_balloon_period;
+};
+
+enum ax_daemon { AX_DAEMON_SERVE = 1, AX_DAEMON_HOST = 2, AX_DAEMON_RUN = 3 /* both */ };
+
+#define AX_DAEMON_GO (-1)
+/* Reads the flags of a command; AX_DAEMON_GO, or the exit status when all is said. */
+int ax_daemon_parse(enum ax_daemon which, int argc, char **argv, struct ax_daemon_options *o);
+
+/* As root: makes the data directory, gives it to the user, enters it and becomes that user. As
+ * anyone else: makes and enters it. Afterwards every path is relative to the data directory, so
+ * that the way to it need not be open to the user. */
+int ax_enter_data(const char *data, const char *user, struct ax_err *err);
+
+/* Prints "auspex: TEXT" and returns the status for set-up that a restart cannot mend. */
+int ax_daemon_fail(const struct ax_err *err);
+
+#endif

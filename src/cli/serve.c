@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+/* auspex serve: the rooms of the server, opened in order and kept going. */
+#include "api/api.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/daemon.h"
+#include "cli/default_rules.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define TICK_MS       100
+#define STORE_TICK_MS 1000
+#define HOUSEKEEP_MS  5000
+#define PRUNE_MS      3600000
+#define RULES_MAX     (1u << 20)
+
+struct server {
+    const struct ax_daemon_options *o;
+    int tcp_fd, unix_fd;
+    struct ax_registry *registry;
+    struct ax_intake *intake;
+    struct ax_store *store;
+    struct ax_alarms *alarms;
+    struct ax_predictor *predictor;
+    struct ax_api *api;
+    pthread_t keeper;
+    bool keeping;
+    _Atomic bool stop;
+};
+
+static void warn(const char *text)
+{
+    ax_log(AX_LOG_WARN, "%s", text);
+}
+
+static int read_rules(const struct ax_daemon_options *o, struct ax_rules **out, struct ax_err *err)
+{
+    if (!o->rules)
+        return ax_rules_parse((struct ax_str){ax_default_rules, ax_default_rules_size},
+                              "built-in rules", out, err);
+    struct ax_buf text = {.max = RULES_MAX * 2};
+    int rc = ax_file_read(AT_FDCWD, o->rules, RULES_MAX, &text, err);
+    if (rc == 0)
+        rc = ax_rules_parse(ax_buf_view(&text), o->rules, out, err);
+    ax_buf_free(&text);
+    return rc;
+}
+
+static int open_store(struct server *s, struct ax_err *err)
+{
+    struct ax_intake_options in = {.max_age_ms = s->o->retention_ms};
+    struct ax_store_options st = {.dir = "tsdb", .retention_ms = s->o->retention_ms, .warn = warn};
+    s->intake = ax_intake_new(&in);
+    int rc = ax_store_open(&s->store, &st, s->intake, err);
+    if (rc < 0)
+        return rc;
+    struct ax_subscriber sub = ax_store_subscriber(s->store);
+    ax_intake_subscribe(s->intake, &sub);
+    return 0;
+}
+
+static int open_watchers(struct server *s, struct ax_rules *rules, struct ax_err *err)
+{
+    struct ax_source src = ax_source_of_store(s->store, AX_STR("default"));
+    struct ax_alarms_options al = {.source = src,
+                                   .registry = s->registry,
+                                   .intake = s->intake,
+                                   .tenant = AX_STR("default"),
+                                   .interval_ms = s->o->interval_ms};
+    struct ax_predictor_options pr = {
+        .source = src, .intake = s->intake, .tenant = AX_STR("default")};
+    int rc = ax_alarms_new(&s->alarms, rules, &al, err);
+    return rc < 0 ? rc : ax_predictor_new(&s->predictor, &pr, err);
+}
+
+static int open_api(struct server *s, struct ax_err *err)
+{
+    s->unix_fd = ax_listen_unix("auspex.sock", err);
+    if (s->unix_fd < 0)
+        return s->unix_fd;
+    struct ax_api_options o = {.tcp_fd = s->tcp_fd,
+                               .unix_fd = s->unix_fd,
+                               .intake = s->intake,
+                               .store = s->store,
+                               .registry = s->registry,
+                               .alarms = s->alarms,
+                               .predictor = s->predictor,
+                               .retention_ms = s->o->retention_ms,
+                               .collect_interval_ms = s->o->interval_ms};
+    return ax_api_start(&s->api, &o, err);
+}
+
+/* What could fail for the user's reasons comes first; nothing that is stored is touched before. */
+static int open_all(struct server *s, struct ax_err *err)
+{
+    struct ax_rules *rules = NULL;
+    int rc = read_rules(s->o, &rules, err);
+    if (rc == 0)
+        rc = s->tcp_fd = ax_listen_tcp(s->o->listen, err);
+    if (rc >= 0)
+        rc = ax_enter_data(s->o->data, s->o->user, err);
+    if (rc == 0)
+        rc = open_store(s, err);
+    if (rc == 0)
+        rc = ax_registry_open(&s->registry, "registry.db", err);
+    if (rc < 0) {
+        ax_rules_free(rules);
+        return rc;
+    }
+    rc = open_watchers(s, rules, err);
+    return rc < 0 ? rc : open_api(s, err);
+}
+
+/* Blocks, merges and retention may take their time: they have a thread of their own. */
+static void *keep_store(void *arg)
+{
+    struct server *s = arg;
+    static struct ax_log_limit limit;
+    while (!s->stop) {
+        struct ax_err err;
+        if (ax_store_tick(s->store, &err) < 0)
+            ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
+        for (int i = 0; i < STORE_TICK_MS / TICK_MS && !s->stop; i++)
+            ax_sleep_ms(TICK_MS);
+    }
+    return NULL;
+}
+
+static void housekeep(struct server *s, int64_t now, int64_t *next_prune)
+{
+    static struct ax_log_limit limit;
+    struct ax_err err = {0};
+    int rc = ax_registry_expire(s->registry, now, now - 3 * s->o->interval_ms - 5000, &err);
+    if (rc == 0 && now >= *next_prune) {
+        rc = ax_registry_prune(s->registry, now - s->o->retention_ms, &err);
+        *next_prune = now + PRUNE_MS;
+    }
+    if (rc < 0)
+        ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
+}
+
+static void keep_going(struct server *s, const sigset_t *end)
+{
+    static struct ax_log_limit limit;
+    int64_t next_housekeep = ax_now_ms() + HOUSEKEEP_MS, next_prune = 0;
+    struct timespec tick = {0, TICK_MS * 1000000};
+    while (sigtimedwait(end, NULL, &tick) < 0) {
+        struct ax_err err;
+        int64_t now = ax_now_ms();
+        ax_alarms_tick(s->alarms, now);
+        if (ax_predictor_tick(s->predictor, now, &err) < 0)
+            ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
+        if (now >= next_housekeep) {
+            housekeep(s, now, &next_prune);
+            next_housekeep = now + HOUSEKEEP_MS;
+        }
+    }
+}
+
+static void close_all(struct server *s)
+{
+    ax_api_stop(s->api);
+    s->stop = true;
+    if (s->keeping)
+        pthread_join(s->keeper, NULL);
+    ax_predictor_free(s->predictor);
+    ax_alarms_free(s->alarms);
+    ax_store_close(s->store);
+    ax_intake_free(s->intake);
+    ax_registry_close(s->registry);
+    if (s->unix_fd >= 0)
+        unlink("auspex.sock");
+}
+
+static void allow_many_files(void)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
+        r.rlim_cur = r.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &r);
+    }
+}
+
+int ax_cmd_serve(int argc, char **argv)
+{
+    struct ax_daemon_options o;
+    int status = ax_daemon_parse(AX_DAEMON_SERVE, argc, argv, &o);
+    if (status != AX_DAEMON_GO)
+        return status;
+    sigset_t end;
+    sigemptyset(&end);
+    sigaddset(&end, SIGTERM);
+    sigaddset(&end, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &end, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of write(2), not our end */
+    allow_many_files();
+    ax_log_setup("serve", AX_LOG_INFO);
+    struct server s = {.o = &o, .tcp_fd = -1, .unix_fd = -1};
+    struct ax_err err;
+    if (open_all(&s, &err) < 0) {
+        close_all(&s);
+        return ax_daemon_fail(&err);
+    }
+    s.keeping = pthread_create(&s.keeper, NULL, keep_store, &s) == 0;
+    const char *colon = strrchr(o.listen, ':');
+    ax_log(AX_LOG_INFO, "listening on http://%.*s:%d/ (data in %s)", (int)(colon - o.listen),
+           o.listen, ax_api_port(s.api), o.data);
+    keep_going(&s, &end);
+    ax_log(AX_LOG_INFO, "ending");
+    close_all(&s);
+    return AX_EXIT_OK;
+}
