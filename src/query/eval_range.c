@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Functions over ranges: the loop over series and steps. What they compute is in range_*.c. */
+#include "query/eval.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* The scalar arguments, as columns, and the matrix among them. */
+struct arguments {
+    const double *scalar[AX_ARGS_MAX];
+    size_t nscalar;
+    const struct ax_node *matrix;
+};
+
+static int eval_arguments(struct ax_eval *e, const struct ax_node *n, const struct ax_grid *g,
+                          struct arguments *out)
+{
+    int rc = 0;
+    for (size_t i = 0; i < n->call.n && rc == 0; i++) {
+        struct ax_node *arg = n->call.args[i];
+        struct ax_value v;
+        if (arg->type == AX_MATRIX) {
+            out->matrix = ax_node_bare(arg);
+            continue;
+        }
+        rc = ax_eval_node(e, arg, g, &v);
+        if (rc == 0)
+            out->scalar[out->nscalar++] = v.scalar;
+    }
+    return rc;
+}
+
+static bool smoothing_ok(double f)
+{
+    return f > 0 && f < 1;
+}
+
+/* The one range function that refuses arguments. */
+static int check_smoothing(struct ax_eval *e, const double *args)
+{
+    static const char *const names[] = {"smoothing", "trend"};
+    for (int i = 0; i < 2; i++)
+        if (!smoothing_ok(args[i]))
+            return ax_fail(e->err, -EDOM, "invalid %s factor. Expected: 0 < %s < 1, got: %f",
+                           names[i], i ? "tf" : "sf", args[i]);
+    return 0;
+}
+
+static int eval_series(struct ax_eval *e, const struct ax_function *f, const struct arguments *a,
+                       const struct ax_samples *s, size_t i, const struct ax_grid *g,
+                       struct ax_column *out)
+{
+    size_t lo = 0, hi = 0;
+    for (size_t k = 0; k < g->n; k++) {
+        double args[AX_ARGS_MAX] = {0}, v;
+        for (size_t j = 0; j < a->nscalar; j++)
+            args[j] = a->scalar[j][k];
+        struct ax_window w = ax_samples_window(e, s, &s->v[i], g, k, &lo, &hi);
+        if (!w.n)
+            continue;
+        int rc = f->range == ax_fn_smooth ? check_smoothing(e, args) : 0;
+        if (rc < 0)
+            return rc;
+        if (f->range(&w, args, &v))
+            ax_set(out, k, v);
+    }
+    return i % 64 ? 0 : ax_eval_alive(e);
+}
+
+/* Unlike instant functions, these refuse equal label sets even where they do not overlap. */
+static int refuse_duplicates(struct ax_eval *e, const struct ax_grid *g, struct ax_value *v)
+{
+    size_t before = v->n;
+    int rc = ax_vector_merge(e, g, v, AX_SAME_LABELS);
+    return rc < 0 || v->n == before ? rc : ax_fail(e->err, -EDOM, "%s", AX_SAME_LABELS);
+}
+
+int ax_eval_range_call(struct ax_eval *e, const struct ax_node *n, const struct ax_grid *g,
+                       struct ax_value *out)
+{
+    const struct ax_function *f = n->call.fn;
+    struct arguments a = {.nscalar = 0};
+    struct ax_samples s;
+    int rc = eval_arguments(e, n, g, &a);
+    if (rc == 0)
+        rc = ax_eval_samples(e, a.matrix, g, &s);
+    if (rc == 0)
+        rc = ax_vector_init(e, g, s.n, NULL, out);
+    for (size_t i = 0; rc == 0 && i < s.n; i++) {
+        out->v[i].labels =
+            f->flags & AX_FN_KEEPS_NAME ? s.v[i].labels : ax_labels_nameless(e->a, s.v[i].labels);
+        rc = eval_series(e, f, &a, &s, i, g, &out->v[i]);
+    }
+    return rc < 0 ? rc : refuse_duplicates(e, g, out);
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Samples from the source, and from subqueries, which are treated as a source of samples too. */
+#include "query/eval.h"
+
+#include <errno.h>
+
+#define DEFAULT_SUBQUERY_STEP 60000
+#define TIME_LIMIT            (1ll << 60) /* keeps sums of times and durations from overflowing */
+
+static int64_t clip(int64_t t)
+{
+    return t > TIME_LIMIT ? TIME_LIMIT : t < -TIME_LIMIT ? -TIME_LIMIT : t;
+}
+
+/* The time that step k looks at. */
+static int64_t moment(const struct ax_eval *e, const struct ax_when *w, const struct ax_grid *g,
+                      size_t k)
+{
+    int64_t t = ax_grid_time(g, k);
+    if (w->at == AX_AT_TIME)
+        t = w->at_ms;
+    else if (w->at != AX_AT_NONE)
+        t = w->at == AX_AT_START ? e->start : e->end;
+    return clip(t) - w->offset;
+}
+
+/* Series with samples in (first moment - reach, last moment]. */
+static int load(struct ax_eval *e, const struct ax_node *n, const struct ax_grid *g, int64_t reach,
+                bool newest, struct ax_series_set *out)
+{
+    struct ax_store_select sel = {
+        .tenant = e->source->tenant,
+        .matchers = n->selector.matchers,
+        .nmatchers = n->selector.nmatchers,
+        .mint = moment(e, &n->selector.when, g, 0) - reach + 1,
+        .maxt = moment(e, &n->selector.when, g, g->n - 1),
+        .max_samples = e->left ? e->left : 1,
+    };
+    *out = (struct ax_series_set){0};
+    int rc =
+        (newest ? e->source->last : e->source->select)(e->source->self, &sel, e->a, out, e->err);
+    if (rc < 0)
+        return rc;
+    if (out->warning.n)
+        e->warning = out->warning;
+    uint64_t samples = 0;
+    for (size_t i = 0; i < out->n; i++)
+        samples += out->v[i].n;
+    return ax_eval_charge(e, samples);
+}
+
+int ax_eval_selector(struct ax_eval *e, const struct ax_node *n, const struct ax_grid *g,
+                     bool timestamps, struct ax_value *out)
+{
+    struct ax_series_set set;
+    int rc = load(e, n, g, e->lookback, g->n == 1, &set);
+    if (rc == 0)
+        rc = ax_vector_init(e, g, set.n, NULL, out);
+    for (size_t i = 0; i < set.n && rc == 0; i++) {
+        const struct ax_series *s = &set.v[i];
+        out->v[i].labels = s->labels;
+        for (size_t k = 0, next = 0; k < g->n; k++) {
+            int64_t t = moment(e, &n->selector.when, g, k);
+            while (next < s->n && s->t[next] <= t)
+                next++;
+            if (next && s->t[next - 1] > t - e->lookback && !ax_is_stale(s->v[next - 1]))
+                ax_set(&out->v[i], k, timestamps ? (double)s->t[next - 1] / 1000 : s->v[next - 1]);
+        }
+        rc = i % 256 ? 0 : ax_eval_alive(e);
+    }
+    return rc;
+}
+
+/* Ranges do not see staleness markers. */
+static void drop_stale(struct ax_eval *e, struct ax_series *s)
+{
+    size_t n = 0, first = 0;
+    while (first < s->n && !ax_is_stale(s->v[first]))
+        first++;
+    if (first == s->n)
+        return;
+    int64_t *t = AX_NEWS(e->a, int64_t, s->n);
+    double *v = AX_NEWS(e->a, double, s->n);
+    for (size_t i = 0; i < s->n; i++)
+        if (!ax_is_stale(s->v[i])) {
+            t[n] = s->t[i];
+            v[n++] = s->v[i];
+        }
+    s->t = t;
+    s->v = v;
+    s->n = n;
+}
+
+static int64_t floor_to(int64_t t, int64_t step)
+{
+    int64_t r = t % step;
+    return t - (r < 0 ? r + step : r);
+}
+
+static void column_to_series(struct ax_eval *e, const struct ax_column *c, const struct ax_grid *g,
+                             struct ax_series *out)
+{
+    int64_t *t = AX_NEWS(e->a, int64_t, g->n);
+    double *v = AX_NEWS(e->a, double, g->n);
+    size_t n = 0;
+    for (size_t k = 0; k < g->n; k++)
+        if (ax_has(c, k)) {
+            t[n] = ax_grid_time(g, k);
+            v[n++] = c->v[k];
+        }
+    *out = (struct ax_series){c->labels, t, v, n};
+}
+
+/* The child once on its own grid, absolute multiples of its step, over the union of all windows. */
+static int eval_subquery(struct ax_eval *e, const struct ax_node *n, const struct ax_grid *g,
+                         struct ax_samples *out)
+{
+    int64_t step = n->subquery.step ? n->subquery.step : DEFAULT_SUBQUERY_STEP;
+    int64_t after = moment(e, &n->subquery.when, g, 0) - n->subquery.range;
+    int64_t first = floor_to(after, step) + step;
+    int64_t last = floor_to(moment(e, &n->subquery.when, g, g->n - 1), step);
+    if (last < first)
+        return 0;
+    uint64_t steps = (uint64_t)(last - first) / (uint64_t)step + 1;
+    int rc = ax_eval_charge(e, steps);
+    if (rc < 0)
+        return rc;
+    struct ax_grid inner = {first, step, (size_t)steps};
+    struct ax_value v;
+    rc = ax_eval_node(e, n->subquery.arg, &inner, &v);
+    if (rc == 0)
+        rc = ax_eval_charge(e, steps * v.n);
+    if (rc < 0)
+        return rc;
+    out->n = v.n;
+    out->v = AX_NEWS(e->a, struct ax_series, v.n);
+    for (size_t i = 0; i < v.n; i++)
+        column_to_series(e, &v.v[i], &inner, &out->v[i]);
+    return 0;
+}
+
+int ax_eval_samples(struct ax_eval *e, const struct ax_node *n, const struct ax_grid *g,
+                    struct ax_samples *out)
+{
+    *out = (struct ax_samples){0};
+    if (n->kind == AX_NODE_SUBQUERY) {
+        out->when = n->subquery.when;
+        out->range = n->subquery.range;
+        return eval_subquery(e, n, g, out);
+    }
+    AX_ASSERT(n->kind == AX_NODE_SELECTOR);
+    out->when = n->selector.when;
+    out->range = n->selector.range;
+    struct ax_series_set set;
+    int rc = load(e, n, g, out->range, false, &set);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < set.n; i++)
+        drop_stale(e, &set.v[i]);
+    out->v = set.v;
+    out->n = set.n;
+    return 0;
+}
+
+struct ax_window ax_samples_window(const struct ax_eval *e, const struct ax_samples *s,
+                                   const struct ax_series *series, const struct ax_grid *g,
+                                   size_t k, size_t *lo, size_t *hi)
+{
+    struct ax_window w = {.end = moment(e, &s->when, g, k), .at = ax_grid_time(g, k)};
+    w.start = w.end - s->range;
+    while (*lo < series->n && series->t[*lo] <= w.start)
+        ++*lo;
+    while (*hi < series->n && series->t[*hi] <= w.end)
+        ++*hi;
+    w.n = *hi - *lo;
+    if (w.n) {
+        w.t = series->t + *lo;
+        w.v = series->v + *lo;
+    }
+    return w;
+}
