@@ -102,6 +102,8 @@ static enum MHD_Result send_reply(struct MHD_Connection *c, struct ax_api *api, 
     MHD_add_response_header(resp, "Cache-Control", r->etag ? "no-cache" : "no-store");
     if (r->etag)
         MHD_add_response_header(resp, "ETag", r->etag);
+    if (r->gzip)
+        MHD_add_response_header(resp, "Content-Encoding", "gzip");
     if (r->allow)
         MHD_add_response_header(resp, "Allow", r->allow);
     if (r->retry_after)
@@ -159,6 +161,8 @@ static void read_uri(struct exchange *x, struct MHD_Connection *c)
     if (q->method == AX_POST && ax_str_starts(type, AX_STR("application/x-www-form-urlencoded")))
         ax_params_parse(q, ax_arena_str(&q->arena, ax_buf_view(&q->body)));
     q->if_none_match = header(c, "If-None-Match");
+    struct ax_str coding = header(c, "Accept-Encoding");
+    q->accepts_gzip = coding.n && memmem(coding.p, coding.n, "gzip", 4);
 }
 
 static void answer(struct exchange *x, struct MHD_Connection *c, bool is_unix, struct ax_reply *r)
@@ -238,7 +242,7 @@ int ax_api_start(struct ax_api **out, const struct ax_api_options *o, struct ax_
     struct ax_api *api = ax_calloc(1, sizeof *api);
     api->rooms = *o;
     api->started = ax_now_ms();
-    api->port = ax_socket_port(o->tcp_fd);
+    api->port = ax_listen_port(o->tcp_fd);
     api->tcp = start(api, o->tcp_fd, POOL_THREADS, on_tcp);
     if (api->tcp && o->unix_fd >= 0)
         api->unix_socket = start(api, o->unix_fd, UNIX_THREADS, on_unix);

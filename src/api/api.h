@@ -12,6 +12,7 @@
  * "HOST:PORT" with loopback hosts only: there is no authentication yet, and others are refused. */
 int ax_listen_tcp(const char *where, struct ax_err *err);
 int ax_listen_unix(const char *path, struct ax_err *err); /* mode 0600 */
+int ax_listen_port(int fd);                               /* the port bound, for HOST:0 */
 
 struct ax_api;
 struct ax_api_options {

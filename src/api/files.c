@@ -5,8 +5,7 @@
 
 void ax_file(struct ax_request *q, struct ax_reply *r)
 {
-    struct ax_str path = ax_str_eq(q->path, AX_STR("/")) ? AX_STR("/index.html") : q->path;
-    const struct ax_asset *f = ax_asset_find(path);
+    const struct ax_asset *f = ax_asset_find(q->path);
     if (!f) {
         ax_reply_auspex_error(r, 404, "not_found", "there is nothing at this path");
         return;
@@ -17,5 +16,6 @@ void ax_file(struct ax_request *q, struct ax_reply *r)
         r->status = 304;
         return;
     }
-    ax_buf_add(&r->body, f->data, f->size);
+    r->gzip = f->gzip && q->accepts_gzip;
+    ax_buf_add(&r->body, r->gzip ? f->gzip : f->data, r->gzip ? f->gzip_size : f->size);
 }

@@ -40,7 +40,7 @@ bool ax_host_is_loopback(struct ax_str host_and_port)
            ax_str_ends(host, AX_STR(".localhost"));
 }
 
-int ax_socket_port(int fd)
+int ax_listen_port(int fd)
 {
     struct sockaddr_storage a;
     socklen_t n = sizeof a;

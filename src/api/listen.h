@@ -8,6 +8,5 @@
 #include "base/str.h"
 
 bool ax_host_is_loopback(struct ax_str host_and_port); /* "localhost:8070", "[::1]", "127.0.0.1" */
-int ax_socket_port(int fd);
 
 #endif

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* auspex serve: the rooms of the server, opened in order and kept going. */
 #include "api/api.h"
+#include "api/assets.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/daemon.h"
-#include "cli/default_rules.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,8 +44,10 @@ static void warn(const char *text)
 
 static int read_rules(const struct ax_daemon_options *o, struct ax_rules **out, struct ax_err *err)
 {
+    const struct ax_asset *own = ax_asset_find(AX_STR("/default-rules.yml"));
+    AX_ASSERT(own != NULL);
     if (!o->rules)
-        return ax_rules_parse((struct ax_str){ax_default_rules, ax_default_rules_size},
+        return ax_rules_parse((struct ax_str){(const char *)own->data, own->size},
                               "built-in rules", out, err);
     struct ax_buf text = {.max = RULES_MAX * 2};
     int rc = ax_file_read(AT_FDCWD, o->rules, RULES_MAX, &text, err);
