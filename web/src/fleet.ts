@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// Joins what the server says about hosts and VMs (resources, samples, predictions) into rows to show.
+
+import type { Prediction, Resource, Series } from './api';
+import * as api from './api';
+import { secondsLeft } from './words';
+
+/** Each figure of a VM's memory on its own: null is "unknown", never 0. Bytes; age in seconds. */
+export interface Memory {
+    maximum: number | null;
+    assigned: number | null;
+    visible: number | null;
+    available: number | null;
+    used: number | null;
+    resident: number | null;
+    age: number | null;
+}
+
+export interface Vm {
+    resource: Resource;
+    hostName: string;
+    vcpus: number | null;
+    cpu: number | null; // share of its vCPUs
+    memory: Memory;
+    risk: Prediction | null; // the most urgent
+    judged: 'risk' | 'steady' | 'untold' | 'off';
+}
+
+export interface Host {
+    resource: Resource;
+    cpu: number | null;
+    load: number | null;
+    memoryTotal: number | null;
+    memoryAvailable: number | null;
+    committed: number | null; // sum of what its VMs are assigned
+    vms: number;
+    running: number;
+    risk: Prediction | null;
+}
+
+export interface Fleet {
+    vms: Vm[];
+    hosts: Host[];
+    risks: Prediction[]; // most urgent first
+}
+
+const FIGURES: Record<string, keyof Memory> = {
+    vm_memory_maximum_bytes: 'maximum',
+    vm_memory_assigned_bytes: 'assigned',
+    vm_memory_guest_visible_bytes: 'visible',
+    vm_memory_guest_available_bytes: 'available',
+    vm_memory_guest_used_bytes: 'used',
+    vm_memory_resident_bytes: 'resident',
+    vm_memory_age_seconds: 'age',
+};
+
+const VM_FIGURES =
+    '{__name__=~"vm_memory_(maximum|assigned|guest_visible|guest_available|guest_used|resident)_bytes|vm_memory_age_seconds|vm_vcpus"}';
+const HOST_FIGURES = '{__name__=~"node_memory_MemTotal_bytes|node_memory_MemAvailable_bytes|node_load1"}';
+const VM_CPU = 'sum by (handle) (rate(vm_cpu_seconds_total[1m]))';
+const HOST_CPU = '1 - avg by (handle) (rate(node_cpu_seconds_total{mode="idle"}[1m]))';
+
+export const live = (state: string) => state === 'running' || state === 'blocked' || state === 'paused' || state === 'shutdown';
+
+type Figures = Map<string, Map<string, number>>; // handle -> metric -> value
+
+function byHandle(series: Series[]): Figures {
+    const out: Figures = new Map();
+    for (const s of series) {
+        const handle = s.labels['handle'];
+        const value = s.points.at(-1)?.[1];
+        if (handle === undefined || value === undefined || !Number.isFinite(value)) continue;
+        let figures = out.get(handle);
+        if (!figures) out.set(handle, (figures = new Map()));
+        figures.set(s.labels['__name__'] ?? '', value);
+    }
+    return out;
+}
+
+export function memoryOf(figures: Map<string, number> | undefined): Memory {
+    const memory: Memory = { maximum: null, assigned: null, visible: null, available: null, used: null, resident: null, age: null };
+    for (const [name, field] of Object.entries(FIGURES)) memory[field] = figures?.get(name) ?? null;
+    return memory;
+}
+
+export async function loadMemory(handle: string, signal: AbortSignal): Promise<Memory> {
+    const selector = VM_FIGURES.replace('}', `,handle=${api.quote(handle)}}`);
+    return memoryOf(byHandle(await api.query(selector, signal)).get(handle));
+}
+
+export function sortRisks(list: Prediction[], now = Date.now()): Prediction[] {
+    const left = (p: Prediction) => secondsLeft(p, '0.5', now) ?? secondsLeft(p, '0.05', now) ?? Infinity;
+    return list.filter((p) => p.verdict === 'exhaust').sort((a, b) => left(a) - left(b));
+}
+
+export async function loadFleet(signal: AbortSignal): Promise<Fleet> {
+    const [vms, hosts, predictions, vmFigures, vmCpu, hostFigures, hostCpu] = await Promise.all([
+        api.resources('vm', signal),
+        api.resources('host', signal),
+        api.predictions(true, signal),
+        api.query(VM_FIGURES, signal),
+        api.query(VM_CPU, signal),
+        api.query(HOST_FIGURES, signal),
+        api.query(HOST_CPU, signal),
+    ]);
+    const risks = sortRisks(predictions);
+    const verdicts = verdictsByHandle(predictions, risks);
+    const names = new Map(hosts.map((h) => [h.handle, h.name]));
+    const memory = byHandle(vmFigures);
+    const cpu = byHandle(vmCpu);
+    const rows = vms.map((r) => makeVm(r, names, memory.get(r.handle), cpu.get(r.handle), verdicts.get(r.handle)));
+    const hostMemory = byHandle(hostFigures);
+    const hostCpus = byHandle(hostCpu);
+    return {
+        vms: rows,
+        hosts: hosts.map((h) => makeHost(h, rows, hostMemory.get(h.handle), hostCpus.get(h.handle), verdicts.get(h.handle))),
+        risks,
+    };
+}
+
+interface Judgement {
+    risk: Prediction | null;
+    steady: boolean;
+}
+
+function verdictsByHandle(all: Prediction[], risks: Prediction[]): Map<string, Judgement> {
+    const out = new Map<string, Judgement>();
+    for (const p of risks) if (!out.has(p.handle)) out.set(p.handle, { risk: p, steady: false });
+    for (const p of all) if (p.verdict === 'steady' && !out.has(p.handle)) out.set(p.handle, { risk: null, steady: true });
+    return out;
+}
+
+function makeVm(
+    r: Resource,
+    hosts: Map<string, string>,
+    figures: Map<string, number> | undefined,
+    cpu: Map<string, number> | undefined,
+    judgement: Judgement | undefined,
+): Vm {
+    // The last figures of a VM that is off stay in sight of a query for minutes: they say nothing now.
+    const on = live(r.state);
+    const vcpus = api.attrNumber(r, 'vcpus') ?? figures?.get('vm_vcpus') ?? null;
+    const seconds = on ? (cpu?.get('') ?? null) : null;
+    return {
+        resource: r,
+        hostName: (r.host && (hosts.get(r.host) ?? r.host)) || '',
+        vcpus,
+        cpu: seconds !== null && vcpus ? seconds / vcpus : null,
+        memory: memoryOf(on ? figures : undefined),
+        risk: on ? (judgement?.risk ?? null) : null,
+        judged: !on ? 'off' : judgement?.risk ? 'risk' : judgement?.steady ? 'steady' : 'untold',
+    };
+}
+
+function makeHost(
+    r: Resource,
+    vms: Vm[],
+    figures: Map<string, number> | undefined,
+    cpu: Map<string, number> | undefined,
+    judgement: Judgement | undefined,
+): Host {
+    const up = r.state === 'up';
+    const mine = vms.filter((v) => v.resource.host === r.handle);
+    const assigned = mine.map((v) => v.memory.assigned).filter((v) => v !== null);
+    return {
+        resource: r,
+        cpu: up ? (cpu?.get('') ?? null) : null,
+        load: up ? (figures?.get('node_load1') ?? null) : null,
+        memoryTotal: figures?.get('node_memory_MemTotal_bytes') ?? api.attrNumber(r, 'memory_bytes'),
+        memoryAvailable: up ? (figures?.get('node_memory_MemAvailable_bytes') ?? null) : null,
+        committed: assigned.length > 0 || mine.length === 0 ? assigned.reduce((a, b) => a + b, 0) : null,
+        vms: mine.length,
+        running: mine.filter((v) => v.resource.state === 'running').length,
+        risk: judgement?.risk ?? null,
+    };
+}
+
+/** Why a guest's figures are missing, and what would bring them. */
+export function whyUnknown(r: Resource): string {
+    if (!live(r.state)) return 'The VM is off.';
+    const told = api.findings(r).find((f) => f.code.startsWith('balloon'));
+    if (told) return told.remedy ? `${told.text} ${told.remedy}` : told.text;
+    if (api.attrNumber(r, 'balloon_period_seconds') === 0)
+        return 'The domain has no balloon statistics period, so the guest is not asked. `auspex doctor` names the remedy.';
+    if (r.attributes['balloon_driver'] === false) return "The guest's balloon driver does not answer.";
+    return 'No figure has arrived from the guest.';
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// The first page: one sentence on the state of things, what is at risk, the hosts, the VMs.
+
+import * as api from '../api';
+import type { Alert } from '../api';
+import { loadFleet, type Fleet, type Host } from '../fleet';
+import { bytes, percent } from '../format';
+import { useNow, usePoll } from '../live';
+import { Share } from '../parts/bars';
+import { Ago, href, Loading, State, Unknown } from '../parts/bits';
+import { Risks } from '../parts/prediction';
+import { VmTable } from '../parts/vmtable';
+import { alertTitle, stateOfThings } from '../words';
+
+export function FleetPage() {
+    const { data, error } = usePoll(
+        async (signal) => {
+            const [fleet, alerts] = await Promise.all([loadFleet(signal), api.alerts(signal)]);
+            return { fleet, alerts };
+        },
+        'fleet',
+    );
+    const now = useNow(10_000);
+    if (!data) return <Loading error={error} />;
+    const { fleet, alerts } = data;
+    const firing = alerts.filter((a) => a.state === 'firing');
+    const facts = {
+        vms: fleet.vms.length,
+        hosts: fleet.hosts.length,
+        hostsDown: fleet.hosts.filter((h) => h.resource.state !== 'up').length,
+        crashed: fleet.vms.filter((v) => v.resource.state === 'crashed').length,
+        firing: firing.length,
+        risks: fleet.risks,
+    };
+    const tone = facts.hostsDown || facts.crashed ? 'bad' : facts.risks.length || facts.firing ? 'warn' : facts.hosts ? 'good' : '';
+    return (
+        <>
+            <div role="status">
+                <h1 class={`headline ${tone}`}>{stateOfThings(facts, now)}</h1>
+            </div>
+            {fleet.vms.length === 0 && <FirstSteps hosts={fleet.hosts.length} />}
+            {(fleet.hosts.length > 0 || fleet.vms.length > 0) && (
+                <div class="columns">
+                    <Risks list={fleet.risks} />
+                    <Firing alerts={firing} pending={alerts.length - firing.length} />
+                </div>
+            )}
+            <Hosts fleet={fleet} />
+            {fleet.vms.length > 0 && <VmTable vms={fleet.vms} />}
+        </>
+    );
+}
+
+function Firing({ alerts, pending }: { alerts: Alert[]; pending: number }) {
+    const shown = alerts.slice(0, 8);
+    return (
+        <section class="panel" aria-labelledby="firing">
+            <h2 id="firing">
+                Alarms firing <span class="number">{alerts.length}</span>
+            </h2>
+            {alerts.length === 0 && <p class="quiet">{pending > 0 ? `None; ${pending} pending.` : 'None.'}</p>}
+            <ol>
+                {shown.map((a) => (
+                    <li key={JSON.stringify(a.labels)}>
+                        <a href={a.labels['handle'] ? (href({ handle: a.labels['handle'] }) ?? '#/alarms') : '#/alarms'}>{alertTitle(a)}</a>{' '}
+                        <span class="when">
+                            since <Ago at={a.activeAt} />
+                        </span>
+                    </li>
+                ))}
+            </ol>
+            {alerts.length > shown.length && (
+                <p class="quiet">
+                    and <a href="#/alarms">{alerts.length - shown.length} more</a>
+                </p>
+            )}
+        </section>
+    );
+}
+
+function Hosts({ fleet }: { fleet: Fleet }) {
+    if (fleet.hosts.length === 0) return null;
+    return (
+        <section aria-labelledby="hosts">
+            <h2 id="hosts">
+                Hosts <span class="number">{fleet.hosts.length}</span>
+            </h2>
+            <ul class="cards">
+                {fleet.hosts.map((h) => (
+                    <li key={h.resource.handle}>
+                        <HostCard host={h} />
+                    </li>
+                ))}
+            </ul>
+        </section>
+    );
+}
+
+function HostCard({ host }: { host: Host }) {
+    const { resource: r, memoryTotal, memoryAvailable, committed } = host;
+    const used = memoryTotal !== null && memoryAvailable !== null ? (memoryTotal - memoryAvailable) / memoryTotal : null;
+    const over = committed !== null && memoryTotal !== null && committed > memoryTotal;
+    return (
+        <a class="card" href={href(r)!}>
+            <span class="title">
+                <b>{r.name}</b> <State state={r.state} reason={r.reason} />
+            </span>
+            <span class="row">
+                <span class="label">CPU</span>
+                <Share value={host.cpu} />
+            </span>
+            <span class="row">
+                <span class="label">Memory</span>
+                <Share value={used} label={`${percent(used)} of ${bytes(memoryTotal)}`} />
+            </span>
+            <span class="foot">
+                <span class={over ? 'over' : ''} title="The sum of what its VMs are assigned, against the memory that it has">
+                    {committed === null || memoryTotal === null ? (
+                        <>
+                            committed <Unknown />
+                        </>
+                    ) : (
+                        `committed ${bytes(committed)} (${percent(committed / memoryTotal)})`
+                    )}
+                </span>
+                <span>
+                    {host.running} of {host.vms} VMs running
+                </span>
+            </span>
+        </a>
+    );
+}
+
+function FirstSteps({ hosts }: { hosts: number }) {
+    return (
+        <section class="panel first">
+            <h2>{hosts === 0 ? 'No collector reports yet' : 'No VM is seen here'}</h2>
+            <ol>
+                <li>
+                    Run <code>auspex doctor</code>: it tells what is missing for full sight (libvirt, rights, guest statistics) and the remedy for
+                    each.
+                </li>
+                {hosts === 0 && (
+                    <li>
+                        Run <code>auspex run</code> on the hypervisor: server and collector together. A collector alone is <code>auspex host</code>.
+                    </li>
+                )}
+                <li>
+                    Or look around first: <code>./run --demo</code> boots small guests on this machine, one of which leaks memory, and their forecast
+                    appears here within minutes.
+                </li>
+            </ol>
+            <p class="quiet">This page looks again every five seconds; nothing needs to be reloaded.</p>
+        </section>
+    );
+}

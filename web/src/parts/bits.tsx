@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// The small things that every page is made of.
+
+import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
+import type { Event, Finding, Resource } from '../api';
+import { ago, clock, longDuration, millis, utc } from '../format';
+import { useNow } from '../live';
+
+/** Shape and colour both say it, so neither alone has to. */
+const GLYPHS: Record<string, [string, string]> = {
+    running: ['●', 'good'],
+    up: ['●', 'good'],
+    active: ['●', 'good'],
+    allocated: ['●', 'good'],
+    blocked: ['◐', 'warn'],
+    paused: ['❙❙', 'warn'],
+    suspended: ['◑', 'idle'],
+    shutdown: ['◒', 'idle'],
+    shutoff: ['○', 'idle'],
+    inactive: ['○', 'idle'],
+    deleted: ['×', 'idle'],
+    crashed: ['▲', 'bad'],
+    down: ['▲', 'bad'],
+};
+
+export function State({ state, reason }: { state: string; reason?: string | null }) {
+    const [glyph, tone] = GLYPHS[state] ?? ['?', 'unknown'];
+    return (
+        <span class={`state ${tone}`} title={reason ? `${state}: ${reason}` : undefined}>
+            <i aria-hidden="true">{glyph}</i> {state}
+        </span>
+    );
+}
+
+/** A time in the reader's zone, with UTC at hand. */
+export function Time({ at }: { at: string | null | undefined }) {
+    const ms = millis(at);
+    if (ms === null) return <span class="unknown">unknown</span>;
+    return (
+        <time dateTime={new Date(ms).toISOString()} title={utc(ms)}>
+            {clock(ms)}
+        </time>
+    );
+}
+
+/** "since 3 h" */
+export function Ago({ at, suffix = '' }: { at: string | null | undefined; suffix?: string }) {
+    const now = useNow();
+    const ms = millis(at);
+    if (ms === null) return <span class="unknown">unknown</span>;
+    return (
+        <time dateTime={new Date(ms).toISOString()} title={`${clock(ms)} (${utc(ms)}), ${longDuration((now - ms) / 1000)}`}>
+            {ago(at, now)}
+            {suffix}
+        </time>
+    );
+}
+
+export function Unknown({ why }: { why?: string }) {
+    return (
+        <abbr class="unknown" title={why ?? 'No figure has arrived.'}>
+            unknown
+        </abbr>
+    );
+}
+
+export const href = (r: Pick<Resource, 'handle'>) =>
+    r.handle.startsWith('vm:') || r.handle.startsWith('host:')
+        ? `#/${r.handle.slice(0, r.handle.indexOf(':'))}/${encodeURI(r.handle)}`
+        : null;
+
+export function ResourceLink({ handle, name }: { handle: string; name: string | null }) {
+    const to = href({ handle });
+    return to ? <a href={to}>{name || handle}</a> : <span>{name || handle}</span>;
+}
+
+export function Copy({ text, label }: { text: string; label: string }) {
+    const [done, set] = useState('');
+    async function copy(): Promise<void> {
+        try {
+            await navigator.clipboard.writeText(text);
+            set('copied');
+        } catch {
+            set('select and copy it by hand: the browser did not allow it');
+        }
+        setTimeout(() => set(''), 2000);
+    }
+    return (
+        <span class="copy">
+            <code>{text}</code>
+            <button type="button" class="small" onClick={copy} aria-label={`Copy ${label}`}>
+                copy
+            </button>
+            <span role="status">{done}</span>
+        </span>
+    );
+}
+
+export function Findings({ list }: { list: Finding[] }) {
+    if (list.length === 0) return null;
+    return (
+        <section class="panel">
+            <h2>Findings</h2>
+            <ul class="findings">
+                {list.map((f) => (
+                    <li key={f.code} class={f.level}>
+                        <p>
+                            <b>{f.level === 'error' ? 'Error' : f.level === 'warn' ? 'Warning' : 'Note'}</b> {f.text}
+                        </p>
+                        {f.remedy && <p class="remedy">{f.remedy}</p>}
+                    </li>
+                ))}
+            </ul>
+        </section>
+    );
+}
+
+export function EventList({ list, named }: { list: Event[]; named?: boolean }) {
+    if (list.length === 0) return <p class="quiet">Nothing has happened.</p>;
+    return (
+        <ol class="events">
+            {list.map((e) => (
+                <li key={e.id} class={tone(e)}>
+                    <Time at={e.time} />
+                    <span class="type">{e.type}</span>
+                    <span class="text">
+                        {e.text || [e.what, e.detail].filter(Boolean).join(': ')}
+                        {named && (
+                            <>
+                                {' '}
+                                <ResourceLink handle={e.handle} name={e.name} />
+                            </>
+                        )}
+                    </span>
+                </li>
+            ))}
+        </ol>
+    );
+}
+
+function tone(e: Event): string {
+    if (/crash|panick|failed|oom|lost|firing|raised/.test(`${e.what} ${e.detail ?? ''}`)) return 'bad';
+    return e.type;
+}
+
+export function Facts({ rows }: { rows: [string, ComponentChildren][] }) {
+    return (
+        <dl class="facts">
+            {rows.map(([name, value]) => (
+                <div key={name}>
+                    <dt>{name}</dt>
+                    <dd>{value}</dd>
+                </div>
+            ))}
+        </dl>
+    );
+}
+
+export function Loading({ error }: { error: { message: string } | null }) {
+    if (error) return <p class="quiet">Nothing to show: {error.message}.</p>;
+    return <p class="quiet loading">Reading…</p>;
+}
