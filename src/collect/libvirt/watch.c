@@ -13,10 +13,11 @@
 #include <string.h>
 #include <time.h>
 
-#define CHANGED_MAX   256
-#define REBOOTS       64
-#define REBOOT_GAP_MS 2000 /* a crash with on_crash=restart tells of up to seven reboots at once   \
-                            */
+#define CHANGED_MAX 256
+#define REBOOTS     64
+#define REBOOT_GAP_MS                                                                              \
+    2000 /* a crash with on_crash=restart tells of up to seven reboots at once                     \
+          */
 #define KINDS 6
 
 /* Shared by the owner, the thread and each registered callback: the last one frees it. */
@@ -188,9 +189,7 @@ static void *event_loop(void *arg)
 }
 
 /* libvirt prints each error to stderr unless it is told not to; ours say them in their own way. */
-static void say_nothing(void *arg, virErrorPtr e)
-{
-}
+static void say_nothing(void *arg, virErrorPtr e) {}
 
 static void start_event_loop(void)
 {
