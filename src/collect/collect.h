@@ -42,6 +42,10 @@ struct ax_round {
 int ax_collector_round(struct ax_collector *c, int64_t now, struct ax_arena *a,
                        struct ax_round *out);
 
+/* The round as a scrape target shows it: Prometheus text format 0.0.4, grouped by metric with #
+ * TYPE lines, no time stamps; series that ended are left out. */
+void ax_round_text(const struct ax_round *r, struct ax_buf *out);
+
 /* What stands between this machine and full sight, for `auspex doctor` and the host's page. */
 enum ax_finding_level { AX_FINDING_OK, AX_FINDING_INFO, AX_FINDING_WARN, AX_FINDING_FAIL };
 struct ax_finding {

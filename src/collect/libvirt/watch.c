@@ -7,7 +7,6 @@
 #include "base/map.h"
 
 #include <libvirt/libvirt.h>
-#include <libvirt/virterror.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,13 +187,9 @@ static void *event_loop(void *arg)
     return NULL;
 }
 
-/* libvirt prints each error to stderr unless it is told not to; ours say them in their own way. */
-static void say_nothing(void *arg, virErrorPtr e) {}
-
 static void start_event_loop(void)
 {
     pthread_t thread;
-    virSetErrorFunc(NULL, say_nothing);
     if (virEventRegisterDefaultImpl() < 0)
         return;
     virEventAddTimeout(1000, keep_awake, NULL, NULL);

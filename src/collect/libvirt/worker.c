@@ -38,8 +38,12 @@ struct ax_virt_pool {
     bool quit;
 };
 
+/* libvirt prints each error to stderr unless it is told not to; ours say them in their own way. */
+static void say_nothing(void *arg, virErrorPtr e) {}
+
 struct ax_virt_pool *ax_virt_pool_new(void)
 {
+    virSetErrorFunc(NULL, say_nothing);
     struct ax_virt_pool *p = ax_calloc(1, sizeof *p);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
