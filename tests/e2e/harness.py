@@ -281,7 +281,7 @@ class Env:
     def host(self, server, uri=None, name="host", interval="1s", args=()):
         """A collector that pushes to the server."""
         argv = [binary(), "host", "--server", server.url, "--data", os.path.join(self.dir, name + "-data"),
-                "--interval", interval, "--libvirt", uri or "", *args]
+                "--interval", interval, "--libvirt", uri or "none", *args]
         return self.process(name, argv)
 
     def hypervisor(self, name="hv"):

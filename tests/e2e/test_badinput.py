@@ -82,7 +82,7 @@ def listing(data):
     for d, _, files in os.walk(data):
         for f in files:
             path = os.path.join(d, f)
-            if os.path.isfile(path) and not f.endswith(("lock", "-wal", "-shm")):
+            if os.path.isfile(path) and not f.lower().endswith(("lock", "-wal", "-shm")):
                 with open(path, "rb") as g:
                     found[path] = hash(g.read())
     return found
