@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Changing which blocks count: what flush and merge publish, and retention.
+ *
+ * Every step ends in one replaced MANIFEST: before it the old state counts, after it the new one.
+ * Only then do queries see the change, and only then are files deleted. */
+#include "store/inner.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+void ax_block_list_add(struct ax_block_list *l, struct ax_block *b)
+{
+    l->v = ax_realloc(l->v, (l->n + 1) * sizeof(struct ax_block *));
+    l->v[l->n++] = b;
+}
+
+void ax_block_list_delete(int dirfd, struct ax_block_list *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        char name[AX_BLOCK_NAME];
+        ax_block_name(l->v[i]->file, name);
+        unlinkat(dirfd, name, 0);
+        ax_block_unref(l->v[i]);
+    }
+    l->n = 0;
+}
+
+static bool contains(const struct ax_block_list *l, const struct ax_block *b)
+{
+    for (size_t i = 0; l && i < l->n; i++)
+        if (l->v[i] == b)
+            return true;
+    return false;
+}
+
+/* The blocks that will count, by rising order. */
+static struct ax_block_list next_blocks(const struct ax_store *s, const struct ax_block_list *add,
+                                        const struct ax_block_list *drop)
+{
+    struct ax_block_list next = {0};
+    for (size_t i = 0; i < s->nblocks; i++)
+        if (!contains(drop, s->blocks[i]))
+            ax_block_list_add(&next, s->blocks[i]);
+    for (size_t i = 0; add && i < add->n; i++) {
+        ax_block_list_add(&next, add->v[i]);
+        size_t at = next.n - 1;
+        for (; at && next.v[at - 1]->order > add->v[i]->order; at--)
+            next.v[at] = next.v[at - 1];
+        next.v[at] = add->v[i];
+    }
+    return next;
+}
+
+int ax_store_publish(struct ax_store *s, const struct ax_block_list *add,
+                     struct ax_block_list *drop, uint64_t wal_from, struct ax_err *err)
+{
+    struct ax_block_list next = next_blocks(s, add, drop);
+    struct ax_manifest m = {.wal_from = wal_from};
+    for (size_t i = 0; i < next.n; i++)
+        ax_manifest_add(&m, next.v[i]->file);
+    int rc = ax_manifest_write(s->dir.fd, &m, err);
+    ax_manifest_free(&m);
+    if (rc < 0) {
+        free(next.v);
+        return rc;
+    }
+    struct ax_memtable *done = NULL;
+    pthread_rwlock_wrlock(&s->head);
+    struct ax_block **old = s->blocks;
+    s->blocks = next.v;
+    s->nblocks = next.n;
+    if (wal_from != s->wal_from) {
+        done = s->frozen;
+        s->frozen = NULL;
+        s->wal_from = wal_from;
+    }
+    pthread_rwlock_unlock(&s->head);
+    ax_mem_unref(done);
+    free(old);
+    if (drop)
+        ax_block_list_delete(s->dir.fd, drop);
+    return 0;
+}
+
+int ax_store_expire(struct ax_store *s, struct ax_err *err)
+{
+    int64_t cutoff = ax_store_now(s) - s->options.retention_ms;
+    struct ax_block_list drop = {0};
+    for (size_t i = 0; i < s->nblocks; i++)
+        if (s->blocks[i]->maxt < cutoff)
+            ax_block_list_add(&drop, s->blocks[i]);
+    int rc = drop.n ? ax_store_publish(s, NULL, &drop, s->wal_from, err) : 0;
+    free(drop.v);
+    return rc;
+}

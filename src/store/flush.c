@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The head becomes blocks: one for each partition that it has samples of. */
+#include "store/inner.h"
+
+#include "store/codec.h"
+#include "store/columns.h"
+#include "store/partition.h"
+#include "store/samples.h"
+
+#include <stdlib.h>
+
+#define WAL_BYTES  (128ull << 20) /* of log: more would make the next start slow */
+#define HEAD_BYTES (256ull << 20) /* of memory */
+#define LATE_MS                                                                                    \
+    (15 * 60000) /* so long after its end a partition is flushed, and not sooner                   \
+                    than that again for what came later still */
+
+static bool flush_is_due(struct ax_store *s)
+{
+    struct ax_wal_stats wal;
+    ax_wal_stats(s->wal, &wal);
+    int64_t now = ax_store_now(s);
+    pthread_rwlock_rdlock(&s->head);
+    const struct ax_memtable *m = s->active;
+    bool over = m->samples && ax_partition_of(m->mint, m->mint).end + LATE_MS <= now &&
+                now - s->active_since >= LATE_MS;
+    bool due = m->samples && (over || wal.bytes >= WAL_BYTES || ax_mem_bytes(m) >= HEAD_BYTES);
+    pthread_rwlock_unlock(&s->head);
+    return due;
+}
+
+static void freeze(struct ax_store *s)
+{
+    struct ax_memtable *fresh = ax_mem_new();
+    pthread_rwlock_wrlock(&s->flip);
+    s->frozen_keep = ax_wal_rotate(s->wal);
+    pthread_rwlock_wrlock(&s->head);
+    s->frozen = s->active;
+    s->active = fresh;
+    s->active_since = ax_store_now(s);
+    pthread_rwlock_unlock(&s->head);
+    pthread_rwlock_unlock(&s->flip);
+}
+
+/* The samples of the partition, and in *next the earliest time behind it. */
+static void take(struct ax_columns *c, const int64_t *t, const double *v, size_t n,
+                 struct ax_partition p, int64_t *next)
+{
+    ax_columns_room(c, n);
+    for (size_t i = 0; i < n; i++) {
+        if (t[i] >= p.end)
+            *next = t[i] < *next ? t[i] : *next;
+        else if (t[i] >= p.start) {
+            c->t[c->n] = t[i];
+            c->v[c->n++] = v[i];
+        }
+    }
+}
+
+static void take_series(struct ax_columns *c, const struct ax_mem_series *s, struct ax_partition p,
+                        const struct ax_mem_chunk **order, int64_t *next)
+{
+    int64_t t[AX_OPEN_SAMPLES];
+    double v[AX_OPEN_SAMPLES];
+    size_t n = 0;
+    for (const struct ax_mem_chunk *k = s->chunks; k; k = k->older)
+        order[n++] = k;
+    while (n--) {
+        const struct ax_mem_chunk *k = order[n];
+        if (k->mint >= p.end) {
+            *next = k->mint < *next ? k->mint : *next;
+        } else if (k->maxt >= p.start) {
+            AX_ASSERT(ax_chunk_decode(k->data, k->len, k->mint, t, v, k->n));
+            take(c, t, v, k->n, p, next);
+        }
+    }
+    for (size_t i = 0; i < s->nopen; i++) {
+        t[i] = s->open[i].t;
+        v[i] = s->open[i].v;
+    }
+    take(c, t, v, s->nopen, p, next);
+}
+
+static int write_partition(struct ax_store *s, struct ax_partition p, int64_t *next,
+                           struct ax_block **out, struct ax_err *err)
+{
+    struct ax_block_writer *w = NULL;
+    struct ax_columns c = {0};
+    const struct ax_mem_chunk **order = NULL;
+    uint32_t most = 0;
+    uint64_t file = s->next_file;
+    int rc = 0;
+    for (uint32_t id = 0; rc == 0 && id < s->frozen->nseries; id++) {
+        const struct ax_mem_series *series = s->frozen->series[id];
+        if (!series || series->maxt < p.start)
+            continue;
+        if (series->nchunks > most)
+            order = ax_realloc(order, (most = series->nchunks * 2) * sizeof(*order));
+        c.n = 0;
+        take_series(&c, series, p, order, next);
+        if (c.n && !w)
+            rc = ax_block_create(s->dir.fd, file, s->next_order, &w, err);
+        if (c.n && rc == 0)
+            ax_block_add(w, ax_intake_series(s->intake, id), c.t, c.v,
+                         ax_samples_tidy(c.t, c.v, c.n));
+    }
+    free(order);
+    ax_columns_free(&c);
+    if (!w)
+        return rc;
+    s->next_file++;
+    rc = ax_block_finish(w, err);
+    return rc < 0 ? rc : ax_block_open(s->dir.fd, file, ax_store_define, s, out, err);
+}
+
+static int write_blocks(struct ax_store *s, struct ax_block_list *list, struct ax_err *err)
+{
+    int64_t now = ax_store_now(s);
+    for (int64_t t = s->frozen->mint; t <= s->frozen->maxt && t != INT64_MAX;) {
+        struct ax_partition p = ax_partition_of(t, now);
+        int64_t next = INT64_MAX;
+        struct ax_block *b = NULL;
+        int rc = write_partition(s, p, &next, &b, err);
+        if (rc < 0)
+            return rc;
+        if (b)
+            ax_block_list_add(list, b);
+        t = next;
+    }
+    return 0;
+}
+
+int ax_store_flush(struct ax_store *s, bool *did, struct ax_err *err)
+{
+    if (!s->frozen) {
+        if (!flush_is_due(s))
+            return 0;
+        freeze(s);
+    }
+    struct ax_block_list list = {0};
+    int rc = write_blocks(s, &list, err);
+    if (rc == 0)
+        rc = ax_store_publish(s, &list, NULL, s->frozen_keep, err);
+    if (rc < 0) {
+        ax_block_list_delete(s->dir.fd, &list);
+    } else {
+        s->next_order++;
+        ax_wal_drop(s->wal, s->frozen_keep);
+    }
+    free(list.v);
+    *did = rc == 0;
+    return rc;
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The store's own view of itself.
+ *
+ *   samples ──> log ──> active memtable ──(flush)──> frozen memtable ──> blocks ──(merge)──> blocks
+ *
+ * What is newer wins: active over frozen over the block of the highest order.
+ *
+ * Locks, in the order in which they are taken:
+ *   flip   shared by an append for as long as it is in the log but not yet in the memtable;
+ *          exclusive to change memtables, so that log segments and memtables change together
+ *   head   over everything below it in the struct. Held for copying in or out only: never while
+ *          waiting for the disk, decoding or allocating results
+ * Only the owner's tick changes `frozen` and `blocks`, and so reads them without a lock. */
+#ifndef AX_STORE_INNER_H
+#define AX_STORE_INNER_H
+
+#include "store/block.h"
+#include "store/directory.h"
+#include "store/index.h"
+#include "store/manifest.h"
+#include "store/memtable.h"
+#include "store/store.h"
+#include "store/wal.h"
+
+#include <pthread.h>
+
+struct ax_store {
+    struct ax_store_options options;
+    struct ax_intake *intake;
+    struct ax_directory dir;
+    struct ax_wal *wal;
+    uint64_t wal_from, next_file, next_order; /* of the ticking thread */
+    uint64_t frozen_keep;                     /* first log segment that frozen does not need */
+    uint64_t damaged;                         /* atomic */
+
+    pthread_rwlock_t flip, head;
+    struct ax_memtable *active, *frozen;
+    int64_t active_since; /* when it was made, by the store's clock */
+    struct ax_index *index;
+    int64_t *last_t; /* by series id: the newest sample; INT64_MIN = none */
+    double *last_v;
+    uint32_t nlast;
+    struct ax_block **blocks; /* by rising order */
+    size_t nblocks;
+};
+
+int64_t ax_store_now(const struct ax_store *s);
+void ax_store_warn(const struct ax_store *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Remembers the newest sample of a series. Under head, or before there are other threads. */
+void ax_store_note_last(struct ax_store *s, uint32_t id, int64_t t, double v);
+uint32_t ax_store_define(void *store, struct ax_labels labels);
+
+/* load.c: what is on disk, at open. */
+int ax_store_load(struct ax_store *s, struct ax_err *err);
+
+struct ax_block_list {
+    struct ax_block **v;
+    size_t n;
+};
+void ax_block_list_add(struct ax_block_list *l, struct ax_block *b);
+/* Deletes the files and gives the references back. */
+void ax_block_list_delete(int dirfd, struct ax_block_list *l);
+
+/* Where a series lies in one of several blocks. */
+struct ax_series_ref {
+    uint32_t id;     /* the intake's */
+    uint32_t block;  /* place in the list of blocks */
+    uint32_t series; /* the block's own number */
+};
+void ax_series_refs_sort(struct ax_series_ref *refs, size_t n); /* by id, then by block */
+
+/* One step of background work each, by the ticking thread; *did says whether there was any. */
+int ax_store_flush(struct ax_store *s, bool *did, struct ax_err *err);
+int ax_store_merge(struct ax_store *s, bool *did, struct ax_err *err);
+int ax_store_expire(struct ax_store *s, struct ax_err *err);
+/* Makes `add` count instead of `drop` (either may be NULL): on disk, then for queries. A wal_from
+ * other than the one before says that the frozen memtable is on disk now: it goes. */
+int ax_store_publish(struct ax_store *s, const struct ax_block_list *add,
+                     struct ax_block_list *drop, uint64_t wal_from, struct ax_err *err);
+
+#endif

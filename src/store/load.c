@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Opening: manifest, then blocks, then the log on top of them. */
+#include "store/inner.h"
+
+#include "base/clock.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define COMMIT_US 5000
+
+struct files {
+    uint64_t *v;
+    size_t n;
+};
+
+static int list_blocks(int dirfd, struct files *out, struct ax_err *err)
+{
+    int fd = openat(dirfd, "blocks", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d)
+        return ax_fail_errno(err, "cannot list blocks/");
+    for (struct dirent *e; (e = readdir(d));) {
+        struct ax_str name = ax_str(e->d_name);
+        uint64_t number;
+        if (!ax_str_ends(name, AX_STR(".axb")) ||
+            !ax_str_u64((struct ax_str){name.p, name.n - 4}, &number))
+            continue;
+        out->v = ax_realloc(out->v, (out->n + 1) * sizeof *out->v);
+        out->v[out->n++] = number;
+    }
+    closedir(d);
+    return 0;
+}
+
+static bool listed(const struct ax_manifest *m, uint64_t file)
+{
+    for (size_t i = 0; i < m->nblocks; i++)
+        if (m->blocks[i] == file)
+            return true;
+    return false;
+}
+
+/* Files that no manifest names were never finished, or have been merged into another. */
+static void remove_strays(struct ax_store *s, const struct ax_manifest *m, const struct files *f)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        char name[AX_BLOCK_NAME];
+        ax_block_name(f->v[i], name);
+        if (!listed(m, f->v[i]))
+            unlinkat(s->dir.fd, name, 0);
+    }
+}
+
+static int read_manifest(struct ax_store *s, struct ax_manifest *m, struct ax_err *err)
+{
+    struct files files = {0};
+    struct ax_err why = {0};
+    int rc = list_blocks(s->dir.fd, &files, err);
+    if (rc < 0)
+        return rc;
+    rc = ax_manifest_read(s->dir.fd, m, &why);
+    if (rc == -EBADMSG) {
+        /* Without it nobody knows what was merged: reading everything is right, and only larger. */
+        ax_store_warn(s, "%s; took every block that is there instead", why.text);
+        s->damaged++;
+        for (size_t i = 0; i < files.n; i++)
+            ax_manifest_add(m, files.v[i]);
+        rc = 0;
+    } else if (rc < 0) {
+        rc = ax_fail(err, rc, "%s", why.text);
+    } else {
+        remove_strays(s, m, &files);
+    }
+    free(files.v);
+    return rc;
+}
+
+/* A block whose index is damaged is set aside under another name, for whoever wants to look. */
+static void set_aside(struct ax_store *s, uint64_t file, const char *why)
+{
+    char name[AX_BLOCK_NAME], aside[AX_BLOCK_NAME + 16];
+    ax_block_name(file, name);
+    snprintf(aside, sizeof aside, "%s.damaged", name);
+    renameat(s->dir.fd, name, s->dir.fd, aside);
+    ax_store_warn(s, "%s; it was set aside as %s, the rest is served", why, aside);
+    s->damaged++;
+}
+
+static void note_lasts(struct ax_store *s, const struct ax_block *b)
+{
+    for (uint32_t i = 0; i < b->nseries; i++) {
+        if (b->ids[i] == AX_SERIES_NONE)
+            continue;
+        struct ax_block_cursor c = ax_block_chunks(b, i);
+        struct ax_block_chunk chunk;
+        while (ax_block_next(&c, &chunk))
+            ax_store_note_last(s, b->ids[i], chunk.maxt, chunk.last);
+    }
+}
+
+static int by_order(const void *a, const void *b)
+{
+    const struct ax_block *x = *(struct ax_block *const *)a, *y = *(struct ax_block *const *)b;
+    if (x->order != y->order)
+        return x->order < y->order ? -1 : 1;
+    return (x->file > y->file) - (x->file < y->file);
+}
+
+static int load_blocks(struct ax_store *s, const struct ax_manifest *m, struct ax_err *err)
+{
+    s->blocks = ax_calloc(m->nblocks + 1, sizeof(struct ax_block *));
+    s->next_file = s->next_order = 1;
+    for (size_t i = 0; i < m->nblocks; i++) {
+        struct ax_err why = {0};
+        struct ax_block *b;
+        int rc = ax_block_open(s->dir.fd, m->blocks[i], ax_store_define, s, &b, &why);
+        if (m->blocks[i] >= s->next_file)
+            s->next_file = m->blocks[i] + 1;
+        if (rc == -EBADMSG || rc == -ENOENT) {
+            set_aside(s, m->blocks[i], why.text);
+            continue;
+        }
+        if (rc < 0)
+            return ax_fail(err, rc, "%s", why.text);
+        s->blocks[s->nblocks++] = b;
+        if (b->order >= s->next_order)
+            s->next_order = b->order + 1;
+    }
+    if (s->nblocks)
+        qsort(s->blocks, s->nblocks, sizeof(struct ax_block *), by_order);
+    for (size_t i = 0; i < s->nblocks; i++)
+        note_lasts(s, s->blocks[i]);
+    return 0;
+}
+
+static uint32_t define(void *ctx, struct ax_labels labels)
+{
+    struct ax_store *s = ctx;
+    uint32_t id = ax_intake_define(s->intake, labels);
+    if (id != AX_SERIES_NONE)
+        ax_index_add(s->index, id, ax_intake_series(s->intake, id));
+    return id;
+}
+
+static void take_samples(void *ctx, uint32_t id, const struct ax_sample *samples, size_t n)
+{
+    struct ax_store *s = ctx;
+    ax_mem_append(s->active, id, samples, n);
+    for (size_t i = 0; i < n; i++)
+        ax_store_note_last(s, id, samples[i].t, samples[i].v);
+}
+
+static void pass_warning(void *ctx, const char *text)
+{
+    ax_store_warn(ctx, "%s", text);
+}
+
+int ax_store_load(struct ax_store *s, struct ax_err *err)
+{
+    struct ax_manifest m = {0};
+    int rc = read_manifest(s, &m, err);
+    if (rc == 0)
+        rc = load_blocks(s, &m, err);
+    struct ax_wal_replay r = {s, define, take_samples, pass_warning, 0, 0, 0};
+    if (rc == 0)
+        rc = ax_wal_replay(s->dir.fd, m.wal_from, &r, err);
+    if (rc == 0) {
+        int64_t wait = s->options.commit_us ? s->options.commit_us : COMMIT_US;
+        s->damaged += r.damaged;
+        s->wal_from = m.wal_from;
+        s->active_since = ax_store_now(s);
+        s->wal = ax_wal_open(s->dir.fd, r.next_segment, r.bytes, wait);
+    }
+    ax_manifest_free(&m);
+    return rc;
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Several blocks of one partition become one, series by series, chunks filled up anew. */
+#include "store/inner.h"
+
+#include "store/codec.h"
+#include "store/columns.h"
+#include "store/partition.h"
+#include "store/samples.h"
+
+#include <stdlib.h>
+
+#define MERGE_ANYWAY 4 /* more blocks than this in a partition are merged however uneven they are  \
+                        */
+
+/* A block with damage stays as it is: a merge would make the loss look like the truth. */
+static bool mergeable(const struct ax_block *b, struct ax_partition p)
+{
+    return b->mint >= p.start && b->maxt < p.end && !b->undefined &&
+           !__atomic_load_n(&b->damaged, __ATOMIC_RELAXED);
+}
+
+/* Merging a little into a lot again and again would write the lot again and again. */
+static bool worth_it(const struct ax_block_list *l)
+{
+    uint64_t sum = 0, largest = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        sum += l->v[i]->size;
+        largest = l->v[i]->size > largest ? l->v[i]->size : largest;
+    }
+    return l->n > MERGE_ANYWAY || (l->n > 1 && (sum - largest) * 2 >= largest);
+}
+
+/* The first partition with enough to merge; an empty list when there is none. */
+static struct ax_block_list choose(struct ax_store *s)
+{
+    struct ax_block_list list = {0};
+    int64_t now = ax_store_now(s);
+    for (size_t i = 0; i < s->nblocks; i++) {
+        struct ax_partition p = ax_partition_of(s->blocks[i]->mint, now);
+        list.n = 0;
+        for (size_t k = 0; k < s->nblocks; k++)
+            if (mergeable(s->blocks[k], p))
+                ax_block_list_add(&list, s->blocks[k]);
+        if (worth_it(&list))
+            return list;
+    }
+    list.n = 0;
+    return list;
+}
+
+/* Every series of every block, by id and then by the blocks' order. */
+static struct ax_series_ref *all_series(const struct ax_block_list *l, size_t *n)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < l->n; i++)
+        total += l->v[i]->nseries;
+    struct ax_series_ref *refs = ax_malloc((total + 1) * sizeof *refs);
+    *n = 0;
+    for (uint32_t i = 0; i < l->n; i++)
+        for (uint32_t k = 0; k < l->v[i]->nseries; k++)
+            refs[(*n)++] = (struct ax_series_ref){l->v[i]->ids[k], i, k};
+    ax_series_refs_sort(refs, *n);
+    return refs;
+}
+
+static bool take_series(struct ax_columns *c, struct ax_block *b, uint32_t series)
+{
+    struct ax_block_cursor cursor = ax_block_chunks(b, series);
+    struct ax_block_chunk chunk;
+    while (ax_block_next(&cursor, &chunk)) {
+        ax_columns_room(c, chunk.n);
+        if (!ax_block_decode(b, &chunk, c->t + c->n, c->v + c->n))
+            return false;
+        c->n += chunk.n;
+    }
+    return !cursor.r.bad && !cursor.left;
+}
+
+static bool write_merged(struct ax_store *s, const struct ax_block_list *l,
+                         struct ax_block_writer *w)
+{
+    size_t n;
+    struct ax_series_ref *refs = all_series(l, &n);
+    struct ax_columns c = {0};
+    bool whole = true;
+    for (size_t i = 0; i < n && whole;) {
+        uint32_t id = refs[i].id;
+        c.n = 0;
+        for (; i < n && refs[i].id == id && whole; i++)
+            whole = take_series(&c, l->v[refs[i].block], refs[i].series);
+        if (whole && c.n)
+            ax_block_add(w, ax_intake_series(s->intake, id), c.t, c.v,
+                         ax_samples_tidy(c.t, c.v, c.n));
+    }
+    free(refs);
+    ax_columns_free(&c);
+    return whole;
+}
+
+static int merge(struct ax_store *s, struct ax_block_list *l, struct ax_err *err)
+{
+    uint64_t file = s->next_file++, order = 0;
+    for (size_t i = 0; i < l->n; i++)
+        order = l->v[i]->order > order ? l->v[i]->order : order;
+    struct ax_block_writer *w;
+    int rc = ax_block_create(s->dir.fd, file, order, &w, err);
+    if (rc < 0)
+        return rc;
+    if (!write_merged(s, l, w)) {
+        ax_block_cancel(w);
+        s->damaged++;
+        ax_store_warn(s,
+                      "a damaged chunk was found in merging: the block that has it stays as it is");
+        return 0; /* it is marked now, and the next round leaves it out */
+    }
+    rc = ax_block_finish(w, err);
+    struct ax_block *b = NULL;
+    if (rc == 0)
+        rc = ax_block_open(s->dir.fd, file, ax_store_define, s, &b, err);
+    if (rc < 0)
+        return rc;
+    struct ax_block_list add = {&b, 1};
+    rc = ax_store_publish(s, &add, l, s->wal_from, err);
+    if (rc < 0)
+        ax_block_list_delete(s->dir.fd, &add);
+    return rc;
+}
+
+int ax_store_merge(struct ax_store *s, bool *did, struct ax_err *err)
+{
+    struct ax_block_list l = choose(s);
+    *did = l.n > 0;
+    int rc = l.n ? merge(s, &l, err) : 0;
+    free(l.v);
+    return rc;
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Samples of the matching series, from wherever they lie.
+ *
+ * For each series its pieces are laid end to end in the order in which they were written (blocks by
+ * order, then the frozen and the active memtable); one stable sort, needed only when they overlap,
+ * then lets the last written win. */
+#include "store/snapshot.h"
+
+#include "store/codec.h"
+#include "store/columns.h"
+#include "store/samples.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define MAX_SAMPLES 50000000ull
+
+/* Some samples of one series: a chunk of a block, a chunk of a memtable, or raw ones. */
+struct piece {
+    struct ax_block *block;      /* NULL: of a memtable */
+    const struct ax_sample *raw; /* NULL: encoded */
+    struct ax_block_chunk chunk; /* raw: only n counts */
+};
+
+/* What one series has in the memtables, in order of writing. */
+struct head_part {
+    uint32_t id;
+    uint32_t n;
+    struct piece *v;
+};
+
+struct query {
+    struct ax_snapshot snap;
+    bool newest_only;
+    struct ax_arena *out, scratch;
+    struct ax_series *v;
+    size_t n, cap;
+    struct head_part *head; /* by rising id */
+    size_t nhead;
+    struct ax_columns columns; /* of the series in work */
+    uint64_t samples, damaged;
+};
+
+/* The labels that people see: a copy without the tenant. */
+static struct ax_labels visible_labels(struct ax_arena *a, struct ax_labels labels)
+{
+    const char *from = labels.bytes.p, *end = from + labels.bytes.n;
+    char *copy = ax_arena_alloc(a, labels.bytes.n);
+    struct ax_str rest = labels.bytes;
+    struct ax_label l;
+    size_t n = 0;
+    for (const char *at = from; ax_labels_next(&rest, &l); at = rest.p) {
+        if (ax_str_eq(l.name, AX_STR(AX_TENANT_LABEL)))
+            continue;
+        size_t len = (size_t)((rest.n ? rest.p : end) - at);
+        memcpy(copy + n, at, len);
+        n += len;
+    }
+    return (struct ax_labels){{copy, n}};
+}
+
+static void emit(struct query *q, uint32_t id, const int64_t *t, const double *v, size_t n)
+{
+    if (q->n == q->cap) {
+        size_t cap = q->cap ? q->cap * 2 : 64;
+        q->v = ax_arena_grow(q->out, q->v, q->cap * sizeof *q->v, cap * sizeof *q->v);
+        q->cap = cap;
+    }
+    int64_t *ts = AX_NEWS(q->out, int64_t, n);
+    double *vs = AX_NEWS(q->out, double, n);
+    memcpy(ts, t, n * sizeof *t);
+    memcpy(vs, v, n * sizeof *v);
+    struct ax_labels labels = ax_intake_series(q->snap.store->intake, id);
+    q->v[q->n++] = (struct ax_series){visible_labels(q->out, labels), ts, vs, n};
+    q->samples += n;
+}
+
+/* Under the head's lock: pieces of one memtable. Chunks stay where they are, raw samples are copied
+ * because they move. */
+static void capture(struct query *q, const struct ax_mem_series *s, struct head_part *part)
+{
+    if (!s || !ax_snapshot_overlaps(&q->snap, s->mint, s->maxt))
+        return;
+    part->v = ax_arena_grow(&q->scratch, part->v, part->n * sizeof *part->v,
+                            (part->n + s->nchunks + 1) * sizeof *part->v);
+    uint32_t first = part->n;
+    for (const struct ax_mem_chunk *c = s->chunks; c; c = c->older)
+        if (ax_snapshot_overlaps(&q->snap, c->mint, c->maxt))
+            part->v[part->n++] = (struct piece){
+                .chunk = {
+                    .mint = c->mint, .maxt = c->maxt, .n = c->n, .len = c->len, .p = c->data}};
+    for (uint32_t a = first, b = part->n; a + 1 < b; a++) { /* they came newest first */
+        struct piece swap = part->v[a];
+        part->v[a] = part->v[--b];
+        part->v[b] = swap;
+    }
+    struct ax_sample *raw = AX_NEWS(&q->scratch, struct ax_sample, s->nopen + 1u);
+    memcpy(raw, s->open, s->nopen * sizeof *raw);
+    part->v[part->n++] = (struct piece){.raw = raw, .chunk = {.n = s->nopen}};
+}
+
+static void capture_head(struct query *q)
+{
+    struct ax_store *s = q->snap.store;
+    size_t n = roaring_bitmap_get_cardinality(q->snap.head);
+    q->head = AX_NEWS(&q->scratch, struct head_part, n + 1);
+    roaring_uint32_iterator_t it;
+    roaring_init_iterator(q->snap.head, &it);
+    pthread_rwlock_rdlock(&s->head);
+    for (; it.has_value; roaring_advance_uint32_iterator(&it)) {
+        struct head_part *part = &q->head[q->nhead];
+        part->id = it.current_value;
+        capture(q, ax_mem_series(q->snap.mem[0], part->id), part);
+        capture(q, ax_mem_series(q->snap.mem[1], part->id), part);
+        q->nhead += part->n > 0;
+    }
+    pthread_rwlock_unlock(&s->head);
+}
+
+static void note_damage(struct query *q, const struct ax_block *b)
+{
+    if (q->damaged++)
+        return;
+    char name[AX_BLOCK_NAME];
+    ax_block_name(b->file, name);
+    __atomic_add_fetch(&q->snap.store->damaged, 1, __ATOMIC_RELAXED);
+    ax_store_warn(q->snap.store, "%s has a damaged chunk: its samples are left out of answers",
+                  name);
+}
+
+/* Adds the piece's samples that lie in the time asked for. */
+static void decode_piece(struct query *q, const struct piece *p)
+{
+    int64_t t[AX_CHUNK_SAMPLES];
+    double v[AX_CHUNK_SAMPLES];
+    const struct ax_block_chunk *c = &p->chunk;
+    if (p->block && !ax_block_decode(p->block, c, t, v)) {
+        note_damage(q, p->block);
+        return;
+    }
+    if (!p->block && !p->raw)
+        AX_ASSERT(ax_chunk_decode(c->p, c->len, c->mint, t, v, c->n));
+    struct ax_columns *out = &q->columns;
+    ax_columns_room(out, c->n);
+    for (uint32_t i = 0; i < c->n; i++) {
+        struct ax_sample s = p->raw ? p->raw[i] : (struct ax_sample){t[i], v[i]};
+        if (!ax_snapshot_overlaps(&q->snap, s.t, s.t))
+            continue;
+        out->t[out->n] = s.t;
+        out->v[out->n++] = s.v;
+    }
+}
+
+static void decode_block_series(struct query *q, const struct ax_series_ref *ref)
+{
+    struct piece p = {.block = q->snap.blocks.v[ref->block]};
+    struct ax_block_cursor cursor = ax_block_chunks(p.block, ref->series);
+    while (ax_block_next(&cursor, &p.chunk))
+        if (ax_snapshot_overlaps(&q->snap, p.chunk.mint, p.chunk.maxt))
+            decode_piece(q, &p);
+}
+
+/* One series: its refs into blocks, and its part of the head (either may be none). */
+static int build_series(struct query *q, uint32_t id, const struct ax_series_ref *refs,
+                        size_t nrefs, const struct head_part *part, struct ax_err *err)
+{
+    uint64_t max = q->snap.sel->max_samples ? q->snap.sel->max_samples : MAX_SAMPLES;
+    struct ax_columns *c = &q->columns;
+    c->n = 0;
+    for (size_t i = 0; i < nrefs; i++)
+        decode_block_series(q, &refs[i]);
+    for (uint32_t i = 0; part && i < part->n; i++)
+        decode_piece(q, &part->v[i]);
+    size_t n = ax_samples_tidy(c->t, c->v, c->n);
+    if (n == 0)
+        return 0;
+    size_t from = q->newest_only ? n - 1 : 0;
+    if (q->samples + (n - from) > max)
+        return ax_fail(err, -E2BIG,
+                       "the query would read more than %" PRIu64
+                       " samples: narrow the time range or the matchers",
+                       max);
+    emit(q, id, c->t + from, c->v + from, n - from);
+    return 0;
+}
+
+/* Walks refs and head parts, both sorted by id, side by side. */
+static int build_all(struct query *q, struct ax_err *err)
+{
+    const struct ax_series_ref *refs = q->snap.refs;
+    size_t r = 0, h = 0;
+    int rc = 0;
+    while (rc == 0 && (r < q->snap.nrefs || h < q->nhead)) {
+        uint32_t id = r < q->snap.nrefs ? refs[r].id : UINT32_MAX;
+        if (h < q->nhead && q->head[h].id < id)
+            id = q->head[h].id;
+        size_t first = r;
+        while (r < q->snap.nrefs && refs[r].id == id)
+            r++;
+        bool in_head = h < q->nhead && q->head[h].id == id;
+        rc = build_series(q, id, refs + first, r - first, in_head ? &q->head[h] : NULL, err);
+        h += in_head;
+    }
+    return rc;
+}
+
+static int finish(struct query *q, int rc, struct ax_series_set *out)
+{
+    if (rc == 0) {
+        *out = (struct ax_series_set){.v = q->v, .n = q->n};
+        if (q->damaged)
+            out->warning = ax_arena_printf(
+                q->out, "%" PRIu64 " damaged chunks on disk were left out of the answer",
+                q->damaged);
+    }
+    ax_columns_free(&q->columns);
+    ax_arena_free(&q->scratch);
+    ax_snapshot_release(&q->snap);
+    return rc;
+}
+
+int ax_store_select(struct ax_store *s, const struct ax_store_select *sel, struct ax_arena *a,
+                    struct ax_series_set *out, struct ax_err *err)
+{
+    struct query q = {.out = a};
+    int rc = ax_snapshot_take(s, sel, &q.snap, err);
+    if (rc < 0)
+        return rc;
+    capture_head(&q);
+    return finish(&q, build_all(&q, err), out);
+}
+
+/* Answers from the last-value arrays what they can answer, and takes it out of the snapshot. */
+static void answer_from_lasts(struct query *q)
+{
+    struct ax_store *s = q->snap.store;
+    roaring_bitmap_t *ids = roaring_bitmap_copy(q->snap.head);
+    for (size_t i = 0; i < q->snap.nrefs; i++)
+        roaring_bitmap_add(ids, q->snap.refs[i].id);
+    roaring_bitmap_t *answered = roaring_bitmap_create();
+    roaring_uint32_iterator_t it;
+    roaring_init_iterator(ids, &it);
+    pthread_rwlock_rdlock(&s->head);
+    for (; it.has_value; roaring_advance_uint32_iterator(&it)) {
+        uint32_t id = it.current_value;
+        if (id < s->nlast && ax_snapshot_overlaps(&q->snap, s->last_t[id], s->last_t[id])) {
+            emit(q, id, &s->last_t[id], &s->last_v[id], 1);
+            roaring_bitmap_add(answered, id);
+        }
+    }
+    pthread_rwlock_unlock(&s->head);
+    roaring_bitmap_andnot_inplace(q->snap.head, answered);
+    size_t kept = 0;
+    for (size_t i = 0; i < q->snap.nrefs; i++)
+        if (!roaring_bitmap_contains(answered, q->snap.refs[i].id))
+            q->snap.refs[kept++] = q->snap.refs[i];
+    q->snap.nrefs = kept;
+    roaring_bitmap_free(answered);
+    roaring_bitmap_free(ids);
+}
+
+int ax_store_last(struct ax_store *s, const struct ax_store_select *sel, struct ax_arena *a,
+                  struct ax_series_set *out, struct ax_err *err)
+{
+    struct query q = {.out = a, .newest_only = true};
+    int rc = ax_snapshot_take(s, sel, &q.snap, err);
+    if (rc < 0)
+        return rc;
+    answer_from_lasts(&q);
+    capture_head(&q);
+    return finish(&q, build_all(&q, err), out);
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The write-ahead log: DIR/wal/0000000001.wal and on, one segment after the other.
+ *
+ *   segment: "AXWAL\0\0\0" u32 version u32 0, then records (wal_record.h)
+ *
+ * Each segment names the labels of every series it has samples of, so any older segment may be
+ * deleted. Appends go to a buffer; one thread writes it and syncs once for all who wait (group
+ * commit). When a write or sync fails, the groups that were in it fail, what was written is cut off
+ * again, and the next write begins a new segment. */
+#ifndef AX_STORE_WAL_H
+#define AX_STORE_WAL_H
+
+#include "model/sample.h"
+
+struct ax_wal;
+
+struct ax_wal_stats {
+    uint64_t bytes, syncs;
+};
+
+/* `first` is the number of the first segment to write, above all that exist; `bytes` is what the
+ * existing ones hold. `dirfd` is the store's directory. */
+struct ax_wal *ax_wal_open(int dirfd, uint64_t first, uint64_t bytes, int64_t commit_us);
+/* Writes and syncs what is pending, then frees. */
+void ax_wal_close(struct ax_wal *w);
+
+/* Any thread. The ticket is for commit. -ENOBUFS when the disk is far behind. */
+int ax_wal_append(struct ax_wal *w, const struct ax_batch *b, uint64_t *ticket, struct ax_err *err);
+/* Returns when the ticket's group is on stable storage, or with why it is not. Any thread. */
+int ax_wal_commit(struct ax_wal *w, uint64_t ticket, struct ax_err *err);
+/* True from a failed write until the next that works. */
+bool ax_wal_failing(struct ax_wal *w);
+
+/* Everything appended so far goes to segments below the returned number, everything after to that
+ * one and on. No append may run at the same time. */
+uint64_t ax_wal_rotate(struct ax_wal *w);
+/* Deletes segments below `keep`. */
+void ax_wal_drop(struct ax_wal *w, uint64_t keep);
+void ax_wal_stats(struct ax_wal *w, struct ax_wal_stats *out);
+
+struct ax_wal_replay {
+    void *ctx;
+    uint32_t (*define)(void *ctx, struct ax_labels labels); /* its id; AX_SERIES_NONE = refuse */
+    void (*samples)(void *ctx, uint32_t id, const struct ax_sample *s, size_t n);
+    void (*warn)(void *ctx, const char *text);
+
+    uint64_t next_segment, bytes, damaged; /* results */
+};
+/* Reads the segments from number `from` on in order, deletes the ones before it, cuts a torn tail.
+ * A record that is damaged in the middle is left out, counted and warned of. */
+int ax_wal_replay(int dirfd, uint64_t from, struct ax_wal_replay *r, struct ax_err *err);
+
+/* Within the log: */
+uint64_t ax_wal_delete_below(int dirfd, uint64_t keep); /* how many bytes that freed */
+#define AX_WAL_HEAD    16
+#define AX_WAL_VERSION 1
+#define AX_WAL_NAME    32
+void ax_wal_name(uint64_t seq, char out[AX_WAL_NAME]); /* "wal/0000000001.wal" */
+
+#endif

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Reading the log at start. A segment whose end makes no sense was being written when the power
+ * went: nothing of that was acknowledged, and it is cut off. Where valid records follow a bad one,
+ * the disk has lost something that was acknowledged: that is damage, and it is told. */
+#include "store/crc32c.h"
+#include "store/reader.h"
+#include "store/wal.h"
+#include "store/wal_record.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define REFS_MAX (64u << 20) /* series ids above this are nonsense, not a reason to take memory */
+
+struct segments {
+    uint64_t *v;
+    size_t n;
+};
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int list_segments(int dirfd, struct segments *out, struct ax_err *err)
+{
+    int fd = openat(dirfd, "wal", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d)
+        return ax_fail_errno(err, "cannot list wal/");
+    for (struct dirent *e; (e = readdir(d));) {
+        struct ax_str name = ax_str(e->d_name);
+        uint64_t seq;
+        if (!ax_str_ends(name, AX_STR(".wal")) ||
+            !ax_str_u64((struct ax_str){name.p, name.n - 4}, &seq))
+            continue;
+        out->v = ax_realloc(out->v, (out->n + 1) * sizeof *out->v);
+        out->v[out->n++] = seq;
+    }
+    closedir(d);
+    if (out->n)
+        qsort(out->v, out->n, sizeof *out->v, by_number);
+    return 0;
+}
+
+uint64_t ax_wal_delete_below(int dirfd, uint64_t keep)
+{
+    struct segments list = {0};
+    uint64_t freed = 0;
+    if (list_segments(dirfd, &list, NULL) < 0)
+        return 0;
+    for (size_t i = 0; i < list.n && list.v[i] < keep; i++) {
+        char name[AX_WAL_NAME];
+        struct stat st;
+        ax_wal_name(list.v[i], name);
+        if (fstatat(dirfd, name, &st, 0) == 0 && unlinkat(dirfd, name, 0) == 0)
+            freed += (uint64_t)st.st_size;
+    }
+    free(list.v);
+    return freed;
+}
+
+struct segment {
+    struct ax_wal_replay *r;
+    uint32_t *ids; /* by the writer's ref */
+    uint32_t nids;
+    size_t unknown; /* runs of samples whose series was never named */
+};
+
+static bool define(void *ctx, uint64_t ref, struct ax_labels labels)
+{
+    struct segment *s = ctx;
+    if (ref >= REFS_MAX)
+        return false;
+    if (ref >= s->nids) {
+        uint32_t n = s->nids ? s->nids : 1024;
+        while (n <= ref)
+            n *= 2;
+        s->ids = ax_realloc(s->ids, n * sizeof *s->ids);
+        memset(s->ids + s->nids, 0xff, (n - s->nids) * sizeof *s->ids);
+        s->nids = n;
+    }
+    s->ids[ref] = s->r->define(s->r->ctx, labels);
+    return true;
+}
+
+static bool take_samples(void *ctx, uint64_t ref, const struct ax_sample *samples, size_t n)
+{
+    struct segment *s = ctx;
+    if (ref < s->nids && s->ids[ref] != AX_SERIES_NONE)
+        s->r->samples(s->r->ctx, s->ids[ref], samples, n);
+    else
+        s->unknown++;
+    return true;
+}
+
+/* The payload of the record at r->p; NULL when there is none. */
+static const uint8_t *check_record(struct ax_reader r, uint32_t *len)
+{
+    uint32_t magic = ax_read_u32(&r), crc;
+    *len = ax_read_u32(&r);
+    crc = ax_read_u32(&r);
+    const uint8_t *payload = magic == AX_WAL_MAGIC ? ax_read_bytes(&r, *len) : NULL;
+    return payload && ax_crc32c(0, payload, *len) == crc ? payload : NULL;
+}
+
+/* Moves to the next place from which a valid record starts; false when there is none. */
+static bool resync(struct ax_reader *r)
+{
+    static const uint8_t magic[4] = "AXR1";
+    uint32_t len;
+    for (const uint8_t *at = r->p + 1; at < r->end; at++) {
+        at = memmem(at, (size_t)(r->end - at), magic, sizeof magic);
+        if (!at)
+            return false;
+        struct ax_reader there = {at, r->end, false};
+        if (check_record(there, &len)) {
+            r->p = at;
+            return true;
+        }
+    }
+    return false;
+}
+
+__attribute__((format(printf, 2, 3))) static void warn(struct ax_wal_replay *r, const char *fmt,
+                                                       ...)
+{
+    char text[256];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    r->warn(r->ctx, text);
+}
+
+/* Returns where the valid part ends. */
+static size_t replay_records(struct segment *s, const char *name, const uint8_t *p, size_t n)
+{
+    struct ax_wal_visitor v = {s, define, take_samples};
+    struct ax_reader r = ax_reader(p + AX_WAL_HEAD, n - AX_WAL_HEAD);
+    while (ax_read_left(&r)) {
+        uint32_t len;
+        const uint8_t *payload = check_record(r, &len), *bad = r.p;
+        if (payload && ax_wal_decode(payload, len, &v)) {
+            r.p = payload + len;
+            continue;
+        }
+        if (!payload && !resync(&r))
+            return (size_t)(bad - p);
+        if (payload)
+            r.p = payload + len;
+        s->r->damaged++;
+        warn(s->r, "%s: a damaged record at byte %zu was left out", name, (size_t)(bad - p));
+    }
+    return n;
+}
+
+static void replay_segment(struct ax_wal_replay *r, const char *name, int fd, size_t n)
+{
+    const uint8_t *p = mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (p == MAP_FAILED) {
+        r->damaged++;
+        warn(r, "%s: cannot be read: %s", name, strerror(errno));
+        return;
+    }
+    struct segment s = {.r = r};
+    size_t valid = 0;
+    if (memcmp(p, "AXWAL\0\0", 8) == 0 && p[8] == AX_WAL_VERSION) {
+        valid = replay_records(&s, name, p, n);
+    } else {
+        r->damaged++;
+        warn(r, "%s: its head is damaged, %zu bytes were left out", name, n);
+        valid = n;
+    }
+    munmap((void *)(uintptr_t)p, n);
+    free(s.ids);
+    if (s.unknown) {
+        r->damaged++;
+        warn(r, "%s: samples of series that it does not name, %zu times", name, s.unknown);
+    }
+    if (valid < n && ftruncate(fd, (off_t)valid) == 0)
+        warn(r, "%s: %zu bytes of an unfinished write were cut off", name, n - valid);
+    r->bytes += valid;
+}
+
+int ax_wal_replay(int dirfd, uint64_t from, struct ax_wal_replay *r, struct ax_err *err)
+{
+    struct segments list = {0};
+    ax_wal_delete_below(dirfd, from);
+    int rc = list_segments(dirfd, &list, err);
+    r->next_segment = from ? from : 1;
+    for (size_t i = 0; rc == 0 && i < list.n; i++) {
+        char name[AX_WAL_NAME];
+        struct stat st;
+        ax_wal_name(list.v[i], name);
+        AX_CLEANUP(ax_close_fd) int fd = openat(dirfd, name, O_RDWR | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0) {
+            rc = ax_fail_errno(err, "cannot read %s", name);
+            break;
+        }
+        if (st.st_size > AX_WAL_HEAD)
+            replay_segment(r, name, fd, (size_t)st.st_size);
+        r->next_segment = list.v[i] + 1;
+    }
+    free(list.v);
+    return rc;
+}
