@@ -22,7 +22,7 @@ static const char HELP[] =
     "  auspex doctor --json | jq -r '.findings[] | select(.level != \"ok\") | .remedy'\n"
     "\n"
     "  -d, --data DIR      the server's data directory\n"
-    "      --libvirt URI   default qemu:///system; \"\" = no libvirt here\n"
+    "      --libvirt URI   default qemu:///system; none = no libvirt here\n"
     "  -a, --all           every finding, where otherwise those of one kind are counted\n"
     "\n"
     "Exit status: 0 nothing worse than notes; 1 error; 2 bad usage; 3 warnings or failures.\n";
@@ -124,7 +124,8 @@ static void check_machine(struct ax_findings *f, const char *libvirt_uri)
                                    .rootfs = "/",
                                    .host_id = ax_str(name),
                                    .host_name = ax_str(name),
-                                   .libvirt_uri = libvirt_uri,
+                                   .libvirt_uri =
+                                       strcmp(libvirt_uri, "none") == 0 ? NULL : libvirt_uri,
                                    .interval_ms = 5000};
     struct ax_finding *v = NULL;
     size_t n = 0;

@@ -22,11 +22,9 @@ static const struct figure vm_figures[] = {
     {"max by (handle) (vm_memory_guest_used_bytes)", offsetof(struct ax_top_vm, used)},
     {"max by (handle) (vm_memory_assigned_bytes)", offsetof(struct ax_top_vm, assigned)},
     {"max by (handle) (vm_memory_resident_bytes)", offsetof(struct ax_top_vm, resident)},
-    {BOTH("libvirt_domain_block_stats_read_bytes_total",
-          "libvirt_domain_block_stats_write_bytes_total"),
+    {BOTH("vm_disk_read_bytes_total", "vm_disk_written_bytes_total"),
      offsetof(struct ax_top_vm, disk)},
-    {BOTH("libvirt_domain_interface_stats_receive_bytes_total",
-          "libvirt_domain_interface_stats_transmit_bytes_total"),
+    {BOTH("vm_network_receive_bytes_total", "vm_network_transmit_bytes_total"),
      offsetof(struct ax_top_vm, net)},
 };
 
