@@ -111,13 +111,22 @@ void ax_check_server(struct ax_findings *f, const struct ax_answer *status, cons
 
 /* ---- what it knows ---- */
 
+/* This machine's own findings tell the same with a better remedy. */
+static bool told_already(const struct ax_findings *f, const char *error)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (*error && strstr(f->v[i].text.p, error))
+            return true;
+    return false;
+}
+
 static void check_collectors(struct ax_findings *f, const json_t *host)
 {
     size_t i;
     const json_t *c;
     json_array_foreach(ax_j_array(json_object_get(host, "attributes"), "collectors"), i, c)
     {
-        if (json_is_false(json_object_get(c, "up")))
+        if (json_is_false(json_object_get(c, "up")) && !told_already(f, ax_j_str(c, "error")))
             add(f, AX_FINDING_WARN, "collector",
                 "mend what it names; the collector tries again by itself",
                 "%.100s: the %.60s collector fails: %.300s", ax_j_str(host, "name"),

@@ -3,6 +3,7 @@
 #include "cli/inner.h"
 
 #include "base/json.h"
+#include "store/store.h"
 
 #include <curl/curl.h>
 #include <libvirt/libvirt.h>
@@ -26,9 +27,10 @@ int ax_cmd_version(int argc, char **argv)
     char libvirt[AX_TEXT];
     virGetVersion(&v, NULL, NULL);
     library_version(v, libvirt);
+    struct ax_str format = ax_str_trim(AX_STR(AX_STORE_FORMAT));
     if (!c.json) {
-        printf("auspex %s\ncompiler gcc %s, libvirt %s, libcurl %s\n", AX_VERSION, __VERSION__,
-               libvirt, LIBCURL_VERSION);
+        printf("auspex %s\nstore format %.*s, compiler gcc %s, libvirt %s, libcurl %s\n",
+               AX_VERSION, AX_STR_ARG(format), __VERSION__, libvirt, LIBCURL_VERSION);
         return AX_EXIT_OK;
     }
     AX_CLEANUP(ax_buf_free) struct ax_buf out = AX_BUF_INIT;
@@ -36,6 +38,8 @@ int ax_cmd_version(int argc, char **argv)
     ax_json_obj(&j);
     ax_json_key(&j, "version");
     ax_json_cstr(&j, AX_VERSION);
+    ax_json_key(&j, "store_format");
+    ax_json_str(&j, format);
     ax_json_key(&j, "compiler");
     ax_json_cstr(&j, "gcc " __VERSION__);
     ax_json_key(&j, "libvirt");

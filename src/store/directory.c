@@ -2,6 +2,7 @@
 #include "store/directory.h"
 
 #include "base/file.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,8 +5,6 @@
 
 #include "base/err.h"
 
-#define AX_STORE_FORMAT "auspex-store 1\n"
-
 struct ax_directory {
     int fd, lock;
 };

@@ -19,6 +19,9 @@
 #include "intake/intake.h"
 #include "model/matcher.h"
 
+/* What the file VERSION in the directory says; another is not opened. */
+#define AX_STORE_FORMAT "auspex-store 1\n"
+
 struct ax_store;
 
 struct ax_store_options {
