@@ -129,6 +129,7 @@ export function Chart(props: ChartProps) {
         <figure class="chart">
             <figcaption>
                 <h3>{props.title}</h3>
+                <span class="moment">{moment === null || moment === undefined ? '' : clock(moment * 1000)}</span>
                 <ul class="legend">
                     {props.lines.map((line, i) => (
                         <li key={line.label} title={line.hint}>
@@ -144,7 +145,6 @@ export function Chart(props: ChartProps) {
                             forecast
                         </li>
                     )}
-                    {moment !== null && moment !== undefined && <li class="moment">{clock(moment * 1000)}</li>}
                 </ul>
             </figcaption>
             <div class="plot" ref={host} role="img" aria-label={`${props.title}: ${blank ? 'no data' : summary}`} />
@@ -186,7 +186,7 @@ function options(width: number, now: { current: ChartProps }, setCursor: (i: num
             {
                 stroke: text, font, grid, ticks: { show: false }, size: 68, gap: 6,
                 ...(props.unit === 'bytes' ? { incrs: BINARY.flatMap((b) => [b, b * 1.5]) } : {}),
-                values: (_u, splits) => splits.map((v) => now.current.format(v)),
+                values: (_u, splits) => splits.map((v) => round(now.current.format(v))),
             },
         ],
         series: [
@@ -223,6 +223,9 @@ function lonely(u: uPlot, series: number, _show: unknown, _hide: unknown): numbe
         if (values[i] != null && values[i - 1] == null && values[i + 1] == null) alone.push(i);
     return alone.length > 0 ? alone : null;
 }
+
+/** "8.00 GiB" -> "8 GiB": marks of an axis are round figures. */
+const round = (text: string) => text.replace(/(\.\d*?)0+(?= )/, '$1').replace(/\.(?= )/, '');
 
 const MINUTES = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hour12: false });
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Joins what the server says about hosts and VMs (resources, samples, predictions) into rows to show.
 
-import type { Prediction, Resource, Series } from './api';
+import type { Alert, Prediction, Resource, Series } from './api';
 import * as api from './api';
 import { secondsLeft } from './words';
 
@@ -42,6 +42,8 @@ export interface Fleet {
     vms: Vm[];
     hosts: Host[];
     risks: Prediction[]; // most urgent first
+    alerts: Alert[];
+    problems: string[]; // parts of the picture that could not be read
 }
 
 const FIGURES: Record<string, keyof Memory> = {
@@ -94,14 +96,23 @@ export function sortRisks(list: Prediction[], now = Date.now()): Prediction[] {
 }
 
 export async function loadFleet(signal: AbortSignal): Promise<Fleet> {
-    const [vms, hosts, predictions, vmFigures, vmCpu, hostFigures, hostCpu] = await Promise.all([
+    const problems: string[] = [];
+    // What there is must be known; what is known about it may be missing, and is then shown as unknown.
+    const part = <T>(name: string, answer: Promise<T[]>) =>
+        answer.catch((cause: unknown): T[] => {
+            if (!(cause instanceof api.ApiError) || cause.status === 0) throw cause;
+            problems.push(`${name}: ${cause.message}`);
+            return [];
+        });
+    const [vms, hosts, predictions, alerts, vmFigures, vmCpu, hostFigures, hostCpu] = await Promise.all([
         api.resources('vm', signal),
         api.resources('host', signal),
-        api.predictions(true, signal),
-        api.query(VM_FIGURES, signal),
-        api.query(VM_CPU, signal),
-        api.query(HOST_FIGURES, signal),
-        api.query(HOST_CPU, signal),
+        part('forecasts', api.predictions(true, signal)),
+        part('alarms', api.alerts(signal)),
+        part('memory', api.query(VM_FIGURES, signal)),
+        part('CPU', api.query(VM_CPU, signal)),
+        part('hosts', api.query(HOST_FIGURES, signal)),
+        part('hosts', api.query(HOST_CPU, signal)),
     ]);
     const risks = sortRisks(predictions);
     const verdicts = verdictsByHandle(predictions, risks);
@@ -115,6 +126,8 @@ export async function loadFleet(signal: AbortSignal): Promise<Fleet> {
         vms: rows,
         hosts: hosts.map((h) => makeHost(h, rows, hostMemory.get(h.handle), hostCpus.get(h.handle), verdicts.get(h.handle))),
         risks,
+        alerts,
+        problems,
     };
 }
 

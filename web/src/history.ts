@@ -32,15 +32,24 @@ export interface Lines {
     grid: Grid;
     times: number[];
     values: Record<string, (number | null)[]>;
+    problems: string[];
 }
 
-/** One query per line; a query with no answer gives a line of nulls. */
+/** One query per line; a query with no answer gives a line of nulls, one refused also a problem to show. */
 export async function lines(queries: Record<string, (lookback: string) => string>, g: Grid, signal: AbortSignal): Promise<Lines> {
     const names = Object.keys(queries);
-    const answers = await Promise.all(names.map((n) => api.queryRange(queries[n]!(g.lookback), g, signal)));
+    const problems: string[] = [];
+    const refused = (name: string, cause: unknown): api.Series[] => {
+        if (!(cause instanceof api.ApiError) || cause.status === 0) throw cause;
+        problems.push(`${name}: ${cause.message}`);
+        return [];
+    };
+    const answers = await Promise.all(
+        names.map((n) => api.queryRange(queries[n]!(g.lookback), g, signal).catch((cause: unknown) => refused(n, cause))),
+    );
     const times = gridTimes(g);
     const values = Object.fromEntries(names.map((n, i) => [n, align(answers[i]?.[0]?.points ?? [], g, times.length)]));
-    return { grid: g, times, values };
+    return { grid: g, times, values, problems };
 }
 
 function align(points: [number, number][], g: Window, n: number): (number | null)[] {

@@ -45,12 +45,21 @@ export interface Polled<T> {
     error: ApiError | null;
 }
 
+/** The last answers, so that a page one comes back to is there at once, if they are still worth showing. */
+const cache = new Map<string, { data: unknown; at: number }>();
+const CACHE_AGE = 30_000;
+
+function cached<T>(key: string): T | null {
+    const entry = cache.get(key);
+    return entry && Date.now() - entry.at < CACHE_AGE ? (entry.data as T) : null;
+}
+
 /**
- * Loads now, and again `period` ms after each answer. `key` names what is loaded: when it changes the
+ * Loads now, and again `period` ms after each answer. `key` names what is loaded, uniquely: when it changes the
  * old request is dropped. The last good data stay while the server is away.
  */
 export function usePoll<T>(load: (signal: AbortSignal) => Promise<T>, key: string, period = PERIOD): Polled<T> {
-    const [state, set] = useState<Polled<T> & { key: string }>({ data: null, error: null, key });
+    const [state, set] = useState<Polled<T> & { key: string }>({ data: cached<T>(key), error: null, key });
     const latest = useRef(load);
     latest.current = load;
     useEffect(() => {
@@ -64,6 +73,7 @@ export function usePoll<T>(load: (signal: AbortSignal) => Promise<T>, key: strin
             busy = true;
             try {
                 const data = await latest.current(AbortSignal.any([control.signal, AbortSignal.timeout(20_000)]));
+                cache.set(key, { data, at: Date.now() });
                 set({ data, error: null, key });
                 report({ updated: Date.now(), failure: null });
             } catch (cause) {
@@ -91,5 +101,5 @@ export function usePoll<T>(load: (signal: AbortSignal) => Promise<T>, key: strin
             document.removeEventListener('visibilitychange', woken);
         };
     }, [key, period]);
-    return state.key === key ? state : { data: null, error: null };
+    return state.key === key ? state : { data: cached<T>(key), error: null };
 }

@@ -12,23 +12,8 @@ import { EventsPage } from './pages/events';
 import { FleetPage } from './pages/fleet';
 import { HostPage } from './pages/host';
 import { VmPage } from './pages/vm';
+import { route, type Route } from './router';
 import { currentTheme, setTheme, type Theme } from './theme';
-
-interface Route {
-    page: string;
-    handle: string;
-}
-
-function route(): Route {
-    const [, page = '', rest = ''] = /^#\/([^/]*)\/?(.*)$/.exec(location.hash) ?? [];
-    let handle = rest;
-    try {
-        handle = decodeURIComponent(rest);
-    } catch {
-        // a stray % sign: take it as it is
-    }
-    return { page, handle };
-}
 
 const TITLES: Record<string, string> = { '': 'Fleet', alarms: 'Alarms', events: 'Events', vm: 'VM', host: 'Host' };
 
@@ -143,14 +128,12 @@ function Freshness() {
 
 function Trouble() {
     const { updated, failure } = useLink();
-    const now = useNow();
     return (
         <div role="alert">
             {failure && (
                 <p class="trouble">
-                    <b>The picture is not live:</b> {failure}.{' '}
-                    {updated === null ? 'Nothing has been read yet.' : `What you see is ${duration((now - updated) / 1000)} old.`} Trying again every five
-                    seconds.
+                    <b>The picture is not live:</b> {failure}. {updated === null ? 'Nothing has been read yet.' : 'What you see is the last that was read.'}{' '}
+                    Trying again every five seconds.
                 </p>
             )}
         </div>

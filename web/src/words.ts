@@ -63,7 +63,7 @@ export function evidence(p: Prediction): [string, string][] {
     add('Left now', e.level, (v) => (e.capacity === null ? amount(v) : `${amount(v)} of ${amount(e.capacity)}`));
     add('Trend', e.slope_per_second, (v) => `${v < 0 ? 'falls' : 'grows'} by ${rate(Math.abs(v))}`);
     add('Window', e.window_seconds, (v) => `${longDuration(v)}${e.samples === null ? '' : `, ${count(e.samples, 'sample')}`}`);
-    add('Chance of such a trend without cause', e.p_value, (v) => (v < 1e-4 ? 'p < 0.0001' : `p = ${v.toPrecision(2)}`));
+    add('Trend test', e.p_value, (v) => `${v < 1e-4 ? 'p < 0.0001' : `p = ${v.toPrecision(2)}`} (how often chance alone does as much)`);
     add('Looks ahead', e.horizon_seconds, longDuration);
     return rows;
 }

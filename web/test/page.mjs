@@ -85,7 +85,7 @@ try {
     await step('the fleet is listed', async () => {
         await openFleet();
         assert.match(await page.locator('h1').innerText(), /\w+.*\./, 'there is a sentence on the state of things');
-        assert.ok((await page.locator('.cards li').count()) >= 1, 'there is a host');
+        assert.ok((await page.locator('a.card').count()) >= 1, 'there is a host');
         return `${await rows().count()} VMs, "${await page.locator('h1').innerText()}"`;
     });
 
@@ -183,7 +183,7 @@ try {
 
     await step("a host's page", async () => {
         await page.goto(`${origin}/#/`);
-        await page.locator('.cards .card').first().click();
+        await page.locator('a.card').first().click();
         const drawn = await chartsDrawn(['CPU', 'Memory']);
         await shot('host.png');
         return drawn;

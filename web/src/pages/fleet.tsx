@@ -1,29 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first page: one sentence on the state of things, what is at risk, the hosts, the VMs.
 
-import * as api from '../api';
 import type { Alert } from '../api';
 import { loadFleet, type Fleet, type Host } from '../fleet';
 import { bytes, percent } from '../format';
 import { useNow, usePoll } from '../live';
 import { Share } from '../parts/bars';
-import { Ago, href, Loading, State, Unknown } from '../parts/bits';
+import { Ago, href, Loading, Problems, State, Unknown } from '../parts/bits';
 import { Risks } from '../parts/prediction';
 import { VmTable } from '../parts/vmtable';
-import { alertTitle, stateOfThings } from '../words';
+import { alertTitle, shortRange, stateOfThings, what } from '../words';
 
 export function FleetPage() {
-    const { data, error } = usePoll(
-        async (signal) => {
-            const [fleet, alerts] = await Promise.all([loadFleet(signal), api.alerts(signal)]);
-            return { fleet, alerts };
-        },
-        'fleet',
-    );
+    const { data: fleet, error } = usePoll(loadFleet, 'fleet');
     const now = useNow(10_000);
-    if (!data) return <Loading error={error} />;
-    const { fleet, alerts } = data;
-    const firing = alerts.filter((a) => a.state === 'firing');
+    if (!fleet) return <Loading error={error} />;
+    const firing = fleet.alerts.filter((a) => a.state === 'firing');
     const facts = {
         vms: fleet.vms.length,
         hosts: fleet.hosts.length,
@@ -39,13 +31,15 @@ export function FleetPage() {
                 <h1 class={`headline ${tone}`}>{stateOfThings(facts, now)}</h1>
             </div>
             {fleet.vms.length === 0 && <FirstSteps hosts={fleet.hosts.length} />}
+            <Problems list={fleet.problems} />
             {(fleet.hosts.length > 0 || fleet.vms.length > 0) && (
                 <div class="columns">
                     <Risks list={fleet.risks} />
-                    <Firing alerts={firing} pending={alerts.length - firing.length} />
+                    <Firing alerts={firing} pending={fleet.alerts.length - firing.length} />
+                    {fleet.hosts.length === 1 && <HostCard host={fleet.hosts[0]!} />}
                 </div>
             )}
-            <Hosts fleet={fleet} />
+            {fleet.hosts.length > 1 && <Hosts fleet={fleet} />}
             {fleet.vms.length > 0 && <VmTable vms={fleet.vms} />}
         </>
     );
@@ -79,7 +73,6 @@ function Firing({ alerts, pending }: { alerts: Alert[]; pending: number }) {
 }
 
 function Hosts({ fleet }: { fleet: Fleet }) {
-    if (fleet.hosts.length === 0) return null;
     return (
         <section aria-labelledby="hosts">
             <h2 id="hosts">
@@ -127,6 +120,11 @@ function HostCard({ host }: { host: Host }) {
                     {host.running} of {host.vms} VMs running
                 </span>
             </span>
+            {host.risk && (
+                <span class="risktag">
+                    {what(host.risk)} <b>{shortRange(host.risk, Date.now())}</b>
+                </span>
+            )}
         </a>
     );
 }

@@ -9,7 +9,7 @@ import { bytes, bytesRate, percent } from '../format';
 import { grid, lines } from '../history';
 import { useNow, usePoll } from '../live';
 import { Share } from '../parts/bars';
-import { Ago, Copy, EventList, Facts, Findings, Loading, State, Time, Unknown } from '../parts/bits';
+import { Ago, Copy, EventList, Facts, Findings, Loading, Problems, State, Time, Unknown } from '../parts/bits';
 import { Predictions } from '../parts/prediction';
 import { VmTable } from '../parts/vmtable';
 import { shortRange } from '../words';
@@ -40,7 +40,7 @@ export function HostPage({ handle }: { handle: string }) {
             const [host, mounts, fleet] = await Promise.all([api.resource(handle, signal), filesystems(handle, signal), loadFleet(signal)]);
             return { host, mounts, fleet };
         },
-        handle,
+        `host ${handle}`,
     );
     if (!data) return <Loading error={error} />;
     const { host, mounts, fleet } = data;
@@ -140,7 +140,7 @@ function Charts({ host, range }: { host: ResourceDetail; range: number }) {
             got.values['used'] = minus(got.values['total'], got.values['available']);
             return got;
         },
-        `${host.handle} ${range}`,
+        `charts ${host.handle} ${range}`,
         chartPeriod(range),
     );
     if (!data) return <p class="quiet loading">Reading…</p>;
@@ -149,8 +149,15 @@ function Charts({ host, range }: { host: ResourceDetail; range: number }) {
     const common = { times: data.times, span };
     return (
         <div class="charts">
+            {data.problems.length > 0 && (
+                <div class="wide">
+                    <Problems list={data.problems} />
+                </div>
+            )}
+            <div class="wide">
+                <Chart title="Memory" lines={MEMORY} values={pick(data, MEMORY)} format={bytes} unit="bytes" band={band} times={data.times} span={[span[0], span[1] + until]} />
+            </div>
             <Chart title="CPU" lines={CPU} values={pick(data, CPU)} format={percent} ceiling={0.1} {...common} />
-            <Chart title="Memory" lines={MEMORY} values={pick(data, MEMORY)} format={bytes} unit="bytes" band={band} times={data.times} span={[span[0], span[1] + until]} />
             <Chart title="Pressure, share of time waited" lines={PRESSURE} values={pick(data, PRESSURE)} format={percent} ceiling={0.1} empty="This kernel does not tell (PSI is off)." {...common} />
             <Chart title="Disks" lines={DISK} values={pick(data, DISK)} format={bytesRate} unit="bytes" ceiling={65536} {...common} />
             <Chart title="Network" lines={NET} values={pick(data, NET)} format={bytesRate} unit="bytes" ceiling={8192} {...common} />

@@ -10,7 +10,7 @@ import { live, loadMemory, sortRisks, whyUnknown, type Memory } from '../fleet';
 import { bytes, bytesRate, duration, millis, percent } from '../format';
 import { grid, lines, RANGES, type Lines } from '../history';
 import { PERIOD, usePoll } from '../live';
-import { Ago, Copy, EventList, Facts, Findings, Loading, ResourceLink, State, Time, Unknown } from '../parts/bits';
+import { Ago, Copy, EventList, Facts, Findings, Loading, Problems, ResourceLink, State, Time, Unknown } from '../parts/bits';
 import { Predictions } from '../parts/prediction';
 import { secondsLeft } from '../words';
 
@@ -58,9 +58,9 @@ export function VmPage({ handle }: { handle: string }) {
             const [vm, memory] = await Promise.all([api.resource(handle, signal), loadMemory(handle, signal)]);
             return { vm, memory };
         },
-        handle,
+        `vm ${handle}`,
     );
-    const host = usePoll((signal) => (data?.vm.host ? api.resource(data.vm.host, signal) : Promise.resolve(null)), data?.vm.host ?? '', 60_000);
+    const host = usePoll((signal) => (data?.vm.host ? api.resource(data.vm.host, signal) : Promise.resolve(null)), `host of vm ${data?.vm.host ?? ''}`, 60_000);
     if (!data) return <Loading error={error} />;
     const { vm, memory } = data;
     return (
@@ -166,7 +166,7 @@ export const pick = (data: Lines | null, list: Line[]) => list.map((l) => data?.
 function Charts({ vm, range }: { vm: ResourceDetail; range: number }) {
     const { data } = usePoll(
         (signal) => lines(vmQueries(vm.handle), grid(range, Date.now()), signal),
-        `${vm.handle} ${range}`,
+        `charts ${vm.handle} ${range}`,
         chartPeriod(range),
     );
     if (!data) return <p class="quiet loading">Reading…</p>;
@@ -178,6 +178,11 @@ function Charts({ vm, range }: { vm: ResourceDetail; range: number }) {
     const perVcpu = pick(data, CPU).map((v) => (vcpus ? v.map((x) => (x === null ? null : x / vcpus)) : v.map(() => null)));
     return (
         <div class="charts">
+            {data.problems.length > 0 && (
+                <div class="wide">
+                    <Problems list={data.problems} />
+                </div>
+            )}
             <div class="wide">
                 <Chart title="Memory" lines={MEMORY} times={data.times} values={pick(data, MEMORY)} span={ahead} format={bytes} unit="bytes" band={band} />
             </div>

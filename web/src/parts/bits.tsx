@@ -125,17 +125,25 @@ export function EventList({ list, named }: { list: Event[]; named?: boolean }) {
                     <Time at={e.time} />
                     <span class="type">{e.type}</span>
                     <span class="text">
-                        {e.text || [e.what, e.detail].filter(Boolean).join(': ')}
-                        {named && (
-                            <>
-                                {' '}
-                                <ResourceLink handle={e.handle} name={e.name} />
-                            </>
-                        )}
+                        {named ? <Linked event={e} /> : said(e)}
                     </span>
                 </li>
             ))}
         </ol>
+    );
+}
+
+const said = (e: Event) => e.text || [e.what, e.detail].filter(Boolean).join(': ');
+
+/** The sentence mostly begins with the name: that becomes the link. Else the link comes first. */
+function Linked({ event }: { event: Event }) {
+    const text = said(event);
+    const rest = event.name && text.startsWith(event.name) ? text.slice(event.name.length) : ` ${text}`;
+    return (
+        <>
+            <ResourceLink handle={event.handle} name={event.name} />
+            {rest}
+        </>
     );
 }
 
@@ -155,6 +163,12 @@ export function Facts({ rows }: { rows: [string, ComponentChildren][] }) {
             ))}
         </dl>
     );
+}
+
+/** What could not be read, said plainly: an empty chart must not pass for a quiet machine. */
+export function Problems({ list }: { list: string[] }) {
+    if (list.length === 0) return null;
+    return <p class="remedy">Part of the picture is missing. {[...new Set(list)].join('; ')}.</p>;
 }
 
 export function Loading({ error }: { error: { message: string } | null }) {

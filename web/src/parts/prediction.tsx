@@ -24,7 +24,7 @@ export function Predictions({ list }: { list: Prediction[] }) {
                     <p>{p.reason}</p>
                     {p.verdict === 'exhaust' && p.at && (
                         <p class="when">
-                            Between <Time at={p.at['0.05']} /> and {p.at['0.95'] ? <Time at={p.at['0.95']} /> : 'an end not in sight'}, with 90 %
+                            Between <Time at={p.at['0.05']} /> and {p.at['0.95'] ? <Time at={p.at['0.95']} /> : 'an end not in sight'}, with 90&nbsp;%
                             confidence.
                         </p>
                     )}

@@ -8,6 +8,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { live, whyUnknown, type Vm } from '../fleet';
 import { ago, bytes, clock, millis, percent, UNKNOWN, utc } from '../format';
 import { useNow } from '../live';
+import { previousPage } from '../router';
 import { secondsLeft, shortRange, what } from '../words';
 import { MemoryBar } from './bars';
 import { href, State, Unknown } from './bits';
@@ -58,7 +59,6 @@ export function VmTable({ vms }: { vms: Vm[] }) {
     const [current, setCurrent] = useState(view.handle);
     const now = useNow(10_000);
     const body = useRef<HTMLTableSectionElement>(null);
-    const returning = useRef(view.handle !== '');
     Object.assign(view, { filter, sort: sort.column, down: sort.down, handle: current });
 
     const shown = useMemo(() => {
@@ -78,28 +78,31 @@ export function VmTable({ vms }: { vms: Vm[] }) {
     }
 
     useEffect(() => {
-        if (returning.current && shown.length > 0) focusRow(index); // back from a VM's page
-        returning.current = false;
+        if (previousPage() === 'vm' && view.handle !== '' && shown.length > 0) focusRow(index);
     }, []);
 
+    function onKey(e: KeyboardEvent): void {
+        if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey) return;
+        const target = e.target as HTMLElement;
+        const typing = target.matches('input, textarea, select');
+        const inside = body.current?.contains(document.activeElement) ?? false;
+        const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1, PageDown: 15, PageUp: -15 }[e.key];
+        const arrow = e.key.length > 1;
+        if (typing && !(e.key === 'ArrowDown' && target.id === 'filter')) return;
+        if (step !== undefined && (!arrow || inside || typing)) move(inside ? index + step : index);
+        else if (inside && e.key === 'Home') move(0);
+        else if (inside && e.key === 'End') move(shown.length - 1);
+        else return;
+        e.preventDefault();
+    }
+    // Keys may come quicker than effects run: the listener always calls what was drawn last.
+    const handler = useRef(onKey);
+    handler.current = onKey;
     useEffect(() => {
-        const onKey = (e: KeyboardEvent) => {
-            if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey) return;
-            const target = e.target as HTMLElement;
-            const typing = target.matches('input, textarea, select');
-            const inside = body.current?.contains(document.activeElement) ?? false;
-            const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1, PageDown: 15, PageUp: -15 }[e.key];
-            const arrow = e.key.length > 1;
-            if (typing && !(e.key === 'ArrowDown' && target.id === 'filter')) return;
-            if (step !== undefined && (!arrow || inside || typing)) move(inside ? index + step : index);
-            else if (inside && e.key === 'Home') move(0);
-            else if (inside && e.key === 'End') move(shown.length - 1);
-            else return;
-            e.preventDefault();
-        };
-        document.addEventListener('keydown', onKey);
-        return () => document.removeEventListener('keydown', onKey);
-    });
+        const listen = (e: KeyboardEvent) => handler.current(e);
+        document.addEventListener('keydown', listen);
+        return () => document.removeEventListener('keydown', listen);
+    }, []);
 
     const toggle = (column: Column) => setSort((s) => ({ column, down: s.column === column ? !s.down : false }));
     return (
