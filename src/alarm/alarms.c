@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "alarm/alarm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alarm/inner.h"
+#include "base/clock.h"
+#include "base/json.h"
+
+#define DEFAULT_INTERVAL_MS 5000
+#define DEADLINE_NS         (30 * 1000000000ll) /* for one expression */
+
+/* All but the rules, which on a failed start stay with the caller. */
+static void free_state(struct ax_alarms *al)
+{
+    for (size_t g = 0; g < al->rules->ngroups; g++) {
+        for (size_t i = 0; i < al->groups[g].rules->n; i++)
+            ax_watch_free(&al->groups[g].watches[i]);
+        free(al->groups[g].watches);
+    }
+    free(al->groups);
+    free(al->tenant);
+    pthread_mutex_destroy(&al->lock);
+    free(al);
+}
+
+int ax_alarms_new(struct ax_alarms **out, struct ax_rules *rules, const struct ax_alarms_options *o,
+                  struct ax_err *err)
+{
+    struct ax_alarms *al = ax_calloc(1, sizeof *al);
+    pthread_mutex_init(&al->lock, NULL);
+    al->rules = rules;
+    al->o = *o;
+    al->tenant = strndup(o->tenant.p, o->tenant.n);
+    AX_ASSERT(al->tenant);
+    al->groups = ax_calloc(rules->ngroups + 1, sizeof *al->groups);
+    for (size_t g = 0; g < rules->ngroups; g++) {
+        struct ax_group *group = &al->groups[g];
+        group->rules = &rules->groups[g];
+        group->interval_ms = group->rules->interval_ms ? group->rules->interval_ms : o->interval_ms;
+        if (group->interval_ms <= 0)
+            group->interval_ms = DEFAULT_INTERVAL_MS;
+        group->watches = ax_calloc(group->rules->n + 1, sizeof *group->watches);
+        for (size_t i = 0; i < group->rules->n; i++)
+            group->watches[i].rule = &group->rules->rules[i];
+    }
+    int rc = ax_restore(al, err);
+    if (rc < 0) {
+        free_state(al);
+        return rc;
+    }
+    *out = al;
+    return 0;
+}
+
+void ax_alarms_free(struct ax_alarms *al)
+{
+    if (!al)
+        return;
+    struct ax_rules *rules = al->rules;
+    free_state(al);
+    ax_rules_free(rules);
+}
+
+/* One evaluation of one rule. */
+struct round {
+    struct ax_alarms *al;
+    struct ax_group *group;
+    struct ax_watch *watch;
+    int64_t now;
+    struct ax_arena arena;
+    struct ax_found *found;
+    size_t n;
+    struct ax_changes changes;
+};
+
+/* The labels of one alarm or recorded series: the result's, with the rule's put over them. */
+static int label(struct round *r, struct ax_labels result, double value, struct ax_labels *out,
+                 struct ax_err *err)
+{
+    const struct ax_rule *rule = r->watch->rule;
+    struct ax_labels_builder b = {0};
+    struct ax_str own = rule->records ? AX_STR("__name__") : AX_STR("alertname");
+    ax_labels_add(&b, own, rule->name);
+    for (size_t i = 0; i < rule->labels.n; i++)
+        if (!ax_str_eq(rule->labels.v[i].name, own))
+            ax_labels_add(&b, rule->labels.v[i].name,
+                          rule->records ? ax_template_text(rule->labels.v[i].value)
+                                        : ax_template_render(rule->labels.v[i].value, result, value,
+                                                             &r->arena));
+    size_t ours = b.n;
+    struct ax_label l;
+    AX_LABELS_EACH (result, l) {
+        bool covered = ax_str_eq(l.name, AX_STR("__name__"));
+        for (size_t i = 0; i < ours; i++)
+            covered = covered || ax_str_eq(b.v[i].name, l.name);
+        if (!covered)
+            ax_labels_add(&b, l.name, l.value);
+    }
+    if (rule->records)
+        return ax_intake_labels(&b, ax_str(r->al->tenant), &r->arena, out, err);
+    return ax_labels_finish(&b, &r->arena, out, err);
+}
+
+static void annotate(struct round *r, struct ax_labels result, struct ax_found *f)
+{
+    const struct ax_pairs *notes = &r->watch->rule->annotations;
+    struct ax_buf text = AX_BUF_INIT;
+    struct ax_json j = {.out = &text};
+    f->summary = r->watch->rule->name;
+    ax_json_obj(&j);
+    for (size_t i = 0; i < notes->n; i++) {
+        struct ax_str s = ax_template_render(notes->v[i].value, result, f->value, &r->arena);
+        ax_json_key_str(&j, notes->v[i].name);
+        ax_json_str(&j, s);
+        if (ax_str_eq(notes->v[i].name, AX_STR("summary")))
+            f->summary = s;
+    }
+    ax_json_end(&j);
+    f->annotations = ax_arena_str(&r->arena, ax_buf_view(&text));
+    ax_buf_free(&text);
+}
+
+static int take_in(struct round *r, const struct ax_query_result *result, struct ax_err *err)
+{
+    bool scalar = result->type == AX_SCALAR;
+    size_t n = scalar ? 1 : result->n;
+    if (r->group->rules->limit && n > r->group->rules->limit)
+        return ax_fail(err, -E2BIG, "%zu results, more than the group's limit of %llu", n,
+                       (unsigned long long)r->group->rules->limit);
+    r->found = AX_NEWS(&r->arena, struct ax_found, n);
+    struct ax_map once = AX_MAP_INIT;
+    int rc = 0;
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        struct ax_labels from = scalar ? (struct ax_labels){{NULL, 0}} : result->series[i].labels;
+        struct ax_found *f = &r->found[i];
+        f->value = scalar ? result->scalar.v : result->series[i].v[0].v;
+        rc = label(r, from, f->value, &f->labels, err);
+        if (rc == 0 && ax_map_put(&once, f->labels.bytes, 1))
+            rc = ax_fail(err, -EDOM,
+                         "two results have the same labels once the rule's are put on them");
+        if (rc == 0 && !r->watch->rule->records)
+            annotate(r, from, f);
+    }
+    ax_map_free(&once);
+    if (rc == 0)
+        r->n = n;
+    return rc;
+}
+
+static int ask(struct round *r, struct ax_err *err)
+{
+    struct ax_query_options o = {
+        .start = r->now, .end = r->now, .deadline_ns = ax_mono_ns() + DEADLINE_NS};
+    struct ax_query_result result;
+    int rc = ax_query_eval(r->watch->rule->expr, &r->al->o.source, &o, &r->arena, &result, err);
+    return rc < 0 ? rc : take_in(r, &result, err);
+}
+
+static int send_out(struct round *r, struct ax_err *err)
+{
+    struct ax_batch b = {.arena = &r->arena};
+    if (!r->watch->rule->records)
+        ax_alarms_to_batch(r->al, r->watch, r->now, &b);
+    for (size_t i = 0; r->watch->rule->records && i < r->n; i++) {
+        struct ax_sample s = {r->now, r->found[i].value};
+        ax_batch_add(&b, r->found[i].labels, &s, 1);
+    }
+    return ax_publish(r->al, r->watch, &b, r->now, err);
+}
+
+/* Keeps and tells every change; goes on after a failure and returns the first. Events of one round
+ * are a millisecond apart: one resource may have several, and the registry takes two with the same
+ * time, type and word for one. */
+static int keep_and_tell(struct round *r, struct ax_err *err)
+{
+    int first = 0;
+    struct ax_err later;
+    for (size_t i = 0; i < r->changes.n; i++) {
+        const struct ax_change *c = &r->changes.v[i];
+        int rc = ax_keep(r->al, r->group, r->watch, c, first ? &later : err);
+        if (first == 0)
+            first = rc;
+        if (c->kind == AX_CHANGE_KEPT)
+            continue;
+        rc = ax_tell(r->al, r->watch->rule, c, r->now + (int64_t)i, first ? &later : err);
+        if (first == 0)
+            first = rc;
+    }
+    return first;
+}
+
+static void finish(struct round *r, int rc, const struct ax_err *err, int64_t began_ns)
+{
+    struct ax_watch *w = r->watch;
+    pthread_mutex_lock(&r->al->lock);
+    free(w->error);
+    w->error = rc < 0 ? ax_strdup(err->text) : NULL;
+    w->failures += rc < 0;
+    w->evaluated_at = r->now;
+    w->took_ns = ax_mono_ns() - began_ns;
+    pthread_mutex_unlock(&r->al->lock);
+}
+
+/* Only the state machine runs under the lock: views never wait for a query or a disk. */
+static int evaluate(struct ax_alarms *al, struct ax_group *g, struct ax_watch *w, int64_t now)
+{
+    struct round r = {.al = al, .group = g, .watch = w, .now = now};
+    struct ax_err err = {0};
+    int64_t began = ax_mono_ns();
+    int changes = 0, rc = ask(&r, &err);
+    if (rc == 0) {
+        if (!w->rule->records) {
+            pthread_mutex_lock(&al->lock);
+            ax_watch_advance(w, r.found, r.n, now, &r.arena, &r.changes);
+            pthread_mutex_unlock(&al->lock);
+        }
+        rc = keep_and_tell(&r, &err);
+        struct ax_err unsent;
+        int sent = send_out(&r, rc < 0 ? &unsent : &err);
+        rc = rc < 0 ? rc : sent;
+        for (size_t i = 0; i < r.changes.n; i++)
+            changes += r.changes.v[i].kind != AX_CHANGE_KEPT;
+    }
+    finish(&r, rc, &err, began);
+    ax_arena_free(&r.arena);
+    return changes;
+}
+
+int ax_alarms_tick(struct ax_alarms *al, int64_t now)
+{
+    int changes = 0;
+    for (size_t g = 0; g < al->rules->ngroups; g++) {
+        struct ax_group *group = &al->groups[g];
+        if (now < group->due)
+            continue;
+        int64_t began = ax_mono_ns();
+        for (size_t i = 0; i < group->rules->n; i++)
+            changes += evaluate(al, group, &group->watches[i], now);
+        pthread_mutex_lock(&al->lock);
+        group->due = now + group->interval_ms;
+        group->evaluated_at = now;
+        group->took_ns = ax_mono_ns() - began;
+        pthread_mutex_unlock(&al->lock);
+    }
+    return changes;
+}
