@@ -81,13 +81,15 @@ static int read_manifest(struct ax_store *s, struct ax_manifest *m, struct ax_er
 }
 
 /* A block whose index is damaged is set aside under another name, for whoever wants to look. */
-static void set_aside(struct ax_store *s, uint64_t file, const char *why)
+static void set_aside(struct ax_store *s, uint64_t file, int code, const char *why)
 {
     char name[AX_BLOCK_NAME], aside[AX_BLOCK_NAME + 16];
     ax_block_name(file, name);
     snprintf(aside, sizeof aside, "%s.damaged", name);
-    renameat(s->dir.fd, name, s->dir.fd, aside);
-    ax_store_warn(s, "%s; it was set aside as %s, the rest is served", why, aside);
+    if (code == -ENOENT)
+        ax_store_warn(s, "%s: its samples are lost, the rest is served", why);
+    else if (renameat(s->dir.fd, name, s->dir.fd, aside) == 0)
+        ax_store_warn(s, "%s; it was set aside as %s, the rest is served", why, aside);
     s->damaged++;
 }
 
@@ -122,7 +124,7 @@ static int load_blocks(struct ax_store *s, const struct ax_manifest *m, struct a
         if (m->blocks[i] >= s->next_file)
             s->next_file = m->blocks[i] + 1;
         if (rc == -EBADMSG || rc == -ENOENT) {
-            set_aside(s, m->blocks[i], why.text);
+            set_aside(s, m->blocks[i], rc, why.text);
             continue;
         }
         if (rc < 0)
@@ -166,13 +168,15 @@ int ax_store_load(struct ax_store *s, struct ax_err *err)
     int rc = read_manifest(s, &m, err);
     if (rc == 0)
         rc = load_blocks(s, &m, err);
+    s->wal_from = m.wal_from;
     struct ax_wal_replay r = {s, define, take_samples, pass_warning, 0, 0, 0};
     if (rc == 0)
         rc = ax_wal_replay(s->dir.fd, m.wal_from, &r, err);
+    if (rc == 0 && s->damaged) /* what was found out shall not be found out again */
+        rc = ax_store_publish(s, NULL, NULL, m.wal_from, err);
     if (rc == 0) {
         int64_t wait = s->options.commit_us ? s->options.commit_us : COMMIT_US;
         s->damaged += r.damaged;
-        s->wal_from = m.wal_from;
         s->active_since = ax_store_now(s);
         s->wal = ax_wal_open(s->dir.fd, r.next_segment, r.bytes, wait);
     }
