@@ -61,6 +61,41 @@ const inks = () =>
         }),
     );
 
+/** Texts whose contrast with what lies behind them is below WCAG's AA (4.5, large ones 3). */
+const faint = () =>
+    page.evaluate(() => {
+        const pen = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d', { willReadFrequently: true });
+        const rgba = (css) => {
+            pen.clearRect(0, 0, 1, 1);
+            pen.fillStyle = css;
+            pen.fillRect(0, 0, 1, 1);
+            return [...pen.getImageData(0, 0, 1, 1).data];
+        };
+        const light = ([r, g, b]) => {
+            const [x, y, z] = [r, g, b].map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+            return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+        };
+        const ground = (e) => {
+            for (; e; e = e.parentElement) {
+                const c = rgba(getComputedStyle(e).backgroundColor);
+                if (c[3] > 250) return c;
+            }
+            return [255, 255, 255, 255];
+        };
+        const found = new Map();
+        const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        while (walk.nextNode()) {
+            const e = walk.currentNode.parentElement;
+            if (!walk.currentNode.data.trim() || !e.checkVisibility() || e.closest('[aria-hidden=true], :disabled')) continue;
+            const style = getComputedStyle(e);
+            const [a, b] = [light(rgba(style.color)), light(ground(e))].sort((x, y) => y - x);
+            const ratio = (a + 0.05) / (b + 0.05);
+            const large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && style.fontWeight >= 700);
+            if (ratio < (large ? 3 : 4.5)) found.set(`${e.tagName.toLowerCase()}.${e.className}`, `${ratio.toFixed(2)} "${walk.currentNode.data.trim().slice(0, 30)}"`);
+        }
+        return [...found].map(([where, what]) => `${where} ${what}`);
+    });
+
 async function chartsDrawn(required) {
     await page.waitForFunction((n) => document.querySelectorAll('figure.chart canvas').length >= n, required.length, { timeout: 20_000 });
     await page.waitForFunction(
@@ -91,6 +126,7 @@ try {
 
     await step('light and dark', async () => {
         await shot('fleet-light.png');
+        assert.deepEqual(await faint(), [], 'contrast, light');
         const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
         const light = await ground();
         await page.locator('button.theme').click(); // light, by choice
@@ -101,6 +137,7 @@ try {
         assert.notEqual(await ground(), light, 'the choice was kept');
         await page.waitForTimeout(500);
         await shot('fleet-dark.png');
+        assert.deepEqual(await faint(), [], 'contrast, dark');
         await page.locator('button.theme').click(); // as the system has it
         assert.equal(await ground(), light);
     });
@@ -153,9 +190,9 @@ try {
     if (total >= 100) await step('quick with many', measure);
 
     await step("a VM's page", async () => {
-        // A running one, so that it has figures; the one most at risk when there is one.
+        // A running one that has figures; the one most at risk when there is one.
         await page.locator('th.risk button').click();
-        const running = rows().filter({ has: page.locator('.state.good') }).first().locator('a.row');
+        const running = rows().filter({ has: page.locator('.state.good') }).filter({ hasNot: page.locator('td.cpu .unknown') }).first().locator('a.row');
         const label = await running.innerText();
         await running.click();
         await page.locator('.pagehead h1').waitFor();
@@ -164,6 +201,7 @@ try {
         assert.match(await page.locator('.copy code').innerText(), /^vm:/);
         await page.mouse.move(500, 400);
         await shot('vm.png');
+        assert.deepEqual(await faint(), [], 'contrast');
         return `${label}: ${drawn}`;
     });
 
@@ -178,6 +216,7 @@ try {
         await page.emulateMedia({ colorScheme: 'dark' });
         await chartsDrawn(['Memory', 'CPU']);
         await shot('vm-dark.png');
+        assert.deepEqual(await faint(), [], 'contrast');
         await page.emulateMedia({ colorScheme: 'light' });
     });
 
@@ -208,6 +247,19 @@ try {
             assert.ok(over <= 0, `${at} is ${over} px too wide`);
         }
         await page.screenshot({ path: join(out, 'narrow.png') });
+    });
+
+    await step('a server that is away is told, and its return', async () => {
+        await page.setViewportSize({ width: 1360, height: 900 });
+        const before = faults.length;
+        await page.route('**/api/**', (r) => r.abort());
+        await page.route('**/auspex/**', (r) => r.abort());
+        await page.locator('.trouble').waitFor({ timeout: 15_000 });
+        assert.ok((await rows().count()) > 0, 'the last picture stays');
+        await shot('away.png');
+        await page.unrouteAll({ behavior: 'ignoreErrors' });
+        await page.locator('.trouble').waitFor({ state: 'detached', timeout: 15_000 });
+        faults.length = before; // the refused requests were meant
     });
 
     await step('an unknown handle is told', async () => {

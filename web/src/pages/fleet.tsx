@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first page: one sentence on the state of things, what is at risk, the hosts, the VMs.
 
+import { useState } from 'preact/hooks';
 import type { Alert } from '../api';
 import { loadFleet, type Fleet, type Host } from '../fleet';
 import { bytes, percent } from '../format';
@@ -72,14 +73,31 @@ function Firing({ alerts, pending }: { alerts: Alert[]; pending: number }) {
     );
 }
 
+const FIRST_HOSTS = 8;
+const names = new Intl.Collator(undefined, { numeric: true });
+
+/** Down before at risk before the rest; each by name. */
+const worstFirst = (a: Host, b: Host) => rank(a) - rank(b) || names.compare(a.resource.name, b.resource.name);
+const rank = (h: Host) => (h.resource.state !== 'up' ? 0 : h.risk ? 1 : 2);
+
 function Hosts({ fleet }: { fleet: Fleet }) {
+    const [all, setAll] = useState(false);
+    const sorted = [...fleet.hosts].sort(worstFirst);
+    const shown = all ? sorted : sorted.slice(0, FIRST_HOSTS);
     return (
         <section aria-labelledby="hosts">
-            <h2 id="hosts">
-                Hosts <span class="number">{fleet.hosts.length}</span>
-            </h2>
+            <div class="tablehead">
+                <h2 id="hosts">
+                    Hosts <span class="number">{fleet.hosts.length}</span>
+                </h2>
+                {sorted.length > FIRST_HOSTS && (
+                    <button type="button" class="small" aria-expanded={all} onClick={() => setAll(!all)}>
+                        {all ? `show ${FIRST_HOSTS}` : 'show all'}
+                    </button>
+                )}
+            </div>
             <ul class="cards">
-                {fleet.hosts.map((h) => (
+                {shown.map((h) => (
                     <li key={h.resource.handle}>
                         <HostCard host={h} />
                     </li>
