@@ -18,7 +18,8 @@
 #include <string.h>
 #include <time.h>
 
-#define WORKERS 4
+#define WORKERS    4
+#define GOODBYE_NS 1000000000ll
 
 struct worker {
     struct ax_virt_pool *pool;
@@ -122,7 +123,6 @@ static void *work(void *arg)
         w->busy = false;
         pthread_cond_broadcast(&p->done);
     }
-    p->workers--;
     if (p->idle == w)
         p->idle = NULL;
     pthread_mutex_unlock(&p->lock);
@@ -132,6 +132,8 @@ static void *work(void *arg)
         virConnectClose(w->conn);
     free(w);
     pthread_mutex_lock(&p->lock);
+    p->workers--;
+    pthread_cond_broadcast(&p->done);
     leave(p);
     return NULL;
 }
@@ -222,12 +224,17 @@ struct ax_virt_snapshot *ax_virt_ask(struct ax_virt_pool *p, struct ax_virt_ques
     return s;
 }
 
+/* Those that do not hang are waited for, so that their connections are closed in good order. */
 void ax_virt_pool_free(struct ax_virt_pool *p)
 {
     if (!p)
         return;
+    int64_t until = ax_mono_ns() + GOODBYE_NS;
+    struct timespec ts = {until / 1000000000, until % 1000000000};
     pthread_mutex_lock(&p->lock);
     p->quit = true;
     pthread_cond_broadcast(&p->wake);
+    while (p->workers && pthread_cond_timedwait(&p->done, &p->lock, &ts) != ETIMEDOUT)
+        ;
     leave(p);
 }
