@@ -6,6 +6,7 @@
 #define AX_API_API_H
 
 #include "alarm/alarm.h"
+#include "api/assets.h"
 #include "predict/predict.h"
 
 /* Listening sockets: opened first of all, so that a port in use is told before anything is touched.

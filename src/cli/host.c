@@ -108,6 +108,13 @@ static int open_host(struct host *h, struct ax_arena *a, struct ax_err *err)
     return rc;
 }
 
+/* Beside a server that is starting: its socket is there within moments. */
+static void wait_for_server(const char *socket)
+{
+    for (int i = 0; socket && access(socket, F_OK) < 0 && i < 50; i++)
+        ax_sleep_ms(100);
+}
+
 static void close_host(struct host *h)
 {
     ax_exporter_stop(h->exporter);
@@ -157,8 +164,10 @@ int ax_cmd_host(int argc, char **argv)
     status = AX_EXIT_OK;
     if (open_host(&h, &a, &err) < 0)
         status = ax_daemon_fail(&err);
-    else
+    if (status == AX_EXIT_OK) {
+        wait_for_server(o.socket);
         collect_rounds(&h, &end);
+    }
     close_host(&h);
     ax_arena_free(&a);
     return status;

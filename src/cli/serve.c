@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* auspex serve: the rooms of the server, opened in order and kept going. */
 #include "api/api.h"
-#include "api/assets.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -47,8 +46,8 @@ static int read_rules(const struct ax_daemon_options *o, struct ax_rules **out, 
     const struct ax_asset *own = ax_asset_find(AX_STR("/default-rules.yml"));
     AX_ASSERT(own != NULL);
     if (!o->rules)
-        return ax_rules_parse((struct ax_str){(const char *)own->data, own->size},
-                              "built-in rules", out, err);
+        return ax_rules_parse((struct ax_str){(const char *)own->data, own->size}, "built-in rules",
+                              out, err);
     struct ax_buf text = {.max = RULES_MAX * 2};
     int rc = ax_file_read(AT_FDCWD, o->rules, RULES_MAX, &text, err);
     if (rc == 0)

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Label sets have one canonical form, and what cannot be a label set is refused with its name. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "model/labels.h"
+#include "model/matcher.h"
+
+#include <stdlib.h>
+
+static int build(struct ax_arena *a, struct ax_labels *out, struct ax_err *err, ...)
+{
+    struct ax_labels_builder b = {.n = 0};
+    va_list ap;
+    va_start(ap, err);
+    for (const char *name; (name = va_arg(ap, const char *));)
+        ax_labels_add(&b, ax_str(name), ax_str(va_arg(ap, const char *)));
+    va_end(ap);
+    return ax_labels_finish(&b, a, out, err);
+}
+
+static void order_and_empty_values_do_not_matter(void **state)
+{
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_labels x, y;
+    assert_int_equal(build(&a, &x, NULL, "b", "2", "a", "1", "c", "", NULL), 0);
+    assert_int_equal(build(&a, &y, NULL, "a", "1", "b", "2", NULL), 0);
+    assert_true(ax_str_eq(x.bytes, y.bytes));
+    assert_int_equal(ax_labels_count(x), 2);
+    assert_int_equal(ax_labels_cmp(x, y), 0);
+    assert_true(ax_str_eq(ax_labels_get(x, AX_STR("b")), AX_STR("2")));
+    assert_int_equal(ax_labels_get(x, AX_STR("c")).n, 0);
+    ax_arena_free(&a);
+}
+
+static void refuses(const char *name, const char *value, const char *why)
+{
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_labels out;
+    struct ax_err err = {0};
+    assert_true(build(&a, &out, &err, "x", "1", name, value, NULL) < 0);
+    assert_non_null(strstr(err.text, why));
+    ax_arena_free(&a);
+}
+
+static void bad_labels_are_refused_with_their_name(void **state)
+{
+    refuses("9a", "v", "\"9a\" is invalid");
+    refuses("a-b", "v", "\"a-b\" is invalid");
+    refuses("x", "2", "x is given twice");
+    refuses("bytes", "\xff\xfe", "bytes is not UTF-8");
+    refuses("__name__", "a b", "metric name \"a b\" is invalid");
+    char *huge = calloc(1, AX_LABEL_VALUE_MAX + 2);
+    memset(huge, 'v', AX_LABEL_VALUE_MAX + 1);
+    refuses("long", huge, "long is 65537 bytes long");
+    free(huge);
+}
+
+static void long_values_keep_their_length(void **state)
+{
+    struct ax_arena a = AX_ARENA_INIT;
+    for (size_t n = 120; n < 20000; n = n * 2 + 7) {
+        char *v = calloc(1, n + 1);
+        memset(v, 'v', n);
+        struct ax_labels out;
+        assert_int_equal(build(&a, &out, NULL, "a", v, "z", "end", NULL), 0);
+        assert_int_equal(ax_labels_get(out, AX_STR("a")).n, n);
+        assert_true(ax_labels_valid(out.bytes));
+        free(v);
+    }
+    ax_arena_free(&a);
+}
+
+static void random_bytes_are_never_read_beyond_their_end(void **state)
+{
+    unsigned seed = 1;
+    for (int i = 0; i < 100000; i++) {
+        size_t n = (size_t)rand_r(&seed) % 40;
+        char *p = malloc(n ? n : 1);
+        for (size_t k = 0; k < n; k++)
+            p[k] = (char)(rand_r(&seed) % (i % 2 ? 256 : 6));
+        if (ax_labels_valid((struct ax_str){p, n}))
+            ax_labels_count((struct ax_labels){{p, n}});
+        ax_labels_get((struct ax_labels){{p, n}}, AX_STR("a"));
+        free(p);
+    }
+}
+
+static bool matches(const char *re, const char *s)
+{
+    struct ax_regex *r;
+    assert_int_equal(ax_regex_new(ax_str(re), &r, NULL), 0);
+    bool yes = ax_regex_match(r, ax_str(s));
+    ax_regex_free(r);
+    return yes;
+}
+
+static void regexes_are_anchored_and_as_re2_has_them(void **state)
+{
+    assert_true(matches("a|bc", "bc"));
+    assert_false(matches("a|bc", "abc"));
+    assert_true(matches("a.*", "a\nb"));
+    assert_false(matches("a", "a\n"));
+    assert_true(matches("", ""));
+    const char *foreign[] = {"(?=a)", "(?<!a)b",  "(a)\\1", "a++",
+                             "(?>a)", "(*UTF8)a", "a(",     "[z-a]"};
+    struct ax_regex *r;
+    struct ax_err err;
+    for (size_t i = 0; i < AX_ARRAY_LEN(foreign); i++)
+        assert_true(ax_regex_new(ax_str(foreign[i]), &r, &err) < 0);
+}
+
+static void expansion_follows_go(void **state)
+{
+    struct ax_regex *r;
+    struct ax_buf out = AX_BUF_INIT;
+    assert_int_equal(ax_regex_new(AX_STR("(?P<host>[^:]+):(\\d+)"), &r, NULL), 0);
+    assert_true(ax_regex_expand(r, AX_STR("h1:80"), AX_STR("${host}-$2-$1x-$$-$"), &out));
+    assert_int_equal(out.n, strlen("h1-80--$-$"));
+    assert_memory_equal(out.p, "h1-80--$-$", out.n);
+    assert_false(ax_regex_expand(r, AX_STR("nothing"), AX_STR("$1"), &out));
+    ax_buf_free(&out);
+    ax_regex_free(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(order_and_empty_values_do_not_matter),
+        cmocka_unit_test(bad_labels_are_refused_with_their_name),
+        cmocka_unit_test(long_values_keep_their_length),
+        cmocka_unit_test(random_bytes_are_never_read_beyond_their_end),
+        cmocka_unit_test(regexes_are_anchored_and_as_re2_has_them),
+        cmocka_unit_test(expansion_follows_go),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
