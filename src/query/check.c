@@ -16,7 +16,8 @@ static const char *type_name(enum ax_value_type t)
     return names[t];
 }
 
-#define FAIL(c, node, ...) ax_expr_fail((c)->text, (node)->start, (c)->err, __VA_ARGS__)
+#define FAIL_AT(c, at, ...) ax_expr_fail((c)->text, (at), (c)->err, __VA_ARGS__)
+#define FAIL(c, node, ...)  FAIL_AT(c, (node)->start, __VA_ARGS__)
 
 static int check_node(const struct check *c, struct ax_node *n);
 
@@ -124,8 +125,9 @@ static int check_matching(const struct check *c, const struct ax_node *n)
     for (size_t i = 0; m->on && i < m->labels.n; i++)
         for (size_t j = 0; j < m->include.n; j++)
             if (ax_str_eq(m->labels.v[i], m->include.v[j]))
-                return FAIL(c, n, "label \"%.*s\" must not occur in ON and GROUP clause at once",
-                            AX_STR_ARG(m->labels.v[i]));
+                return FAIL_AT(c, n->binary.at,
+                               "label \"%.*s\" must not occur in ON and GROUP clause at once",
+                               AX_STR_ARG(m->labels.v[i]));
     return 0;
 }
 
@@ -141,9 +143,9 @@ static int check_binary(const struct check *c, struct ax_node *n)
     n->type = l == AX_SCALAR && r == AX_SCALAR ? AX_SCALAR : AX_VECTOR;
     n->constant = n->binary.lhs->constant && n->binary.rhs->constant;
     if (n->binary.returns_bool && !ax_op_compares(op))
-        return FAIL(c, n, "bool modifier can only be used on comparison operators");
+        return FAIL_AT(c, n->binary.at, "bool modifier can only be used on comparison operators");
     if (ax_op_compares(op) && !n->binary.returns_bool && n->type == AX_SCALAR)
-        return FAIL(c, n, "comparisons between scalars must use BOOL modifier");
+        return FAIL_AT(c, n->binary.at, "comparisons between scalars must use BOOL modifier");
     const struct ax_node *wrong = l != AX_SCALAR && l != AX_VECTOR   ? n->binary.lhs
                                   : r != AX_SCALAR && r != AX_VECTOR ? n->binary.rhs
                                                                      : NULL;

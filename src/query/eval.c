@@ -266,13 +266,18 @@ static int evaluate(struct ax_eval *e, struct ax_node *root, const struct ax_gri
     return 0;
 }
 
+static bool in_range(int64_t t)
+{
+    return t <= TIME_LIMIT && t >= -TIME_LIMIT;
+}
+
 static int check_options(const struct ax_expr *x, const struct ax_query_options *o,
                          struct ax_grid *g, struct ax_err *err)
 {
     static const char *const names[] = {"scalar", "instant vector", "range vector", "string"};
     *g = (struct ax_grid){o->start, o->step, 1};
-    if (llabs(o->start) > TIME_LIMIT || llabs(o->end) > TIME_LIMIT || o->step > TIME_LIMIT ||
-        o->lookback < 0 || o->lookback > TIME_LIMIT)
+    if (!in_range(o->start) || !in_range(o->end) || !in_range(o->step) || !in_range(o->lookback) ||
+        o->lookback < 0)
         return ax_fail(err, -EINVAL, "a time or duration is out of range");
     if (o->start == o->end && o->step == 0)
         return 0;

@@ -114,6 +114,20 @@ static uint64_t *any(struct ax_eval *e, const struct ax_grid *g, const struct ax
     return has;
 }
 
+/* All labels alike, the name too, as error texts show them: {__name__="up", job="x"} */
+static void print_set(struct ax_labels set, struct ax_buf *out)
+{
+    struct ax_label l;
+    bool first = true;
+    ax_buf_byte(out, '{');
+    AX_LABELS_EACH (set, l) {
+        ax_buf_printf(out, "%s%.*s=", first ? "" : ", ", AX_STR_ARG(l.name));
+        ax_quote(l.value, out);
+        first = false;
+    }
+    ax_buf_byte(out, '}');
+}
+
 static void print_pair(const struct ax_value *v, const struct groups *s, size_t group, size_t k,
                        struct ax_buf *out)
 {
@@ -121,31 +135,34 @@ static void print_pair(const struct ax_value *v, const struct groups *s, size_t 
     for (size_t i = s->first[group]; i != NO_GROUP && shown < 2; i = s->next[i])
         if (ax_has(&v->v[i], k)) {
             ax_buf_cstr(out, shown++ ? ", " : "");
-            ax_labels_print(v->v[i].labels, out);
+            print_set(v->v[i].labels, out);
         }
 }
 
-static int fail_ambiguous(struct ax_eval *e, const struct ax_value *v, const struct groups *s,
-                          size_t group, size_t k, const char *side)
+static int fail_ambiguous(struct ax_eval *e, const struct ax_match *m, const struct ax_value *v,
+                          const struct groups *s, size_t group, size_t k, const char *side)
 {
-    AX_CLEANUP(ax_buf_free) struct ax_buf pair = {.max = 300};
+    AX_CLEANUP(ax_buf_free) struct ax_buf pair = {.max = 250};
+    AX_CLEANUP(ax_buf_free) struct ax_buf key = {.max = 80};
+    struct ax_labels first = v->v[s->first[group]].labels;
+    print_set((struct ax_labels){signature(e, m, first)}, &key);
     print_pair(v, s, group, k, &pair);
     return ax_fail(e->err, -EDOM,
-                   "found duplicate series for the match group on the %s hand-side of the "
+                   "found duplicate series for the match group %.*s on the %s hand-side of the "
                    "operation: [%.*s];many-to-many matching not allowed: matching labels must be "
                    "unique on one side",
-                   side, AX_STR_ARG(ax_buf_view(&pair)));
+                   AX_STR_ARG(ax_buf_view(&key)), side, AX_STR_ARG(ax_buf_view(&pair)));
 }
 
 /* The "one" side must be unique at every step where the other side has anything at all. */
-static int check_one_side(struct ax_eval *e, const struct ax_grid *g, const struct ax_value *one,
+static int check_one_side(struct ax_eval *e, const struct ax_match *m, const struct ax_value *one,
                           const struct groups *s, const uint64_t *other, const char *side)
 {
     for (size_t j = 0; j < s->n; j++)
         for (size_t w = 0; w < s->words; w++) {
             uint64_t bad = s->twice[j * s->words + w] & other[w];
             if (bad)
-                return fail_ambiguous(e, one, s, j, w * 64 + (size_t)__builtin_ctzll(bad), side);
+                return fail_ambiguous(e, m, one, s, j, w * 64 + (size_t)__builtin_ctzll(bad), side);
         }
     return 0;
 }
@@ -243,7 +260,7 @@ int ax_match_vectors(struct ax_eval *e, const struct ax_node *n, const struct ax
     AX_CLEANUP(free_groups) struct groups many_groups = {0};
     make_groups(e, m, g, one, &one_groups);
     make_groups(e, m, g, many, &many_groups);
-    int rc = check_one_side(e, g, one, &one_groups, any(e, g, many), swap ? "left" : "right");
+    int rc = check_one_side(e, m, one, &one_groups, any(e, g, many), swap ? "left" : "right");
     if (rc == 0 && m->group == AX_ONE_TO_ONE)
         rc = check_many_side(e, m, many, &many_groups, &one_groups);
     if (rc == 0)

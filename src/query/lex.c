@@ -241,8 +241,10 @@ static void lex_sign(struct ax_lexer *l, struct ax_token *t)
         l->in_brackets = c == '[' || (l->in_brackets && c != ']');
         take(l, t, AX_TOK_SIGN, 1);
     } else {
-        ax_expr_fail(l->text, t->at, l->err, "unexpected character: '%c'",
-                     c >= ' ' && c < 0x7f ? c : '?');
+        bool lone = c == '!' && peek(l, 1); /* neither != nor !~ */
+        char shown = lone ? peek(l, 1) : c;
+        ax_expr_fail(l->text, t->at, l->err, "unexpected character%s: '%c'",
+                     lone ? " after '!'" : "", shown >= ' ' && shown < 0x7f ? shown : '?');
         bad(l, t);
     }
 }
@@ -300,7 +302,9 @@ struct ax_str ax_token_describe(const struct ax_token *t, struct ax_arena *a)
     case AX_TOK_DURATION: return ax_arena_printf(a, "duration \"%.*s\"", n, p);
     case AX_TOK_STRING: return ax_arena_printf(a, "string %.*s", n, p);
     case AX_TOK_WORD: return describe_word(t->text, a);
-    case AX_TOK_OP: return ax_arena_printf(a, "<op:%.*s>", n, p);
+    case AX_TOK_OP:
+    case AX_TOK_MATCH:
+    case AX_TOK_NOT_MATCH: return ax_arena_printf(a, "<op:%.*s>", n, p);
     default: return ax_arena_printf(a, "\"%.*s\"", n, p);
     }
 }

@@ -69,6 +69,10 @@ static void advance(struct parser *p)
 static void unexpected(struct parser *p, const char *context, const char *expected)
 {
     struct ax_str what = ax_token_describe(&p->tok, p->a);
+    if (p->tok.kind == AX_TOK_END && p->lex.in_brackets)
+        FAIL(p, p->tok.at, "unclosed left bracket");
+    if (p->tok.kind == AX_TOK_END && p->lex.in_braces)
+        FAIL(p, p->tok.at, "unexpected end of input inside braces");
     FAIL(p, p->tok.at, "unexpected %.*s%s%s%s%s", AX_STR_ARG(what), *context ? " in " : "", context,
          *expected ? ", expected " : "", expected);
 }
@@ -150,6 +154,10 @@ static bool parse_labels(struct parser *p, struct ax_names *out)
             unexpected(p, context, "label");
             return false;
         }
+        if (out->n == AX_EXPR_LIST_MAX) {
+            FAIL(p, p->tok.at, "more than %d labels in a list", AX_EXPR_LIST_MAX);
+            return false;
+        }
         out->v = more(p->a, out->v, out->n, sizeof *out->v);
         out->v[out->n++] = word ? p->tok.text : p->tok.value;
         advance(p);
@@ -161,18 +169,27 @@ static bool parse_labels(struct parser *p, struct ax_names *out)
     return expect_sign(p, ')', context);
 }
 
+static bool compile(struct parser *p, size_t at, struct ax_matcher *m)
+{
+    struct ax_err err;
+    if (ax_regex_new(m->value, &m->re, &err) < 0) {
+        FAIL(p, at, "%s", err.text);
+        return false;
+    }
+    struct ax_regex_ref *ref = AX_NEW(p->a, struct ax_regex_ref);
+    *ref = (struct ax_regex_ref){m->re, p->expr->regexes};
+    p->expr->regexes = ref;
+    return true;
+}
+
 static bool add_matcher(struct parser *p, struct ax_node *n, size_t at, struct ax_matcher m)
 {
-    if (m.op == AX_MATCH_RE || m.op == AX_MATCH_NRE) {
-        struct ax_err err;
-        if (ax_regex_new(m.value, &m.re, &err) < 0) {
-            FAIL(p, at, "%s", err.text);
-            return false;
-        }
-        struct ax_regex_ref *ref = AX_NEW(p->a, struct ax_regex_ref);
-        *ref = (struct ax_regex_ref){m.re, p->expr->regexes};
-        p->expr->regexes = ref;
+    if (n->selector.nmatchers == AX_EXPR_LIST_MAX) {
+        FAIL(p, at, "more than %d matchers in a selector", AX_EXPR_LIST_MAX);
+        return false;
     }
+    if ((m.op == AX_MATCH_RE || m.op == AX_MATCH_NRE) && !compile(p, at, &m))
+        return false;
     n->selector.matchers = more(p->a, n->selector.matchers, n->selector.nmatchers, sizeof m);
     n->selector.matchers[n->selector.nmatchers++] = m;
     return true;
@@ -220,14 +237,13 @@ static bool parse_matcher(struct parser *p, struct ax_node *n)
         return false;
     }
     m.value = p->tok.value;
-    size_t at = p->tok.at;
     advance(p);
     if (n->selector.name.n && m.op == AX_MATCH_EQ && ax_str_eq(m.name, AX_STR("__name__"))) {
         FAIL(p, n->start, "metric name must not be set twice: \"%.*s\" or \"%.*s\"",
              AX_STR_ARG(n->selector.name), AX_STR_ARG(m.value));
         return false;
     }
-    return add_matcher(p, n, at, m);
+    return add_matcher(p, n, name.at, m);
 }
 
 static struct ax_node *parse_selector(struct parser *p, struct ax_token name)
@@ -265,12 +281,13 @@ static bool parse_arguments(struct parser *p, struct ax_node ***out, size_t *n, 
         *depth = arg->depth >= *depth ? arg->depth + 1 : *depth;
         if (at_sign(p, ')'))
             break;
+        size_t comma = p->tok.at;
         if (!take_sign(p, ',')) {
             unexpected(p, "", "");
             return false;
         }
         if (at_sign(p, ')')) {
-            FAIL(p, p->tok.at, "trailing commas not allowed in function call args");
+            FAIL(p, comma, "trailing commas not allowed in function call args");
             return false;
         }
     }
@@ -296,6 +313,10 @@ static struct ax_node *parse_aggregate(struct parser *p, enum ax_agg op, size_t 
     n->agg.op = op;
     if (at_grouping(p) && !parse_grouping(p, n))
         return NULL;
+    if (!at_sign(p, '(')) {
+        unexpected(p, "aggregation", "");
+        return NULL;
+    }
     if (!parse_arguments(p, &args, &n->agg.nargs, &n->depth))
         return NULL;
     if (!n->agg.grouped && at_grouping(p) && !parse_grouping(p, n))
@@ -606,13 +627,16 @@ static bool parse_matching(struct parser *p, struct ax_node *n)
 
 static struct ax_node *parse_expr(struct parser *p, int level)
 {
-    if (++p->nesting > AX_EXPR_DEPTH_MAX)
+    if (++p->nesting > AX_EXPR_DEPTH_MAX) {
         FAIL(p, p->tok.at, "the expression is nested more than %d deep", AX_EXPR_DEPTH_MAX);
+        return NULL;
+    }
     struct ax_node *lhs = parse_unary(p);
     enum ax_op op;
     while (lhs && !p->failed && at_binary(p, &op) && ax_ops[op].level >= level) {
         struct ax_node *n = new_node(p, AX_NODE_BINARY, lhs->start);
         n->binary.op = op;
+        n->binary.at = (uint32_t)p->tok.at;
         n->binary.lhs = lhs;
         advance(p);
         if (!parse_matching(p, n))

@@ -4,14 +4,15 @@
 
 #include <math.h>
 
-/* What counters lost by resets: the value before each fall. */
-static double lost_by_resets(const struct ax_window *w)
+/* From the first sample to the last; of a counter, with what it lost by resets: the value before
+ * each fall. */
+static double change_of(const struct ax_window *w, bool counter)
 {
-    double lost = 0;
-    for (size_t i = 1; i < w->n; i++)
+    double change = w->v[w->n - 1] - w->v[0];
+    for (size_t i = 1; counter && i < w->n; i++)
         if (w->v[i] < w->v[i - 1])
-            lost += w->v[i - 1];
-    return lost;
+            change += w->v[i - 1];
+    return change;
 }
 
 /* The change between the first and the last sample, stretched to the window's edges: fully where
@@ -21,7 +22,7 @@ static bool extrapolate(const struct ax_window *w, bool counter, double *out)
 {
     if (w->n < 2)
         return false;
-    double change = w->v[w->n - 1] - w->v[0] + (counter ? lost_by_resets(w) : 0);
+    double change = change_of(w, counter);
     double sampled = (double)(w->t[w->n - 1] - w->t[0]) / 1000;
     double distance = sampled / (double)(w->n - 1);
     double before = (double)(w->t[0] - w->start) / 1000;

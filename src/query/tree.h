@@ -8,6 +8,7 @@
 #include "query/query.h"
 
 #define AX_EXPR_TEXT_MAX  (1u << 20) /* bytes of an expression */
+#define AX_EXPR_LIST_MAX  1000       /* labels or matchers in one list */
 #define AX_EXPR_DEPTH_MAX 200        /* nested nodes: every pass over the tree recurses */
 
 enum ax_op {
@@ -135,6 +136,7 @@ struct ax_node {
         } agg;
         struct {
             enum ax_op op;
+            uint32_t at; /* where the operator stands */
             bool returns_bool;
             struct ax_match match;
             struct ax_node *lhs, *rhs;
