@@ -87,7 +87,8 @@ static bool labels_of(json_t *o, struct ax_arena *a, struct ax_labels *out)
     struct ax_labels_builder b = {0};
     const char *name;
     json_t *value;
-    json_object_foreach(o, name, value) ax_labels_add(&b, ax_str(name), string_of(value));
+    json_object_foreach (o, name, value)
+        ax_labels_add(&b, ax_str(name), string_of(value));
     return ax_labels_finish(&b, a, out, NULL) == 0 && out->bytes.n > 0;
 }
 

@@ -57,9 +57,9 @@ static void show(FILE *out, const json_t *answer, int64_t now, bool firing_only)
     struct ax_table *t = ax_table_new(out, columns, AX_ARRAY_LEN(columns));
     size_t i;
     const json_t *a;
-    json_array_foreach(ax_j_array(json_object_get(answer, "data"), "alerts"), i,
-                       a) if (!firing_only || strcmp(ax_j_str(a, "state"), "firing") == 0)
-        alarm_row(t, a, now);
+    json_array_foreach (ax_j_array(json_object_get(answer, "data"), "alerts"), i, a)
+        if (!firing_only || strcmp(ax_j_str(a, "state"), "firing") == 0)
+            alarm_row(t, a, now);
     if (ax_table_rows(t) == 0)
         fputs("no alarms\n", out);
     ax_table_free(t);

@@ -124,8 +124,7 @@ static void check_collectors(struct ax_findings *f, const json_t *host)
 {
     size_t i;
     const json_t *c;
-    json_array_foreach(ax_j_array(json_object_get(host, "attributes"), "collectors"), i, c)
-    {
+    json_array_foreach (ax_j_array(json_object_get(host, "attributes"), "collectors"), i, c) {
         if (json_is_false(json_object_get(c, "up")) && !told_already(f, ax_j_str(c, "error")))
             add(f, AX_FINDING_WARN, "collector",
                 "mend what it names; the collector tries again by itself",
@@ -139,8 +138,7 @@ void ax_check_hosts(struct ax_findings *f, const json_t *resources, int64_t now)
     size_t i;
     const json_t *host;
     char text[AX_TEXT];
-    json_array_foreach(resources, i, host)
-    {
+    json_array_foreach (resources, i, host) {
         double interval = ax_j_num(json_object_get(host, "attributes"), "interval_seconds");
         double silent = (double)(now - ax_j_time(host, "last_seen")) / 1000;
         const char *name = ax_j_str(host, "name");
@@ -167,23 +165,30 @@ static enum ax_finding_level level_of(const char *word)
     return AX_FINDING_INFO;
 }
 
+/* "web1: its balloon ...": the texts are written for the page of the resource. */
+static void take_over(struct ax_findings *f, const json_t *resource, const json_t *finding)
+{
+    enum ax_finding_level level = level_of(ax_j_str(finding, "level"));
+    const char *text = ax_j_str(finding, "text");
+    bool host = strcmp(ax_j_str(resource, "kind"), "host") == 0;
+    if (level == AX_FINDING_OK || (host && told_already(f, text)))
+        return;
+    AX_CLEANUP(ax_buf_free) struct ax_buf named = AX_BUF_INIT;
+    ax_buf_printf(&named, "%s: %s", ax_j_str(resource, "name"), text);
+    ax_findings_add(f, &(struct ax_finding){.level = level,
+                                            .code = ax_str(ax_j_str(finding, "code")),
+                                            .handle = ax_str(ax_j_str(resource, "handle")),
+                                            .text = ax_buf_view(&named),
+                                            .remedy = ax_str(ax_j_str(finding, "remedy"))});
+}
+
 void ax_check_attributes(struct ax_findings *f, const json_t *resources)
 {
     size_t i, k;
     const json_t *r, *x;
-    json_array_foreach(resources, i, r)
-    {
-        json_array_foreach(ax_j_array(json_object_get(r, "attributes"), "findings"), k, x)
-        {
-            enum ax_finding_level level = level_of(ax_j_str(x, "level"));
-            if (level != AX_FINDING_OK)
-                ax_findings_add(f, &(struct ax_finding){.level = level,
-                                                        .code = ax_str(ax_j_str(x, "code")),
-                                                        .handle = ax_str(ax_j_str(r, "handle")),
-                                                        .text = ax_str(ax_j_str(x, "text")),
-                                                        .remedy = ax_str(ax_j_str(x, "remedy"))});
-        }
-    }
+    json_array_foreach (resources, i, r)
+        json_array_foreach (ax_j_array(json_object_get(r, "attributes"), "findings"), k, x)
+            take_over(f, r, x);
 }
 
 /* ---- the data directory ---- */

@@ -107,7 +107,8 @@ static int show_once(const struct ask *ask, const char *limit, bool json)
         return AX_EXIT_OK;
     }
     list = ax_j_array(a.json, "events");
-    json_array_foreach(list, i, e) ax_show_event(stdout, e);
+    json_array_foreach (list, i, e)
+        ax_show_event(stdout, e);
     if (json_array_size(list) == 0)
         puts("no events");
     return AX_EXIT_OK;

@@ -111,7 +111,8 @@ void ax_table_free(struct ax_table *t); /* prints it, then frees */
 /* ---- what the commands print, for their tests: JSON in, text out ---- */
 
 void ax_show_resources(FILE *out, const json_t *answer, int64_t now);
-bool ax_show_status(FILE *out, const json_t *resource, int64_t now); /* false: not well */
+/* figures: the instant answer with its vm_memory_*_bytes, or NULL. False: it is not well. */
+bool ax_show_status(FILE *out, const json_t *resource, const json_t *figures, int64_t now);
 int ax_show_query(FILE *out, const json_t *answer, struct ax_err *err);
 /* The line of `query` that the error's LINE:COL speaks of, with a caret below; nothing when the
  * error names no place. */

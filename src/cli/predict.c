@@ -81,8 +81,7 @@ static void show_reasons(FILE *out, const json_t *list)
     size_t i;
     const json_t *p;
     fputc('\n', out);
-    json_array_foreach(list, i, p)
-    {
+    json_array_foreach (list, i, p) {
         if (!*ax_j_str(p, "reason"))
             continue;
         const char *name = ax_j_str(p, "name"), *part = ax_j_str(p, "part");
@@ -103,12 +102,12 @@ void ax_show_predictions(FILE *out, const json_t *answer, int64_t now)
     const json_t *list = ax_j_array(answer, "predictions"), *p;
     size_t i;
     if (json_array_size(list) == 0) {
-        fputs("nothing is foretold to run out (auspex predict --all shows what was looked at)\n",
-              out);
+        fputs("nothing is foretold to run out\n", out);
         return;
     }
     struct ax_table *t = ax_table_new(out, columns, AX_ARRAY_LEN(columns));
-    json_array_foreach(list, i, p) prediction_row(t, p, now);
+    json_array_foreach (list, i, p)
+        prediction_row(t, p, now);
     ax_table_free(t);
     show_reasons(out, list);
 }
@@ -136,9 +135,12 @@ int ax_cmd_predict(int argc, char **argv)
     ax_client_free(client);
     if (rc < 0)
         return ax_cli_error(&err);
-    if (c.json)
+    if (c.json) {
         ax_answer_print(&a, stdout);
-    else
-        ax_show_predictions(stdout, a.json, ax_now_ms());
+        return AX_EXIT_OK;
+    }
+    ax_show_predictions(stdout, a.json, ax_now_ms());
+    if (!all && json_array_size(ax_j_array(a.json, "predictions")) == 0)
+        puts("(--all shows what was looked at)");
     return AX_EXIT_OK;
 }

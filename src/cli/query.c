@@ -39,8 +39,7 @@ static void print_metric(const json_t *metric, struct ax_buf *out)
     const json_t *v;
     ax_buf_cstr(out, ax_j_str(metric, "__name__"));
     ax_buf_byte(out, '{');
-    json_object_foreach((json_t *)(uintptr_t)metric, key, v)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)metric, key, v) {
         if (strcmp(key, "__name__") == 0)
             continue;
         ax_buf_printf(out, "%s%s=\"", comma, key);
@@ -65,8 +64,7 @@ static void show_vector(FILE *out, const json_t *result)
     AX_CLEANUP(ax_buf_free) struct ax_buf name = AX_BUF_INIT;
     size_t i;
     const json_t *s;
-    json_array_foreach(result, i, s)
-    {
+    json_array_foreach (result, i, s) {
         ax_buf_clear(&name);
         print_metric(json_object_get(s, "metric"), &name);
         ax_table_cell(t, name.p);
@@ -129,7 +127,8 @@ static void show_matrix(FILE *out, const json_t *result)
     AX_CLEANUP(ax_buf_free) struct ax_buf scratch = AX_BUF_INIT;
     size_t i;
     const json_t *s;
-    json_array_foreach(result, i, s) show_series(t, s, &scratch);
+    json_array_foreach (result, i, s)
+        show_series(t, s, &scratch);
     if (ax_table_rows(t) == 0)
         fputs("nothing matches\n", out);
     ax_table_free(t);
@@ -152,8 +151,11 @@ int ax_show_query(FILE *out, const json_t *answer, struct ax_err *err)
     } else {
         return ax_fail(err, -EPROTO, "the server's answer is not of Prometheus's form");
     }
-    json_array_foreach(ax_j_array(answer, "warnings"), i, warning)
-        fprintf(out, "warning: %s\n", json_string_value(warning));
+    json_array_foreach (ax_j_array(answer, "warnings"), i, warning) {
+        fputs("warning: ", out);
+        ax_put(out, json_string_value(warning));
+        fputc('\n', out);
+    }
     return 0;
 }
 

@@ -36,8 +36,7 @@ void ax_show_resources(FILE *out, const json_t *answer, int64_t now)
     const json_t *list = ax_j_array(answer, "resources"), *r;
     size_t i;
     char text[AX_TEXT];
-    json_array_foreach(list, i, r)
-    {
+    json_array_foreach (list, i, r) {
         ax_table_cell(t, ax_j_str(r, "handle"));
         ax_table_cell(t, ax_j_str(r, "kind"));
         ax_table_cell(t, ax_j_str(r, "name"));
@@ -96,8 +95,7 @@ static size_t named(const json_t *list, const char *name, bool gone, const char 
 {
     size_t i, found = 0;
     const json_t *r;
-    json_array_foreach(list, i, r)
-    {
+    json_array_foreach (list, i, r) {
         bool is_gone = json_is_string(json_object_get(r, "gone"));
         if (is_gone == gone && strcmp(ax_j_str(r, "name"), name) == 0) {
             *handle = ax_j_str(r, "handle");

@@ -113,8 +113,7 @@ static void show_collectors(FILE *out, const json_t *list)
 {
     size_t i;
     const json_t *c;
-    json_array_foreach(list, i, c)
-    {
+    json_array_foreach (list, i, c) {
         bool up = json_is_true(json_object_get(c, "up"));
         fprintf(out, "  %-15s ", i == 0 ? "collectors" : "");
         ax_put(out, ax_j_str(c, "name"));
@@ -124,13 +123,54 @@ static void show_collectors(FILE *out, const json_t *list)
     }
 }
 
+static bool has_its_own_place(const char *key)
+{
+    const char *const keys[] = {"findings", "collectors", "uuid"}; /* the handle has the UUID */
+    for (size_t i = 0; i < AX_ARRAY_LEN(keys); i++)
+        if (strcmp(key, keys[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The value of one metric in an instant answer; NaN when it is not there. */
+static double figure(const json_t *figures, const char *name)
+{
+    size_t i;
+    const json_t *s;
+    json_array_foreach (ax_j_array(json_object_get(figures, "data"), "result"), i, s) {
+        double v;
+        const char *text = json_string_value(json_array_get(json_object_get(s, "value"), 1));
+        if (strcmp(ax_j_str(json_object_get(s, "metric"), "__name__"), name) == 0 && text &&
+            ax_str_double(ax_str(text), &v))
+            return v;
+    }
+    return NAN;
+}
+
+static void show_memory(FILE *out, const json_t *figures)
+{
+    static const struct {
+        const char *name, *label;
+    } rows[] = {{"vm_memory_assigned_bytes", "given now"},
+                {"vm_memory_guest_used_bytes", "used by guest"},
+                {"vm_memory_guest_available_bytes", "left in guest"},
+                {"vm_memory_resident_bytes", "on the host"}};
+    char text[AX_TEXT];
+    for (size_t i = 0; i < AX_ARRAY_LEN(rows); i++) {
+        double v = figure(figures, rows[i].name);
+        if (!isnan(v))
+            line(out, rows[i].label, ax_text_bytes(v, text));
+    }
+}
+
 static void show_attributes(FILE *out, const json_t *attributes)
 {
     const char *key;
     const json_t *v;
-    json_object_foreach((json_t *)(uintptr_t)attributes, key,
-                        v) if (strcmp(key, "findings") != 0 && strcmp(key, "collectors") != 0)
-        show_attribute(out, key, v);
+    json_object_foreach ((json_t *)(uintptr_t)attributes, key, v) {
+        if (!has_its_own_place(key))
+            show_attribute(out, key, v);
+    }
     show_collectors(out, ax_j_array(attributes, "collectors"));
 }
 
@@ -139,8 +179,7 @@ static void show_findings(FILE *out, const json_t *findings)
     size_t i;
     const json_t *f;
     bool titled = false;
-    json_array_foreach(findings, i, f)
-    {
+    json_array_foreach (findings, i, f) {
         if (strcmp(ax_j_str(f, "level"), "ok") == 0)
             continue;
         if (!titled)
@@ -173,8 +212,7 @@ static void show_events(FILE *out, const json_t *events)
     const json_t *e;
     if (json_array_size(events))
         fputs("\nEvents, newest first\n", out);
-    json_array_foreach(events, i, e)
-    {
+    json_array_foreach (events, i, e) {
         if (i == EVENTS_SHOWN) {
             fprintf(out, "  and %zu more: see auspex events\n", json_array_size(events) - i);
             break;
@@ -184,7 +222,7 @@ static void show_events(FILE *out, const json_t *events)
     }
 }
 
-bool ax_show_status(FILE *out, const json_t *r, int64_t now)
+bool ax_show_status(FILE *out, const json_t *r, const json_t *figures, int64_t now)
 {
     ax_put(out, *ax_j_str(r, "name") ? ax_j_str(r, "name") : ax_j_str(r, "kind"));
     fputs("  ", out);
@@ -193,22 +231,32 @@ bool ax_show_status(FILE *out, const json_t *r, int64_t now)
     show_life(out, r, now);
     const json_t *attributes = json_object_get(r, "attributes");
     show_attributes(out, attributes);
+    show_memory(out, figures);
     show_findings(out, ax_j_array(attributes, "findings"));
     show_foretold(out, r, now);
     show_events(out, ax_j_array(r, "events"));
     return is_well(ax_j_str(r, "state")) && !ax_j_time(r, "gone");
 }
 
-static int fetch(const struct ax_cli *c, struct ax_answer *a, struct ax_err *err)
+/* The resource, and of a virtual machine its memory's figures. */
+static int fetch(const struct ax_cli *c, struct ax_answer *resource, struct ax_answer *figures,
+                 struct ax_err *err)
 {
     struct ax_client *client = ax_client_new(c);
     AX_CLEANUP(ax_free_ptr) char *handle = NULL;
-    AX_CLEANUP(ax_buf_free) struct ax_buf path = AX_BUF_INIT;
+    AX_CLEANUP(ax_buf_free) struct ax_buf path = AX_BUF_INIT, query = AX_BUF_INIT;
     int rc = ax_resolve(client, c->args[0], &handle, err);
     if (rc == 0) {
         ax_buf_cstr(&path, "/auspex/v1/resources/");
         ax_path_escape(&path, handle);
-        rc = ax_client_get(client, ax_path_end(&path), a, err);
+        rc = ax_client_get(client, ax_path_end(&path), resource, err);
+    }
+    if (rc == 0 && !c->json && strncmp(handle, "vm:", 3) == 0) {
+        ax_buf_printf(&query, "{__name__=~\"vm_memory_.*_bytes\",handle=\"%s\"}", handle);
+        ax_buf_clear(&path);
+        ax_buf_cstr(&path, "/api/v1/query");
+        ax_path_add(&path, "query", ax_path_end(&query));
+        rc = ax_client_get(client, ax_path_end(&path), figures, err);
     }
     ax_client_free(client);
     return rc;
@@ -221,15 +269,15 @@ int ax_cmd_status(int argc, char **argv)
     int rc = ax_cli_parse(&c, argc, argv, NULL, 0, HELP);
     if (rc != AX_CLI_GO || (rc = ax_cli_expect(&c, 1, 1, "the handle or name")) != AX_CLI_GO)
         return rc;
-    AX_CLEANUP(ax_answer_free) struct ax_answer a = {0};
-    if (fetch(&c, &a, &err) < 0)
+    AX_CLEANUP(ax_answer_free) struct ax_answer a = {0}, figures = {0};
+    if (fetch(&c, &a, &figures, &err) < 0)
         return ax_cli_error(&err);
     bool well;
     if (c.json) {
         ax_answer_print(&a, stdout);
         well = is_well(ax_j_str(a.json, "state"));
     } else {
-        well = ax_show_status(stdout, a.json, ax_now_ms());
+        well = ax_show_status(stdout, a.json, figures.json, ax_now_ms());
     }
     return well ? AX_EXIT_OK : AX_EXIT_UNWELL;
 }

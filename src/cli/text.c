@@ -161,6 +161,6 @@ void ax_text_spark(const double *v, size_t n, struct ax_buf *out)
 
 void ax_put(FILE *out, const char *s)
 {
-    for (; *s; s++)
+    for (; s && *s; s++)
         fputc((unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s, out);
 }

@@ -41,7 +41,8 @@ static void index_rows(const json_t *list, struct ax_map *map)
 {
     size_t i;
     const json_t *r;
-    json_array_foreach(list, i, r) ax_map_put(map, ax_str(ax_j_str(r, "handle")), i);
+    json_array_foreach (list, i, r)
+        ax_map_put(map, ax_str(ax_j_str(r, "handle")), i);
 }
 
 static void count_guests(struct ax_top *t, const struct ax_map *hosts)
@@ -58,8 +59,7 @@ static void add_predictions(struct ax_top *t, const struct ax_map *vms)
 {
     size_t i;
     const json_t *p;
-    json_array_foreach(ax_j_array(t->predictions_answer.json, "predictions"), i, p)
-    {
+    json_array_foreach (ax_j_array(t->predictions_answer.json, "predictions"), i, p) {
         uint64_t row;
         int64_t at = ax_j_time(json_object_get(p, "at"), "0.5");
         if (!at || !ax_map_get(vms, ax_str(ax_j_str(p, "handle")), &row) || t->vms[row].prediction)
@@ -122,8 +122,7 @@ static int fetch_figure(struct ax_client *c, const struct figure *f, const struc
         return rc;
     size_t i;
     const json_t *s;
-    json_array_foreach(ax_j_array(json_object_get(a.json, "data"), "result"), i, s)
-    {
+    json_array_foreach (ax_j_array(json_object_get(a.json, "data"), "result"), i, s) {
         uint64_t row;
         double v;
         const char *text = json_string_value(json_array_get(json_object_get(s, "value"), 1));

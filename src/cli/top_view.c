@@ -233,8 +233,7 @@ static void put_details(struct pen *p, const struct ax_top_vm *vm)
     if (vm->prediction)
         put_linef(p, AX_TOP_BAD, "%s: %s", ax_j_str(vm->prediction, "resource"),
                   ax_j_str(vm->prediction, "reason"));
-    json_array_foreach(findings, i, f)
-    {
+    json_array_foreach (findings, i, f) {
         if (p->frame->n + 2 > end)
             break;
         put_linef(p, AX_TOP_PLAIN, "%s: %s", ax_j_str(f, "level"), ax_j_str(f, "text"));

@@ -80,15 +80,16 @@ static void a_silent_host_and_a_failing_collector_are_warnings(void **state)
 static void findings_of_machines_are_taken_over_once(void **state)
 {
     struct ax_findings f = {0};
-    json_t *vms = json_pack("[{s:s,s:{s:[{s:s,s:s,s:s,s:s},{s:s,s:s,s:s,s:s},{s:s,s:s,s:s,s:s}]}}]",
-                            "handle", "vm:1", "attributes", "findings", "level", "warn", "code",
-                            "balloon-period", "text", "none", "remedy", "virsh", "level", "warn",
-                            "code", "balloon-period", "text", "none", "remedy", "virsh", "level",
-                            "ok", "code", "agent", "text", "there", "remedy", "");
+    json_t *vms = json_pack(
+        "[{s:s,s:s,s:{s:[{s:s,s:s,s:s,s:s},{s:s,s:s,s:s,s:s},{s:s,s:s,s:s,s:s}]}}]", "handle",
+        "vm:1", "name", "web1", "attributes", "findings", "level", "warn", "code", "balloon-period",
+        "text", "none", "remedy", "virsh", "level", "warn", "code", "balloon-period", "text",
+        "none", "remedy", "virsh", "level", "ok", "code", "agent", "text", "there", "remedy", "");
     ax_check_attributes(&f, vms);
     assert_int_equal(f.n, 1);
     has(&f, "balloon-period", AX_FINDING_WARN);
     assert_true(ax_str_eq(f.v[0].handle, AX_STR("vm:1")));
+    assert_true(ax_str_eq(f.v[0].text, AX_STR("web1: none")));
     json_decref(vms);
     ax_findings_free(&f);
 }

@@ -105,8 +105,13 @@ static json_t *vm_in(const char *vm_state, const char *gone)
 static void status_shows_state_findings_and_events(void **state)
 {
     json_t *j = vm_in("running", "null");
+    json_t *figures = parsed("{\"data\":{\"result\":[{\"metric\":{\"__name__\":"
+                             "\"vm_memory_guest_used_bytes\"},\"value\":[1,\"104857600\"]}]}}");
     bool well = false;
-    char *text = SHOWN(well = ax_show_status(out, j, now));
+    char *text = SHOWN(well = ax_show_status(out, j, figures, now));
+    json_decref(figures);
+    has(text, "used by guest   100 MiB");
+    has_not(text, "on the host");
     assert_true(well);
     has(text, "web1  vm:5c1e");
     has(text, "running (booted), since 2026-11-22 00:00:00 (3 h ago)");
@@ -135,7 +140,7 @@ static void status_tells_the_well_from_the_unwell(void **state)
     for (size_t i = 0; i < AX_ARRAY_LEN(cases); i++) {
         json_t *j = vm_in(cases[i].state, cases[i].gone);
         bool well = !cases[i].well;
-        char *text = SHOWN(well = ax_show_status(out, j, now));
+        char *text = SHOWN(well = ax_show_status(out, j, NULL, now));
         assert_int_equal(well, cases[i].well);
         if (cases[i].gone[0] == '"')
             has(text, "2026-11-22 02:00:00 (60 min ago)");
