@@ -69,6 +69,16 @@ static int open_store(struct server *s, struct ax_err *err)
     return 0;
 }
 
+/* The process has moved into the data directory: errors name paths inside it, so say which it is.
+ */
+static int open_data(struct server *s, struct ax_err *err)
+{
+    int rc = open_store(s, err);
+    if (rc == 0)
+        rc = ax_registry_open(&s->registry, "registry.db", err);
+    return rc < 0 ? ax_err_wrap(err, "%s", s->o->data) : 0;
+}
+
 static int open_watchers(struct server *s, struct ax_rules *rules, struct ax_err *err)
 {
     struct ax_source src = ax_source_of_store(s->store, AX_STR("default"));
@@ -110,9 +120,7 @@ static int open_all(struct server *s, struct ax_err *err)
     if (rc >= 0)
         rc = ax_enter_data(s->o->data, s->o->user, err);
     if (rc == 0)
-        rc = open_store(s, err);
-    if (rc == 0)
-        rc = ax_registry_open(&s->registry, "registry.db", err);
+        rc = open_data(s, err);
     if (rc < 0) {
         ax_rules_free(rules);
         return rc;

@@ -56,7 +56,7 @@ def test_with_500_vms(env, given):
     for i, vm in enumerate(vms):
         labels = {"vm": vm["name"], "vm_uuid": vm["attributes"]["uuid"], "host": "zz-many"}
         for metric, value in (("vm_memory_assigned_bytes", 1 << 30), ("vm_memory_guest_visible_bytes", 1 << 30),
-                              ("vm_memory_guest_available_bytes", (i + 1) << 20), ("vm_memory_host_resident_bytes", 1 << 29)):
+                              ("vm_memory_guest_available_bytes", (i + 1) << 20), ("vm_memory_resident_bytes", 1 << 29)):
             series.append((dict(labels, __name__=metric), [(now - 15_000 * k, float(value)) for k in range(20, -1, -1)]))
     status, body = server.write(series)
     check(status == 204, f"write: {status} {body[:200]!r}")

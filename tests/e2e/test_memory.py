@@ -54,8 +54,8 @@ def test_resident_memory_agrees_with_proc(env, given):
 
     before = resident()
     time.sleep(2.5)
-    value, after = server.value(selector("vm_memory_host_resident_bytes", uuid)), resident()
-    check(value is not None, "no vm_memory_host_resident_bytes")
+    value, after = server.value(f'vm_memory_resident_bytes{{vm_uuid="{uuid}",source="process"}}'), resident()
+    check(value is not None, "no vm_memory_resident_bytes from /proc")
     check(min(before, after) - (2 << 20) <= value <= max(before, after) + (2 << 20),
           f"{value:.0f} is not between {before} and {after}")
 
