@@ -15,11 +15,14 @@
 #define DEADLINE_MAX_MS 10000
 #define SOURCES_MAX     16
 
+/* Why a source failed: the values of the label reason. */
+static const char *const reasons[] = {"other", "timeout", "denied", "connection"};
+
 struct source_state {
     const char *name;
     bool up;
     double seconds;
-    uint64_t errors;
+    uint64_t errors[AX_ARRAY_LEN(reasons)];
     char error[AX_ERR_TEXT];
 };
 
@@ -131,11 +134,22 @@ void ax_collector_free(struct ax_collector *c)
 
 /* ---- the sources ---- */
 
+static size_t reason_of(int code)
+{
+    switch (code) {
+    case -ETIMEDOUT: return 1;
+    case -EACCES:
+    case -EPERM: return 2;
+    case -ENOTCONN: return 3;
+    default: return 0;
+    }
+}
+
 static void note(struct source_state *s, int rc, const struct ax_err *err, int64_t started_ns)
 {
     s->seconds = (double)(ax_mono_ns() - started_ns) / 1e9;
     s->up = rc == 0 || rc == -ENOENT; /* what a machine does not have is no failure */
-    s->errors += !s->up;
+    s->errors[reason_of(rc)] += !s->up;
     memcpy(s->error, s->up ? "" : err->text, s->up ? 1 : sizeof s->error);
 }
 
@@ -176,7 +190,7 @@ static void run_libvirt(struct ax_collector *c, int64_t now, struct ax_seen *see
     int64_t started = ax_mono_ns();
     struct ax_virt_snapshot *s = ax_virt_ask(c->libvirt, q, deadline_ms(c), &err);
     c->libvirt_timeouts += !s && err.code == -ETIMEDOUT;
-    note(state, s ? 0 : -EIO, &err, started);
+    note(state, s ? 0 : err.code, &err, started);
     ax_vms_round(c->vms, s, &c->emit, now, seen);
     complete_kinds(c, s, o);
     ax_virt_snapshot_free(s);
@@ -192,8 +206,13 @@ static void emit_sources(struct ax_collector *c)
         ax_emit1(&c->emit, &c->self, "auspex_collector_up", "collector", name, s->up);
         ax_emit1(&c->emit, &c->self, "auspex_collector_duration_seconds", "collector", name,
                  s->seconds);
-        ax_emit1(&c->emit, &c->self, "auspex_collector_errors_total", "collector", name,
-                 (double)s->errors);
+        for (size_t k = 0; k < AX_ARRAY_LEN(reasons); k++) {
+            struct ax_label l[] = {{AX_STR("collector"), name},
+                                   {AX_STR("reason"), ax_str(reasons[k])}};
+            if (s->errors[k])
+                ax_emit_with(&c->emit, &c->self, "auspex_collector_errors_total", l, 2,
+                             (double)s->errors[k]);
+        }
     }
     ax_emit1(&c->emit, &c->self, "auspex_collector_timeouts_total", "collector",
              AX_STR("filesystem"), (double)c->host.fs_timeouts);
@@ -232,7 +251,7 @@ static void see_host(struct ax_collector *c, struct ax_seen *seen)
     ax_json_num(&j, (double)c->o.interval_ms / 1e3);
     ax_json_key(&j, "version");
     ax_json_cstr(&j, AX_VERSION);
-    ax_self_findings(c->sources[ax_host_source_count].error, &c->host, &j);
+    ax_self_findings(c->libvirt ? c->sources[ax_host_source_count].error : "", &c->host, &j);
     ax_json_end(&j);
     struct ax_resource r = {
         .handle = ax_arena_str(seen->arena, ax_str(c->handle)),
