@@ -21,7 +21,7 @@ static const char HELP[] =
 /* Of what: the labels that people look for first. */
 static const char *subject(const json_t *labels)
 {
-    const char *const order[] = {"name", "domain", "handle", "instance", "host", "mountpoint"};
+    const char *const order[] = {"name", "vm", "domain", "instance", "host", "handle"};
     for (size_t i = 0; i < AX_ARRAY_LEN(order); i++)
         if (*ax_j_str(labels, order[i]))
             return ax_j_str(labels, order[i]);

@@ -165,13 +165,22 @@ static enum ax_finding_level level_of(const char *word)
     return AX_FINDING_INFO;
 }
 
+static bool told_of(const struct ax_findings *f, const char *handle, const char *code)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (ax_str_eq(f->v[i].handle, ax_str(handle)) && ax_str_eq(f->v[i].code, ax_str(code)))
+            return true;
+    return false;
+}
+
 /* "web1: its balloon ...": the texts are written for the page of the resource. */
 static void take_over(struct ax_findings *f, const json_t *resource, const json_t *finding)
 {
     enum ax_finding_level level = level_of(ax_j_str(finding, "level"));
     const char *text = ax_j_str(finding, "text");
     bool host = strcmp(ax_j_str(resource, "kind"), "host") == 0;
-    if (level == AX_FINDING_OK || (host && told_already(f, text)))
+    if (level == AX_FINDING_OK || (host && told_already(f, text)) ||
+        told_of(f, ax_j_str(resource, "handle"), ax_j_str(finding, "code")))
         return;
     AX_CLEANUP(ax_buf_free) struct ax_buf named = AX_BUF_INIT;
     ax_buf_printf(&named, "%s: %s", ax_j_str(resource, "name"), text);

@@ -32,32 +32,70 @@ static const char HELP[] =
 
 /* ---- what is shown ---- */
 
-/* name{a="b"} as PromQL writes it. */
-static void print_metric(const json_t *metric, struct ax_buf *out)
+static void print_label(const char *key, const json_t *value, struct ax_buf *out)
 {
-    const char *key, *comma = "";
-    const json_t *v;
-    ax_buf_cstr(out, ax_j_str(metric, "__name__"));
-    ax_buf_byte(out, '{');
-    json_object_foreach ((json_t *)(uintptr_t)metric, key, v) {
-        if (strcmp(key, "__name__") == 0)
-            continue;
-        ax_buf_printf(out, "%s%s=\"", comma, key);
-        for (const char *p = json_string_value(v); p && *p; p++) {
-            if (*p == '"' || *p == '\\')
-                ax_buf_byte(out, '\\');
-            ax_buf_byte(out, (uint8_t)*p);
-        }
-        ax_buf_byte(out, '"');
-        comma = ",";
+    ax_buf_printf(out, "%s=\"", key);
+    for (const char *p = json_string_value(value); p && *p; p++) {
+        if (*p == '"' || *p == '\\')
+            ax_buf_byte(out, '\\');
+        ax_buf_byte(out, (uint8_t)*p);
     }
-    ax_buf_byte(out, '}');
-    if (out->n >= 2 && out->p[out->n - 2] == '{' && out->n > 2)
-        out->n -= 2; /* a bare name needs no braces */
+    ax_buf_byte(out, '"');
+}
+
+/* name{a="b"} as PromQL writes it, without the labels that are in `common`. */
+static void print_metric(const json_t *metric, const json_t *common, struct ax_buf *out)
+{
+    const char *key, *sign = "{";
+    const json_t *v, *name = json_object_get(metric, "__name__");
+    ax_buf_cstr(out, name ? json_string_value(name) : "");
+    json_object_foreach ((json_t *)(uintptr_t)metric, key, v) {
+        if (v == name || json_object_get(common, key))
+            continue;
+        ax_buf_cstr(out, sign);
+        print_label(key, v, out);
+        sign = ",";
+    }
+    if (*sign == ',')
+        ax_buf_byte(out, '}');
+    else if (!name)
+        ax_buf_cstr(out, "{}");
     ax_buf_byte(out, 0);
 }
 
-static void show_vector(FILE *out, const json_t *result)
+/* The labels that every one of several series has with one value: told once, not in each row. */
+static json_t *common_labels(const json_t *result)
+{
+    const char *key;
+    void *next;
+    json_t *common, *v;
+    const json_t *s;
+    size_t i;
+    if (json_array_size(result) < 2)
+        return json_object();
+    common = json_copy(json_object_get(json_array_get(result, 0), "metric"));
+    json_object_del(common, "__name__");
+    json_array_foreach (result, i, s) {
+        json_object_foreach_safe (common, next, key, v) {
+            if (!json_equal(v, json_object_get(json_object_get(s, "metric"), key)))
+                json_object_del(common, key);
+        }
+    }
+    return common;
+}
+
+static void show_common(FILE *out, const json_t *common)
+{
+    AX_CLEANUP(ax_buf_free) struct ax_buf text = AX_BUF_INIT;
+    if (json_object_size(common) == 0)
+        return;
+    print_metric(common, NULL, &text);
+    fputs("\nin all of them: ", out);
+    ax_put(out, text.p);
+    fputc('\n', out);
+}
+
+static void show_vector(FILE *out, const json_t *result, const json_t *common)
 {
     const struct ax_column columns[] = {{"SERIES", AX_LEFT}, {"VALUE", AX_RIGHT}};
     struct ax_table *t = ax_table_new(out, columns, AX_ARRAY_LEN(columns));
@@ -66,12 +104,10 @@ static void show_vector(FILE *out, const json_t *result)
     const json_t *s;
     json_array_foreach (result, i, s) {
         ax_buf_clear(&name);
-        print_metric(json_object_get(s, "metric"), &name);
+        print_metric(json_object_get(s, "metric"), common, &name);
         ax_table_cell(t, name.p);
         ax_table_cell(t, json_string_value(json_array_get(json_object_get(s, "value"), 1)));
     }
-    if (ax_table_rows(t) == 0)
-        fputs("nothing matches\n", out);
     ax_table_free(t);
 }
 
@@ -92,9 +128,19 @@ static void spark_of(const json_t *points, struct ax_buf *out)
     ax_text_spark(v, shown, out);
 }
 
-static void show_series(struct ax_table *t, const json_t *series, struct ax_buf *scratch)
+/* A summary may round: bytes are told in their unit. */
+static void amount_cell(struct ax_table *t, const json_t *metric, double v)
+{
+    char text[AX_TEXT];
+    bool bytes = ax_str_ends(ax_str(ax_j_str(metric, "__name__")), AX_STR("_bytes"));
+    ax_table_cell(t, bytes ? ax_text_bytes(v, text) : ax_text_number(v, text));
+}
+
+static void show_series(struct ax_table *t, const json_t *series, const json_t *common,
+                        struct ax_buf *scratch)
 {
     const json_t *points = ax_j_array(series, "values");
+    const json_t *metric = json_object_get(series, "metric");
     size_t n = json_array_size(points);
     double min = INFINITY, max = -INFINITY;
     for (size_t i = 0; i < n; i++) {
@@ -103,13 +149,13 @@ static void show_series(struct ax_table *t, const json_t *series, struct ax_buf 
     }
     char text[AX_TEXT];
     ax_buf_clear(scratch);
-    print_metric(json_object_get(series, "metric"), scratch);
+    print_metric(metric, common, scratch);
     ax_table_cell(t, scratch->p);
     snprintf(text, sizeof text, "%zu", n);
     ax_table_cell(t, text);
-    ax_table_cell(t, ax_text_number(min, text));
-    ax_table_cell(t, ax_text_number(max, text));
-    ax_table_cell(t, ax_text_number(n ? point_value(points, n - 1) : NAN, text));
+    amount_cell(t, metric, min);
+    amount_cell(t, metric, max);
+    amount_cell(t, metric, n ? point_value(points, n - 1) : NAN);
     if (ax_text_utf8()) {
         ax_buf_clear(scratch);
         spark_of(points, scratch);
@@ -117,7 +163,7 @@ static void show_series(struct ax_table *t, const json_t *series, struct ax_buf 
     }
 }
 
-static void show_matrix(FILE *out, const json_t *result)
+static void show_matrix(FILE *out, const json_t *result, const json_t *common)
 {
     const struct ax_column columns[] = {{"SERIES", AX_SHRINK}, {"POINTS", AX_RIGHT},
                                         {"LEAST", AX_RIGHT},   {"MOST", AX_RIGHT},
@@ -128,9 +174,7 @@ static void show_matrix(FILE *out, const json_t *result)
     size_t i;
     const json_t *s;
     json_array_foreach (result, i, s)
-        show_series(t, s, &scratch);
-    if (ax_table_rows(t) == 0)
-        fputs("nothing matches\n", out);
+        show_series(t, s, common, &scratch);
     ax_table_free(t);
 }
 
@@ -140,10 +184,16 @@ int ax_show_query(FILE *out, const json_t *answer, struct ax_err *err)
     const json_t *result = json_object_get(data, "result");
     const char *type = ax_j_str(data, "resultType");
     size_t i;
-    if (strcmp(type, "vector") == 0) {
-        show_vector(out, result);
-    } else if (strcmp(type, "matrix") == 0) {
-        show_matrix(out, result);
+    if (strcmp(type, "vector") == 0 || strcmp(type, "matrix") == 0) {
+        json_t *common = common_labels(result);
+        if (json_array_size(result) == 0)
+            fputs("nothing matches\n", out);
+        else if (*type == 'v')
+            show_vector(out, result, common);
+        else
+            show_matrix(out, result, common);
+        show_common(out, common);
+        json_decref(common);
     } else if (strcmp(type, "scalar") == 0 || strcmp(type, "string") == 0) {
         const char *text = json_string_value(json_array_get(result, 1));
         ax_put(out, text ? text : "");

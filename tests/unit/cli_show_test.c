@@ -182,6 +182,7 @@ static void query_shows_each_type_of_answer(void **state)
     text = query_shown("{\"resultType\":\"vector\",\"result\":["
                        "{\"metric\":{\"__name__\":\"up\",\"job\":\"a\\\"b\"},\"value\":[1,\"1\"]},"
                        "{\"metric\":{\"__name__\":\"up\"},\"value\":[1,\"0\"]}]}");
+    has_not(text, "in all of them");
     has(text, "up{job=\"a\\\"b\"}     1\n");
     has(text, "up                 0\n");
     free(text);
@@ -191,6 +192,17 @@ static void query_shows_each_type_of_answer(void **state)
     free(text);
     text = query_shown("{\"resultType\":\"vector\",\"result\":[]}");
     assert_string_equal(text, "nothing matches\n");
+    free(text);
+}
+
+static void labels_that_all_series_have_are_told_once(void **state)
+{
+    char *text = query_shown(
+        "{\"resultType\":\"vector\",\"result\":["
+        "{\"metric\":{\"__name__\":\"up\",\"job\":\"a\",\"vm\":\"1\"},\"value\":[1,\"1\"]},"
+        "{\"metric\":{\"__name__\":\"up\",\"job\":\"a\",\"vm\":\"2\"},\"value\":[1,\"0\"]}]}");
+    has(text, "up{vm=\"1\"}     1\n");
+    has(text, "in all of them: {job=\"a\"}\n");
     free(text);
 }
 
@@ -230,6 +242,7 @@ int main(void)
         cmocka_unit_test(status_tells_the_well_from_the_unwell),
         cmocka_unit_test(resources_are_listed_and_a_rest_is_told),
         cmocka_unit_test(query_shows_each_type_of_answer),
+        cmocka_unit_test(labels_that_all_series_have_are_told_once),
         cmocka_unit_test(an_answer_of_another_form_is_an_error),
         cmocka_unit_test(alarms_tell_of_what_and_since_when),
     };
