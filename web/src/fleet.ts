@@ -14,6 +14,7 @@ export interface Memory {
     used: number | null;
     resident: number | null;
     age: number | null;
+    sources: Partial<Record<string, string>>; // of each figure: balloon, libvirt, process
 }
 
 export interface Vm {
@@ -46,7 +47,7 @@ export interface Fleet {
     problems: string[]; // parts of the picture that could not be read
 }
 
-const FIGURES: Record<string, keyof Memory> = {
+const FIGURES: Record<string, Exclude<keyof Memory, 'sources'>> = {
     vm_memory_maximum_bytes: 'maximum',
     vm_memory_assigned_bytes: 'assigned',
     vm_memory_guest_visible_bytes: 'visible',
@@ -62,9 +63,20 @@ const HOST_FIGURES = '{__name__=~"node_memory_MemTotal_bytes|node_memory_MemAvai
 const VM_CPU = 'sum by (handle) (rate(vm_cpu_seconds_total[1m]))';
 const HOST_CPU = '1 - avg by (handle) (rate(node_cpu_seconds_total{mode="idle"}[1m]))';
 
+/** Guests tell their figures every few seconds: older than this, they have fallen silent. */
+export const STALE_SECONDS = 60;
+export const isStale = (m: Memory) => m.age !== null && m.age > STALE_SECONDS;
+
 export const live = (state: string) => state === 'running' || state === 'blocked' || state === 'paused' || state === 'shutdown';
 
-type Figures = Map<string, Map<string, number>>; // handle -> metric -> value
+interface Figure {
+    value: number;
+    source: string;
+}
+type Figures = Map<string, Map<string, Figure>>; // handle -> metric -> figure
+
+/** Where two sources tell the same figure, the one nearer to it is taken. */
+const NEARER = ['', 'libvirt', 'process', 'balloon'];
 
 function byHandle(series: Series[]): Figures {
     const out: Figures = new Map();
@@ -74,14 +86,23 @@ function byHandle(series: Series[]): Figures {
         if (handle === undefined || value === undefined || !Number.isFinite(value)) continue;
         let figures = out.get(handle);
         if (!figures) out.set(handle, (figures = new Map()));
-        figures.set(s.labels['__name__'] ?? '', value);
+        const name = s.labels['__name__'] ?? '';
+        const source = s.labels['source'] ?? '';
+        const known = figures.get(name);
+        if (!known || NEARER.indexOf(source) >= NEARER.indexOf(known.source)) figures.set(name, { value, source });
     }
     return out;
 }
 
-export function memoryOf(figures: Map<string, number> | undefined): Memory {
-    const memory: Memory = { maximum: null, assigned: null, visible: null, available: null, used: null, resident: null, age: null };
-    for (const [name, field] of Object.entries(FIGURES)) memory[field] = figures?.get(name) ?? null;
+function memoryOf(figures: Map<string, Figure> | undefined): Memory {
+    const memory: Memory = {
+        maximum: null, assigned: null, visible: null, available: null, used: null, resident: null, age: null, sources: {},
+    };
+    for (const [name, field] of Object.entries(FIGURES)) {
+        const figure = figures?.get(name);
+        memory[field] = figure?.value ?? null;
+        if (figure?.source) memory.sources[field] = figure.source;
+    }
     return memory;
 }
 
@@ -146,14 +167,14 @@ function verdictsByHandle(all: Prediction[], risks: Prediction[]): Map<string, J
 function makeVm(
     r: Resource,
     hosts: Map<string, string>,
-    figures: Map<string, number> | undefined,
-    cpu: Map<string, number> | undefined,
+    figures: Map<string, Figure> | undefined,
+    cpu: Map<string, Figure> | undefined,
     judgement: Judgement | undefined,
 ): Vm {
     // The last figures of a VM that is off stay in sight of a query for minutes: they say nothing now.
     const on = live(r.state);
-    const vcpus = api.attrNumber(r, 'vcpus') ?? figures?.get('vm_vcpus') ?? null;
-    const seconds = on ? (cpu?.get('') ?? null) : null;
+    const vcpus = api.attrNumber(r, 'vcpus') ?? figures?.get('vm_vcpus')?.value ?? null;
+    const seconds = on ? (cpu?.get('')?.value ?? null) : null;
     return {
         resource: r,
         hostName: (r.host && (hosts.get(r.host) ?? r.host)) || '',
@@ -168,8 +189,8 @@ function makeVm(
 function makeHost(
     r: Resource,
     vms: Vm[],
-    figures: Map<string, number> | undefined,
-    cpu: Map<string, number> | undefined,
+    figures: Map<string, Figure> | undefined,
+    cpu: Map<string, Figure> | undefined,
     judgement: Judgement | undefined,
 ): Host {
     const up = r.state === 'up';
@@ -177,10 +198,10 @@ function makeHost(
     const assigned = mine.map((v) => v.memory.assigned).filter((v) => v !== null);
     return {
         resource: r,
-        cpu: up ? (cpu?.get('') ?? null) : null,
-        load: up ? (figures?.get('node_load1') ?? null) : null,
-        memoryTotal: figures?.get('node_memory_MemTotal_bytes') ?? api.attrNumber(r, 'memory_bytes'),
-        memoryAvailable: up ? (figures?.get('node_memory_MemAvailable_bytes') ?? null) : null,
+        cpu: up ? (cpu?.get('')?.value ?? null) : null,
+        load: up ? (figures?.get('node_load1')?.value ?? null) : null,
+        memoryTotal: figures?.get('node_memory_MemTotal_bytes')?.value ?? api.attrNumber(r, 'memory_bytes'),
+        memoryAvailable: up ? (figures?.get('node_memory_MemAvailable_bytes')?.value ?? null) : null,
         committed: assigned.length > 0 || mine.length === 0 ? assigned.reduce((a, b) => a + b, 0) : null,
         vms: mine.length,
         running: mine.filter((v) => v.resource.state === 'running').length,
@@ -192,7 +213,7 @@ function makeHost(
 export function whyUnknown(r: Resource): string {
     if (!live(r.state)) return 'The VM is off.';
     const told = api.findings(r).find((f) => f.code.startsWith('balloon'));
-    if (told) return told.remedy ? `${told.text} ${told.remedy}` : told.text;
+    if (told) return told.remedy ? `${told.text}. Remedy: ${told.remedy}` : told.text;
     if (api.attrNumber(r, 'balloon_period_seconds') === 0)
         return 'The domain has no balloon statistics period, so the guest is not asked. `auspex doctor` names the remedy.';
     if (r.attributes['balloon_driver'] === false) return "The guest's balloon driver does not answer.";

@@ -12,7 +12,7 @@ import { EventsPage } from './pages/events';
 import { FleetPage } from './pages/fleet';
 import { HostPage } from './pages/host';
 import { VmPage } from './pages/vm';
-import { route, type Route } from './router';
+import { goBack, route, type Route } from './router';
 import { currentTheme, setTheme, type Theme } from './theme';
 
 const TITLES: Record<string, string> = { '': 'Fleet', alarms: 'Alarms', events: 'Events', vm: 'VM', host: 'Host' };
@@ -63,7 +63,7 @@ function App() {
                 if (!filter) return;
                 filter.focus();
                 e.preventDefault();
-            } else if (e.key === 'Escape' && at.page !== '') location.hash = '#/';
+            } else if (e.key === 'Escape' && at.page !== '') goBack();
         };
         document.addEventListener('keydown', onKey);
         return () => document.removeEventListener('keydown', onKey);

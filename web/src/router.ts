@@ -18,12 +18,18 @@ export function route(): Route {
 }
 
 let now = route();
-let before = '';
+let before: string | null = null;
 
 addEventListener('hashchange', () => {
     before = now.page;
     now = route();
 });
 
-/** The page that was shown before this one; empty at first. */
+/** The page that was shown before this one; null at first. */
 export const previousPage = () => before;
+
+/** To where one came from, or to the fleet when the address was opened directly. */
+export function goBack(): void {
+    if (before === null) location.hash = '#/';
+    else history.back();
+}

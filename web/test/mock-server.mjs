@@ -112,6 +112,13 @@ const HOST_SERIES = {
     node_network_transmit_bytes_total: (h, t) => 1e7 * wander(`nt${h.handle}`, t) ** 3,
 };
 
+/** A figure comes with the name of its source, and some from two. */
+function sources(name) {
+    if (/^vm_memory_(guest|age)/.test(name)) return [{ source: 'balloon' }];
+    if (name === 'vm_memory_resident_bytes') return [{ source: 'libvirt' }, { source: 'process' }];
+    return name.startsWith('vm_memory') ? [{ source: 'libvirt' }] : [{}];
+}
+
 /** A hole of two minutes some way back, in every series: gaps are to be seen as gaps. */
 const inGap = (t) => t > started / 1000 - 420 && t < started / 1000 - 300;
 
@@ -129,7 +136,7 @@ function evaluate(query, times) {
     for (const [n, value] of Object.entries(VM_SERIES))
         if (name.test(n))
             for (const vm of vms)
-                if (on(vm) && (!handle || vm.handle === handle)) emit(labels(n, { handle: vm.handle, vm: vm.name }), (t) => value(vm, t));
+                if (on(vm) && (!handle || vm.handle === handle)) for (const source of sources(n)) emit(labels(n, { handle: vm.handle, vm: vm.name, ...source }), (t) => value(vm, t));
     for (const [n, value] of Object.entries(HOST_SERIES))
         if (name.test(n))
             for (const h of hosts)

@@ -6,7 +6,7 @@ import { useState } from 'preact/hooks';
 import * as api from '../api';
 import type { Prediction, ResourceDetail } from '../api';
 import { Chart, type Band, type Line } from '../chart';
-import { live, loadMemory, sortRisks, whyUnknown, type Memory } from '../fleet';
+import { isStale, live, loadMemory, sortRisks, whyUnknown, type Memory } from '../fleet';
 import { bytes, bytesRate, duration, millis, percent } from '../format';
 import { grid, lines, RANGES, type Lines } from '../history';
 import { PERIOD, usePoll } from '../live';
@@ -73,6 +73,10 @@ export function VmPage({ handle }: { handle: string }) {
                         <RangeChoice value={range} onChange={setRange} />
                     </div>
                     <Charts vm={vm} range={range} />
+                    <section class="panel">
+                        <h2>Events</h2>
+                        <EventList list={vm.events} />
+                    </section>
                 </div>
                 <div class="side">
                     <Predictions list={vm.predictions} />
@@ -81,10 +85,6 @@ export function VmPage({ handle }: { handle: string }) {
                     <About vm={vm} />
                 </div>
             </div>
-            <section class="panel">
-                <h2>Events</h2>
-                <EventList list={vm.events} />
-            </section>
         </>
     );
 }
@@ -144,7 +144,7 @@ type Queries = Record<string, (lookback: string) => string>;
 
 function vmQueries(handle: string): Queries {
     const h = api.quote(handle);
-    const mean = (name: string) => (w: string) => `avg_over_time(${name}{handle=${h}}[${w}])`;
+    const mean = (name: string) => (w: string) => `max(avg_over_time(${name}{handle=${h}}[${w}]))`;
     const rate = (name: string) => (w: string) => `sum(rate(${name}{handle=${h}}[${w}]))`;
     return {
         assigned: mean('vm_memory_assigned_bytes'),
@@ -198,17 +198,29 @@ function Charts({ vm, range }: { vm: ResourceDetail; range: number }) {
     );
 }
 
+/** Whose word a figure is. */
+const SOURCES: Record<string, string> = {
+    libvirt: 'libvirt',
+    balloon: 'balloon driver in the guest',
+    process: "the VM's process (/proc)",
+    agent: 'agent in the guest',
+    introspection: "the guest's memory, read",
+};
+
 function MemoryTruth({ vm, memory }: { vm: ResourceDetail; memory: Memory | null }) {
-    const guest = 'balloon driver in the guest';
     const age = memory?.age ?? null;
-    const stale = age !== null && age > 60;
-    const rows: [string, number | null | undefined, string, string][] = [
-        ['Maximum', memory?.maximum, 'libvirt', 'now'],
-        ['Assigned', memory?.assigned, 'libvirt (balloon size)', 'now'],
-        ['Visible to the guest', memory?.visible, guest, 'guest'],
-        ['Used in the guest', memory?.used, guest, 'guest'],
-        ['Available in the guest', memory?.available, guest, 'guest'],
-        ['Resident on the host', memory?.resident, "the VM's process (/proc)", 'now'],
+    const stale = memory !== null && isStale(memory);
+    const row = (name: string, field: Exclude<keyof Memory, 'sources'>, expected: string) => {
+        const source = memory?.sources[field] ?? expected;
+        return { name, value: memory?.[field] ?? null, source: SOURCES[source] ?? source, guest: source === 'balloon' };
+    };
+    const rows = [
+        row('Maximum', 'maximum', 'libvirt'),
+        row('Assigned', 'assigned', 'libvirt'),
+        row('Visible to the guest', 'visible', 'balloon'),
+        row('Used in the guest', 'used', 'balloon'),
+        row('Available in the guest', 'available', 'balloon'),
+        row('Resident on the host', 'resident', 'process'),
     ];
     return (
         <section class="panel">
@@ -223,20 +235,20 @@ function MemoryTruth({ vm, memory }: { vm: ResourceDetail; memory: Memory | null
                     </tr>
                 </thead>
                 <tbody>
-                    {rows.map(([name, value, source, from]) => (
+                    {rows.map(({ name, value, source, guest }) => (
                         <tr key={name}>
                             <th scope="row">{name}</th>
-                            <td class="num">{value === null || value === undefined ? <Unknown why={whyUnknown(vm)} /> : bytes(value)}</td>
+                            <td class="num">{value === null ? <Unknown why={whyUnknown(vm)} /> : bytes(value)}</td>
                             <td class="source">{source}</td>
-                            <td class={`num ${from === 'guest' && stale ? 'stale' : ''}`}>
-                                {value === null || value === undefined ? '' : from === 'now' ? <Ago at={vm.last_seen} /> : age === null ? <Unknown /> : duration(age)}
+                            <td class={`num ${guest && stale ? 'stale' : ''}`}>
+                                {value === null ? '' : !guest ? <Ago at={vm.last_seen} /> : age === null ? <Unknown /> : duration(age)}
                             </td>
                         </tr>
                     ))}
                 </tbody>
             </table>
-            {memory && memory.used === null && <p class="remedy">{whyUnknown(vm)}</p>}
-            {stale && <p class="remedy">The guest has been silent for {duration(age)}. Silence can itself be a sign of pressure.</p>}
+            {memory && memory.used === null && !api.findings(vm).some((f) => f.code.startsWith('balloon')) && <p class="remedy">{whyUnknown(vm)}</p>}
+            {stale && <p class="remedy">The guest has been silent for {duration(age ?? 0)}. Silence can itself be a sign of pressure.</p>}
         </section>
     );
 }

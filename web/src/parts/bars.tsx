@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bars: a VM's memory with all its truths in one strip, and plain shares.
 
-import type { Memory } from '../fleet';
-import { bytes, percent } from '../format';
+import { isStale, type Memory } from '../fleet';
+import { bytes, duration, percent } from '../format';
 import { Unknown } from './bits';
 
 const share = (part: number, whole: number) => `${Math.min(100, Math.max(0, (part / whole) * 100)).toFixed(1)}%`;
@@ -27,6 +27,7 @@ export function MemoryBar({ memory, why }: { memory: Memory; why: string }) {
             <div class="figures">
                 <span title="What the guest uses by its own account, out of what it is assigned">
                     {used === null ? <Unknown why={why} /> : bytes(used)} / {assigned === null ? <Unknown /> : bytes(assigned)}
+                    {used !== null && isStale(memory) && <b class="stale"> {duration(memory.age ?? 0)} old</b>}
                 </span>
                 <span class="resident" title="What the VM's process holds of the host's memory">
                     host {resident === null ? <Unknown why="The process of this VM could not be read on its host." /> : bytes(resident)}

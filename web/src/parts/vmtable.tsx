@@ -5,8 +5,8 @@
 
 import { Component } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { live, whyUnknown, type Vm } from '../fleet';
-import { ago, bytes, clock, millis, percent, UNKNOWN, utc } from '../format';
+import { isStale, live, whyUnknown, type Vm } from '../fleet';
+import { ago, bytes, clock, duration, millis, percent, UNKNOWN, utc } from '../format';
 import { useNow } from '../live';
 import { previousPage } from '../router';
 import { secondsLeft, shortRange, what } from '../words';
@@ -26,7 +26,7 @@ const COLUMNS: { id: Column; title: string; hint?: string }[] = [
 ];
 
 /** Outlives the page, so that coming back from a VM finds the table as it was. */
-const view = { filter: '', sort: 'risk' as Column, down: false, handle: '' };
+const view = { filter: '', sort: 'risk' as Column, down: false, handle: '', openedAt: '' };
 
 const memoryShare = (v: Vm) => (v.memory.used !== null && v.memory.assigned ? v.memory.used / v.memory.assigned : -1);
 const STATES = ['crashed', 'unknown', 'blocked', 'paused', 'shutdown', 'running', 'suspended', 'shutoff', 'deleted'];
@@ -78,7 +78,7 @@ export function VmTable({ vms }: { vms: Vm[] }) {
     }
 
     useEffect(() => {
-        if (previousPage() === 'vm' && view.handle !== '' && shown.length > 0) focusRow(index);
+        if (previousPage() === 'vm' && view.openedAt === location.hash && shown.length > 0) focusRow(index);
     }, []);
 
     function onKey(e: KeyboardEvent): void {
@@ -173,7 +173,7 @@ function signature({ vm, now, current }: RowProps): string {
     return [
         current, r.name, r.state, r.reason, r.since, ago(r.since, now), vm.hostName, percent(vm.cpu), vm.judged,
         vm.risk && `${what(vm.risk)} ${shortRange(vm.risk, now)}`,
-        bytes(m.used), bytes(m.assigned), bytes(m.resident), m.used === null ? whyUnknown(r) : '',
+        bytes(m.used), bytes(m.assigned), bytes(m.resident), m.used === null ? whyUnknown(r) : isStale(m) ? duration(m.age ?? 0) : '',
     ].join('\u0000');
 }
 
@@ -187,7 +187,7 @@ class Row extends Component<RowProps> {
         return (
             <tr class={vm.risk ? 'atrisk' : undefined}>
                 <th scope="row" class="name">
-                    <a class="row" href={href(r)!} tabIndex={current ? 0 : -1} onFocus={() => onFocus(r.handle)}>
+                    <a class="row" href={href(r)!} tabIndex={current ? 0 : -1} onFocus={() => onFocus(r.handle)} onClick={() => (view.openedAt = location.hash)}>
                         {r.name}
                     </a>
                 </th>
