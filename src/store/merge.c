@@ -9,8 +9,9 @@
 
 #include <stdlib.h>
 
-#define MERGE_ANYWAY 4 /* more blocks than this in a partition are merged however uneven they are  \
-                        */
+#define MERGE_ANYWAY                                                                               \
+    4 /* more blocks than this in a partition are merged however uneven they are                   \
+       */
 
 /* A block with damage stays as it is: a merge would make the loss look like the truth. */
 static bool mergeable(const struct ax_block *b, struct ax_partition p)
