@@ -84,7 +84,9 @@ int ax_agg_rank(struct ax_eval *e, bool top, const struct ax_grid *g, const doub
     struct ax_column *ordered = AX_NEWS(e->a, struct ax_column, v->n);
     size_t kept = 0, wanted;
     for (size_t s = 0; s < g->n; s++) {
-        int rc = how_many(e, k[s], &wanted);
+        int rc = ax_eval_alive(e);
+        if (rc == 0)
+            rc = how_many(e, k[s], &wanted);
         if (rc < 0)
             return rc;
         for (size_t j = 0; j < groups->n; j++) {

@@ -51,20 +51,20 @@ static int eval_series(struct ax_eval *e, const struct ax_function *f, const str
                        struct ax_column *out)
 {
     size_t lo = 0, hi = 0;
-    for (size_t k = 0; k < g->n; k++) {
+    int rc = 0;
+    for (size_t k = 0; k < g->n && rc == 0; k++) {
         double args[AX_ARGS_MAX] = {0}, v;
         for (size_t j = 0; j < a->nscalar; j++)
             args[j] = a->scalar[j][k];
+        rc = k % 64 ? 0 : ax_eval_alive(e); /* windows may be long */
         struct ax_window w = ax_samples_window(e, s, &s->v[i], g, k, &lo, &hi);
-        if (!w.n)
+        if (!w.n || rc < 0)
             continue;
-        int rc = f->range == ax_fn_smooth ? check_smoothing(e, args) : 0;
-        if (rc < 0)
-            return rc;
-        if (f->range(&w, args, &v))
+        rc = f->range == ax_fn_smooth ? check_smoothing(e, args) : 0;
+        if (rc == 0 && f->range(&w, args, &v))
             ax_set(out, k, v);
     }
-    return i % 64 ? 0 : ax_eval_alive(e);
+    return rc;
 }
 
 /* Unlike instant functions, these refuse equal label sets even where they do not overlap. */
