@@ -88,7 +88,9 @@ static int bad_flag(const struct ax_cli *c, char **argv, int result, const struc
     const char *word = argv[optind - 1];
     if (result == ':')
         return ax_cli_usage(c, "%s needs a value", word);
-    if (optopt && strncmp(word, "--", 2) != 0)
+    if (optopt && strncmp(word, "--", 2) == 0)
+        return ax_cli_usage(c, "%.*s takes no value", (int)strcspn(word, "="), word);
+    if (optopt)
         return ax_cli_usage(c, "there is no flag -%c", optopt);
     const char *names[FLAGS_MAX + COMMON];
     for (size_t i = 0; i < n; i++)

@@ -57,7 +57,7 @@ static void evidence_cells(struct ax_table *t, const json_t *evidence)
     amount(ax_j_num(evidence, "level"), unit, level);
     amount(ax_j_num(evidence, "capacity"), unit, capacity);
     snprintf(text, sizeof text, "%s of %s", level, capacity);
-    ax_table_cell(t, text);
+    ax_table_cell(t, ax_j_num(evidence, "capacity") > 0 ? text : "");
 }
 
 static void prediction_row(struct ax_table *t, const json_t *p, int64_t now)
