@@ -189,9 +189,10 @@ static void run_libvirt(struct ax_collector *c, int64_t now, struct ax_seen *see
     struct ax_err err = {0};
     int64_t started = ax_mono_ns();
     struct ax_virt_snapshot *s = ax_virt_ask(c->libvirt, q, deadline_ms(c), &err);
-    c->libvirt_timeouts += !s && err.code == -ETIMEDOUT;
+    bool late = !s && err.code == -ETIMEDOUT;
+    c->libvirt_timeouts += late;
     note(state, s ? 0 : err.code, &err, started);
-    ax_vms_round(c->vms, s, &c->emit, now, seen);
+    ax_vms_round(c->vms, s, late, &c->emit, now, seen);
     complete_kinds(c, s, o);
     ax_virt_snapshot_free(s);
 }

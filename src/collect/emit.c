@@ -125,6 +125,18 @@ void ax_emit1(struct ax_emitter *e, const struct ax_scope *s, const char *name, 
     ax_emit_with(e, s, name, &extra, 1, v);
 }
 
+void ax_emit_hold(struct ax_emitter *e, const struct ax_scope *s)
+{
+    for (size_t i = 0; i < e->n; i++) {
+        struct ax_emit_series *series = &e->series[i];
+        if (series->round && series->round + 1 == e->round &&
+            !memcmp(series->key.p, &s->id, sizeof s->id)) {
+            series->round = e->round;
+            e->live++;
+        }
+    }
+}
+
 /* Forgets series that are gone, by moving the others into a fresh arena. */
 static void compact(struct ax_emitter *e)
 {

@@ -51,6 +51,9 @@ void ax_emit1(struct ax_emitter *e, const struct ax_scope *s, const char *name, 
               struct ax_str value, double v);
 void ax_emit_with(struct ax_emitter *e, const struct ax_scope *s, const char *name,
                   const struct ax_label *extra, size_t nextra, double v);
+/* The scope's series of the round before go on without a sample in this one: what tells them is
+ * late, not gone. */
+void ax_emit_hold(struct ax_emitter *e, const struct ax_scope *s);
 /* Ends the round: staleness markers for what was there in the round before and is no more. */
 void ax_emit_end(struct ax_emitter *e);
 

@@ -97,14 +97,19 @@ static int teardown(void **state)
     return 0;
 }
 
-static void round_at(struct fixture *f, int64_t now_s, const struct ax_virt_snapshot *s)
+static void any_round(struct fixture *f, int64_t now_s, const struct ax_virt_snapshot *s, bool late)
 {
     ax_arena_reset(&f->round);
     f->batch = (struct ax_batch){.arena = &f->round};
     f->seen = (struct ax_seen){.arena = &f->round};
     ax_emit_begin(&f->e, &f->batch, now_s * 1000);
-    ax_vms_round(f->vms, s, &f->e, now_s * 1000, &f->seen);
+    ax_vms_round(f->vms, s, late, &f->e, now_s * 1000, &f->seen);
     ax_emit_end(&f->e);
+}
+
+static void round_at(struct fixture *f, int64_t now_s, const struct ax_virt_snapshot *s)
+{
+    any_round(f, now_s, s, false);
 }
 
 /* The series with this name and, if given, this value of a label; NaN when it is not there. */
@@ -197,6 +202,23 @@ static void without_libvirt_the_last_state_stays_and_numbers_end(void **state)
     IS(1, "vm_up", NULL, NULL);
 }
 
+static void a_late_libvirt_is_no_gap_for_three_rounds(void **state)
+{
+    struct fixture *f = *state;
+    round_at(f, SPOKE_S, &f->snapshot);
+    for (int i = 1; i <= 3; i++) {
+        any_round(f, SPOKE_S + 5 * i, NULL, true);
+        ABSENT("vm_up", NULL, NULL); /* no sample, and no end either */
+        assert_false(ax_is_stale(value(f, "vm_up", NULL, NULL)));
+        IS(1, "libvirt_domain_timed_out", "domain", "web1");
+        IS(5 * i, "vm_memory_age_seconds", NULL, NULL);
+    }
+    any_round(f, SPOKE_S + 20, NULL, true);
+    assert_true(ax_is_stale(value(f, "vm_up", NULL, NULL)));
+    any_round(f, SPOKE_S + 25, &f->snapshot, false);
+    IS(1, "vm_up", NULL, NULL);
+}
+
 static void a_rename_keeps_the_handle(void **state)
 {
     struct fixture *f = *state;
@@ -286,6 +308,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stuck_monitor_keeps_the_domain, setup, teardown),
         cmocka_unit_test_setup_teardown(without_libvirt_the_last_state_stays_and_numbers_end, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_late_libvirt_is_no_gap_for_three_rounds, setup, teardown),
         cmocka_unit_test_setup_teardown(a_rename_keeps_the_handle, setup, teardown),
         cmocka_unit_test_setup_teardown(a_spring_back_is_a_suspected_oom, setup, teardown),
         cmocka_unit_test_setup_teardown(what_looks_like_it_but_is_not, setup, teardown),

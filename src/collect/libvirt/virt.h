@@ -184,8 +184,9 @@ void ax_seen_event(struct ax_seen *s, const struct ax_event *e);
 
 /* Every VM's volumes were looked at in the last round: a volume that is not listed is gone. */
 bool ax_vms_volumes_known(const struct ax_vms *v);
-/* With a snapshot: what it holds. Without (libvirt did not answer): what was known last, stale. */
-void ax_vms_round(struct ax_vms *v, const struct ax_virt_snapshot *s, struct ax_emitter *e,
-                  int64_t now, struct ax_seen *seen);
+/* With a snapshot: what it holds. Without: what was known last; `late` (libvirt is there but did
+ * not answer in time) keeps the series alive for a few rounds, otherwise they end at once. */
+void ax_vms_round(struct ax_vms *v, const struct ax_virt_snapshot *s, bool late,
+                  struct ax_emitter *e, int64_t now, struct ax_seen *seen);
 
 #endif

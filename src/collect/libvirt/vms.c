@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define DEFINITION_MS 60000 /* a definition is read again after this, changed or not */
+#define LATE_ROUNDS   3     /* so long a late libvirt's series live on */
 #define RARE_MS       30000 /* networks and pools */
 
 struct ax_vms {
@@ -20,6 +21,7 @@ struct ax_vms {
     struct ax_scope scope; /* of what is not one VM's */
     bool scoped;
     int64_t everything_at;
+    unsigned missed; /* rounds without an answer, in a row */
 };
 
 struct ax_vms *ax_vms_new(const struct ax_vms_options *o)
@@ -287,10 +289,17 @@ static void emit_pools(const struct ax_vms *v, const struct ax_virt_snapshot *s,
     }
 }
 
+static void hold(const struct ax_vm *vm, struct ax_emitter *e)
+{
+    ax_emit_hold(e, &vm->libvirt);
+    ax_emit_hold(e, &vm->neutral);
+}
+
 static void with_snapshot(struct ax_vms *v, const struct ax_virt_snapshot *s, struct ax_emitter *e,
                           int64_t now, struct ax_seen *seen)
 {
     struct ax_vm_stats *stats = AX_NEW(seen->arena, struct ax_vm_stats);
+    v->missed = 0;
     for (size_t i = 0; i < s->nvms; i++) {
         const struct ax_virt_record *r = &s->vms[i];
         struct ax_vm *vm = find(v, r->uuid);
@@ -299,6 +308,8 @@ static void with_snapshot(struct ax_vms *v, const struct ax_virt_snapshot *s, st
         ax_vm_stats_read(r->params, r->nparams, stats);
         learn(v, vm, stats, r, e, now);
         ax_vm_emit(vm, stats, r, e);
+        if (vm->timed_out && !vm->memory.silent)
+            hold(vm, e); /* its monitor is busy; what it said last is young enough */
         ax_vm_oom_suspected(vm, stats, now, v->o.interval_ms, seen);
         ax_vm_resource(vm, v->host, seen);
         ax_volume_resources(vm, v->o.host_id, v->host, stats, seen);
@@ -310,12 +321,20 @@ static void with_snapshot(struct ax_vms *v, const struct ax_virt_snapshot *s, st
         v->everything_at = now;
 }
 
-static void without_snapshot(struct ax_vms *v, struct ax_emitter *e, struct ax_seen *seen)
+static void without_snapshot(struct ax_vms *v, bool late, struct ax_emitter *e, int64_t now,
+                             struct ax_seen *seen)
 {
+    v->missed++;
     for (size_t i = 0; i < v->n; i++) {
-        v->v[i]->timed_out = true;
-        ax_emit(e, &v->v[i]->libvirt, "libvirt_domain_timed_out", 1);
-        ax_vm_resource(v->v[i], v->host, seen);
+        struct ax_vm *vm = v->v[i];
+        vm->timed_out = true;
+        ax_emit(e, &vm->libvirt, "libvirt_domain_timed_out", 1);
+        if (vm->id >= 0 && vm->last_update > 0)
+            ax_emit1(e, &vm->neutral, "vm_memory_age_seconds", "source", AX_STR("balloon"),
+                     (double)now / 1e3 - vm->last_update);
+        if (late && v->missed <= LATE_ROUNDS)
+            hold(vm, e);
+        ax_vm_resource(vm, v->host, seen);
     }
 }
 
@@ -327,8 +346,8 @@ bool ax_vms_volumes_known(const struct ax_vms *v)
     return true;
 }
 
-void ax_vms_round(struct ax_vms *v, const struct ax_virt_snapshot *s, struct ax_emitter *e,
-                  int64_t now, struct ax_seen *seen)
+void ax_vms_round(struct ax_vms *v, const struct ax_virt_snapshot *s, bool late,
+                  struct ax_emitter *e, int64_t now, struct ax_seen *seen)
 {
     if (!v->scoped) {
         struct ax_label l[] = {{AX_STR("job"), AX_STR("libvirt")},
@@ -341,7 +360,7 @@ void ax_vms_round(struct ax_vms *v, const struct ax_virt_snapshot *s, struct ax_
     if (s)
         with_snapshot(v, s, e, now, seen);
     else
-        without_snapshot(v, e, seen);
+        without_snapshot(v, late, e, now, seen);
     emit_totals(v, s, e);
     if (s)
         emit_pools(v, s, e);
