@@ -49,7 +49,8 @@ int ax_registry_events(struct ax_registry *r, struct ax_str tenant, struct ax_st
     ax_stmt_begin(&q, &r->sql,
                   "SELECT id, time, handle, type, what, detail, text FROM event "
                   "WHERE tenant = ?1 AND (?2 = '' OR handle = ?2) AND time > ?3 "
-                  "AND (?4 = 0 OR id < ?4) ORDER BY time DESC, id DESC LIMIT ?5");
+                  "AND (?4 = 0 OR (time, id) < (SELECT time, id FROM event WHERE id = ?4)) "
+                  "ORDER BY time DESC, id DESC LIMIT ?5");
     ax_stmt_str(&q, tenant);
     ax_stmt_str(&q, handle);
     ax_stmt_int(&q, since);

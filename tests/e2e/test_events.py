@@ -45,8 +45,9 @@ def test_a_panic_is_told_as_a_crash(env, given):
 
 def test_pages_of_events_do_not_overlap(env, given):
     _, server, handle = given
-    every = [e["id"] for e in server.events(limit=1000)]
-    equal(every, sorted(every, reverse=True), "newest first")
+    events = server.events(limit=1000)
+    equal(events, sorted(events, key=lambda e: (e["time"], e["id"]), reverse=True), "newest first")
+    every = [e["id"] for e in events]
     paged, before = [], None
     while True:
         page = server.events(limit=2, **({"before": before} if before else {}))

@@ -26,16 +26,29 @@ class Story(threading.Thread):
     def __init__(self, hv, server, handle):
         super().__init__(daemon=True)
         self.hv, self.server, self.handle = hv, server, handle
-        self.first, self.prediction, self.steady, self.over = {}, None, set(), False
+        self.first, self.prediction, self.steady, self.said = {}, None, set(), []
 
     def seen(self, what):
         self.first.setdefault(what, time.time())
+
+    def tell(self, p):
+        """Keeps what was said when, for the report of a failure."""
+        line = f"{p['verdict']}: {p['reason']}"
+        if not self.said or self.said[-1].split(" ", 1)[1] != line:
+            self.said.append(f"{time.time() - self.first.get('leak', time.time()):+.0f} {line}")
+
+    def told(self):
+        return "; what was said, in seconds after the leak began:\n       " + "\n       ".join(self.said)
 
     def look(self):
         console = self.hv.console("leaky")
         if "guest: leaks" in console:
             self.seen("leak")
-        for p in self.server.get("/auspex/v1/predictions")["predictions"]:
+        for p in self.server.get("/auspex/v1/predictions", all=1)["predictions"]:
+            if p["handle"] == self.handle:
+                self.tell(p)
+            if p["verdict"] != "exhaust":
+                continue
             if p["handle"] == self.handle and p["resource"] == "memory" and "oom" not in self.first:
                 self.seen("prediction")
                 self.prediction = p
@@ -49,7 +62,7 @@ class Story(threading.Thread):
 
     def run(self):
         until = time.monotonic() + WAIT + LEAK_SECONDS + 120
-        while not self.over and time.monotonic() < until and "oom" not in self.first:
+        while time.monotonic() < until and "oom" not in self.first:
             try:
                 self.look()
             except Exception as e:              # told by the test that misses something
@@ -77,10 +90,10 @@ def test_the_guest_runs_out_of_memory(env, story):
 
 
 def test_it_was_foretold(env, story):
-    check("prediction" in story.first, f"no prediction before the kill: {story.first}")
+    check("prediction" in story.first, f"no prediction before the kill: {story.first}{story.told()}")
     lead = story.first["oom"] - story.first["prediction"]
     env.note(f"{lead:.0f} s before the kill")
-    check(lead > 30, f"only {lead:.0f} s before the kill")
+    check(lead > 30, f"only {lead:.0f} s before the kill{story.told()}")
 
 
 def test_the_last_prediction_was_right_about_when(env, story):
