@@ -24,6 +24,7 @@ struct ax_vm {
     int64_t process_start;
     int state, reason;
     int64_t since;
+    bool booting; /* since less than a minute: its drivers may not be there yet */
     double vcpus, maximum_bytes;
     uint64_t round;     /* the last one that had it */
     bool timed_out;     /* its monitor did not answer in the last round */

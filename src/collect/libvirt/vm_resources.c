@@ -60,12 +60,11 @@ static void balloon_findings(const struct ax_vm *vm, struct ax_json *j, struct a
                                     AX_STR_ARG(vm->name)));
         return;
     }
-    if (vm->timed_out || !vm->memory.silent)
+    if (vm->timed_out || vm->booting || !vm->memory.silent)
         return;
     if (isnan(vm->memory.age))
         put_finding(j, "warn", "balloon-driver",
-                    "the guest's balloon driver has never answered: it is not loaded, or the "
-                    "guest is still booting",
+                    "the guest's balloon driver has never answered: it is not loaded",
                     AX_STR("load virtio_balloon in the guest"));
     else
         put_finding(j, "warn", "balloon-silent",

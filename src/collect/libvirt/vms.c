@@ -9,6 +9,7 @@
 
 #define DEFINITION_MS 60000 /* a definition is read again after this, changed or not */
 #define LATE_ROUNDS   3     /* so long a late libvirt's series live on */
+#define BOOT_MS       60000
 #define RARE_MS       30000 /* networks and pools */
 
 struct ax_vms {
@@ -202,6 +203,7 @@ static void learn_state(struct ax_vm *vm, const struct ax_vm_stats *s,
     bool booted = state == VIR_DOMAIN_RUNNING && reason == VIR_DOMAIN_RUNNING_BOOTED;
     if (first || state != vm->state || reason != vm->reason || vm->id != r->id)
         vm->since = booted && vm->process_start ? vm->process_start : now;
+    vm->booting = booted && now - vm->since < BOOT_MS;
     vm->state = state;
     vm->reason = reason;
     vm->id = r->id;
