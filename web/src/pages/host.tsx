@@ -241,10 +241,10 @@ function About({ host, fleet }: { host: ResourceDetail; fleet: Fleet }) {
                     ['Kernel', api.attrString(host, 'kernel') ?? <Unknown />],
                     ['System', api.attrString(host, 'os') ?? <Unknown />],
                     ['Up since', <Time at={api.attrString(host, 'boot_time')} />],
-                    ...collectors.map((c): [string, preact.JSX.Element] => [
-                        `Collector ${c.name}`,
-                        <span class={c.up ? '' : 'stale'}>{c.up ? 'works' : `fails: ${c.error ?? 'no reason given'}`}</span>,
-                    ]),
+                    ['Sources', `${collectors.filter((c) => c.up).length} of ${collectors.length} read`],
+                    ...collectors
+                        .filter((c) => !c.up)
+                        .map((c): [string, preact.JSX.Element] => [`Not read: ${c.name}`, <span class="stale">{c.error ?? 'no reason given'}</span>]),
                 ]}
             />
         </section>

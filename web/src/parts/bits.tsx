@@ -106,7 +106,7 @@ export function Findings({ list }: { list: Finding[] }) {
                 {list.map((f) => (
                     <li key={f.code} class={f.level}>
                         <p>
-                            <b>{f.level === 'error' ? 'Error' : f.level === 'warn' ? 'Warning' : 'Note'}:</b> {f.text}
+                            <b>{f.level === 'fail' ? 'Fault' : f.level === 'warn' ? 'Warning' : 'Note'}:</b> {f.text}
                         </p>
                         {f.remedy && <p class="remedy">{f.remedy}</p>}
                     </li>
