@@ -109,7 +109,7 @@ static int merge(struct ax_store *s, struct ax_block_list *l, struct ax_err *err
         return rc;
     if (!write_merged(s, l, w)) {
         ax_block_cancel(w);
-        s->damaged++;
+        __atomic_add_fetch(&s->damaged, 1, __ATOMIC_RELAXED);
         ax_store_warn(s,
                       "a damaged chunk was found in merging: the block that has it stays as it is");
         return 0; /* it is marked now, and the next round leaves it out */
