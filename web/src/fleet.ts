@@ -34,7 +34,7 @@ export interface Host {
     memoryTotal: number | null;
     memoryAvailable: number | null;
     committed: number | null; // sum of what its VMs are assigned
-    vms: number;
+    vms: number | null; // null when its hypervisor could not be asked
     running: number;
     risk: Prediction | null;
 }
@@ -195,6 +195,7 @@ function makeHost(
 ): Host {
     const up = r.state === 'up';
     const mine = vms.filter((v) => v.resource.host === r.handle);
+    const blind = mine.length === 0 && !seesVms(r);
     const assigned = mine.map((v) => v.memory.assigned).filter((v) => v !== null);
     return {
         resource: r,
@@ -202,11 +203,17 @@ function makeHost(
         load: up ? (figures?.get('node_load1')?.value ?? null) : null,
         memoryTotal: figures?.get('node_memory_MemTotal_bytes')?.value ?? api.attrNumber(r, 'memory_bytes'),
         memoryAvailable: up ? (figures?.get('node_memory_MemAvailable_bytes')?.value ?? null) : null,
-        committed: assigned.length > 0 || mine.length === 0 ? assigned.reduce((a, b) => a + b, 0) : null,
-        vms: mine.length,
+        committed: !blind && (assigned.length > 0 || mine.length === 0) ? assigned.reduce((a, b) => a + b, 0) : null,
+        vms: blind ? null : mine.length,
         running: mine.filter((v) => v.resource.state === 'running').length,
         risk: judgement?.risk ?? null,
     };
+}
+
+/** False when the host says itself that its hypervisor could not be asked. */
+function seesVms(r: Resource): boolean {
+    const list = r.attributes['collectors'];
+    return !Array.isArray(list) || !(list as { name?: string; up?: boolean }[]).some((c) => c?.name === 'libvirt' && c.up === false);
 }
 
 /** Why a guest's figures are missing, and what would bring them. */

@@ -135,7 +135,7 @@ function HostCard({ host }: { host: Host }) {
                     )}
                 </span>
                 <span>
-                    {host.running} of {host.vms} VMs running
+                    {host.vms === null ? <>VMs <Unknown why="Its hypervisor could not be asked." /></> : `${host.running} of ${host.vms} VMs running`}
                 </span>
             </span>
             {host.risk && (

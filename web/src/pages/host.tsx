@@ -237,7 +237,7 @@ function About({ host, fleet }: { host: ResourceDetail; fleet: Fleet }) {
                     ['Memory', bytes(physical)],
                     ['Committed to VMs', committed === null ? <Unknown /> : `${bytes(committed)}${physical ? ` (${percent(committed / physical)})` : ''}`],
                     ['Load, 1 min', row?.load?.toFixed(2) ?? <Unknown />],
-                    ['VMs', row ? `${row.running} of ${row.vms} running` : <Unknown />],
+                    ['VMs', row && row.vms !== null ? `${row.running} of ${row.vms} running` : <Unknown />],
                     ['Kernel', api.attrString(host, 'kernel') ?? <Unknown />],
                     ['System', api.attrString(host, 'os') ?? <Unknown />],
                     ['Up since', <Time at={api.attrString(host, 'boot_time')} />],

@@ -21,7 +21,7 @@ export function Predictions({ list }: { list: Prediction[] }) {
                         {what(p)} <span class="verdict">{{ exhaust: 'runs out', steady: 'steady', abstain: 'cannot tell' }[p.verdict]}</span>
                     </h3>
                     <p class="claim">{verdict(p, now)}</p>
-                    <p>{p.reason}</p>
+                    <p class="reason">{p.reason}</p>
                     {p.verdict === 'exhaust' && p.at && (
                         <p class="when">
                             Between <Time at={p.at['0.05']} /> and {p.at['0.95'] ? <Time at={p.at['0.95']} /> : 'an end not in sight'}, with 90&nbsp;%
