@@ -16,7 +16,7 @@
 #include "base/err.h"
 #include "predict/stats.h"
 
-/* Chosen on generated series of some seeds, measured on others: bench/forecast.c. */
+/* Chosen on generated load; bench/forecast.c measures what they are worth on other load. */
 static const struct {
     double z_falls;      /* corrected Mann-Kendall */
     double z_wander;     /* fall against a random walk's wandering */
@@ -28,8 +28,9 @@ static const struct {
     int known_windows;
 } rule = {4.0, 3.0, 6.0, 0.5, 1.0, 1.0, 25 * 3600 * 1000ll, 12};
 
-/* How far the end may be from where the line says, 90 times in 100: measured on generated leaks
- * (bench/forecast.c) as true over foretold time, which hardly depends on the horizon in windows. */
+/* How far the end may be from where the line says, 90 times in 100: chosen on generated leaks
+ * as true over foretold time (bench/forecast.c checks it), which hardly depends on the horizon in
+ * windows. */
 static const struct {
     double soonest, latest; /* factors */
     double bins;            /* and that much on top of the latest */
