@@ -17,7 +17,7 @@ static const char schema[] =
     "CREATE TABLE event("
     "  id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, tenant TEXT NOT NULL,"
     "  handle TEXT NOT NULL, type TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL,"
-    "  text TEXT NOT NULL, UNIQUE(handle, time, type, what));"
+    "  text TEXT NOT NULL, UNIQUE(handle, time, type, what, detail));"
     "CREATE INDEX event_by_time ON event(time);"
     "CREATE TABLE kept(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
     "PRAGMA user_version = 1;";
