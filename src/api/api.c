@@ -86,8 +86,7 @@ static enum MHD_Result send_reply(struct MHD_Connection *c, struct ax_api *api, 
     } always[] = {{"X-Content-Type-Options", "nosniff"},
                   {"Referrer-Policy", "no-referrer"},
                   {"X-Frame-Options", "DENY"},
-                  {"Content-Security-Policy",
-                   "default-src 'self'; img-src 'self' data:"}};
+                  {"Content-Security-Policy", "default-src 'self'; img-src 'self' data:"}};
     struct MHD_Response *resp =
         MHD_create_response_from_buffer(r->body.n, r->body.p, MHD_RESPMEM_MUST_FREE);
     if (!resp) {

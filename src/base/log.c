@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static const char *log_name = "auspex";
@@ -34,7 +35,7 @@ static void put(enum ax_log_level level, unsigned held, const char *fmt, va_list
 {
     char line[1024], when[AX_NUM_TEXT];
     int n = 0;
-    if (isatty(STDERR_FILENO)) {
+    if (!getenv("JOURNAL_STREAM")) {
         ax_time_print(ax_now_ms(), when);
         n = snprintf(line, sizeof line, "%s ", when);
     } else {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One event, one line, on stderr, with the "<N>" priority that systemd understands when stderr is
- * no terminal. Thread-safe. Rooms below the programs' own code do not log: they return errors. */
+/* One event, one line, on stderr: with its time, or where stderr is systemd's journal, with the
+ * "<N>" priority that the journal understands. Thread-safe. Rooms below the programs' own code do
+ * not log: they return errors. */
 #ifndef AX_BASE_LOG_H
 #define AX_BASE_LOG_H
 
