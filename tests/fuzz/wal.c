@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A segment of the write-ahead log. The first byte says whether the checksums of its records are
+ * made right; the rest is the file. */
+#include "kit.h"
+
+#include "store/wal.h"
+
+#include <string.h>
+
+static uint32_t define(void *ctx, struct ax_labels labels)
+{
+    AX_ASSERT(ax_labels_valid(labels.bytes));
+    return (*(uint32_t *)ctx)++;
+}
+
+static void take(void *ctx, uint32_t id, const struct ax_sample *s, size_t n)
+{
+    AX_ASSERT(n > 0 && id < *(uint32_t *)ctx);
+    for (size_t i = 0; i < n; i++) /* so that reading beyond them would be seen */
+        *(volatile int64_t *)&(int64_t){s[i].t};
+}
+
+static void warn(void *ctx, const char *text)
+{
+    AX_ASSERT(text[0]);
+}
+
+FUZZ_TARGET(p, n)
+{
+    static uint8_t copy[1 << 16];
+    uint32_t ids = 0;
+    struct ax_wal_replay r = {&ids, define, take, warn, 0, 0, 0};
+    if (n < 2 || n > sizeof copy)
+        return 0;
+    memcpy(copy, p + 1, n - 1);
+    if (p[0] & 1)
+        fuzz_seal_log(copy, n - 1);
+    fuzz_write("wal/0000000001.wal", copy, n - 1);
+    AX_ASSERT(ax_wal_replay(fuzz_dirfd(), 0, &r, NULL) == 0);
+    AX_ASSERT(r.next_segment == 2 && r.bytes <= n);
+    return 0;
+}
