@@ -64,20 +64,6 @@ int ax_labels_cmp(struct ax_labels a, struct ax_labels b)
     }
 }
 
-bool ax_labels_valid(struct ax_str bytes)
-{
-    struct ax_str rest = bytes, last = AX_STR_NULL;
-    struct ax_label l;
-    while (rest.n) {
-        if (!ax_labels_next(&rest, &l) || l.value.n == 0 || l.name.n == 0)
-            return false;
-        if (last.p && ax_str_cmp(last, l.name) >= 0)
-            return false;
-        last = l.name;
-    }
-    return true;
-}
-
 static void print_quoted(struct ax_str s, struct ax_buf *out)
 {
     ax_buf_byte(out, '"');
@@ -194,6 +180,27 @@ static size_t varint_len(size_t v)
     return n;
 }
 
+static size_t label_size(const struct ax_label *l)
+{
+    return varint_len(l->name.n) + l->name.n + varint_len(l->value.n) + l->value.n;
+}
+
+bool ax_labels_valid(struct ax_str bytes)
+{
+    struct ax_str rest = bytes;
+    struct ax_label l, last = {0};
+    size_t size = 0;
+    for (size_t n = 0; rest.n; n++) {
+        if (n == AX_LABELS_MAX || !ax_labels_next(&rest, &l) || l.value.n == 0)
+            return false;
+        if (check_label(&l, NULL, NULL) < 0 || (n && ax_str_cmp(last.name, l.name) >= 0))
+            return false;
+        size += label_size(&l);
+        last = l;
+    }
+    return size == bytes.n; /* else a length was written with more bytes than it needs */
+}
+
 static char *put_field(char *at, struct ax_str s)
 {
     size_t v = s.n;
@@ -219,8 +226,7 @@ int ax_labels_finish(struct ax_labels_builder *b, struct ax_arena *a, struct ax_
         int rc = check_label(&b->v[i], i ? &b->v[i - 1] : NULL, err);
         if (rc < 0)
             return rc;
-        size += varint_len(b->v[i].name.n) + b->v[i].name.n;
-        size += varint_len(b->v[i].value.n) + b->v[i].value.n;
+        size += label_size(&b->v[i]);
     }
     char *bytes = ax_arena_alloc(a, size), *at = bytes;
     for (size_t i = 0; i < n; i++)

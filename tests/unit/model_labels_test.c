@@ -91,6 +91,28 @@ static void random_bytes_are_never_read_beyond_their_end(void **state)
     }
 }
 
+/* What the disk gives back counts only when it is what the builder would have made. */
+static void only_canonical_bytes_are_valid(void **state)
+{
+    const struct ax_str good[] = {AX_STR(""), AX_STR("\1a\1x\1b\1y"), AX_STR("\10__name__\2up")};
+    const struct ax_str bad[] = {
+        AX_STR("\1b\1x\1a\1y"),
+        AX_STR("\1a\1x\1a\1y"),
+        AX_STR("\1a\0"),
+        AX_STR("\1-\1x"),
+        AX_STR("\1a\1\xff"),
+        AX_STR("\1a\2x"),
+        AX_STR("\10__name__\3u p"),
+        AX_STR("\x81\x00"
+               "a\1x"),
+    };
+    for (size_t i = 0; i < AX_ARRAY_LEN(good); i++)
+        assert_true(ax_labels_valid(good[i]));
+    for (size_t i = 0; i < AX_ARRAY_LEN(bad); i++)
+        if (ax_labels_valid(bad[i]))
+            fail_msg("bad[%zu] counts as valid", i);
+}
+
 static bool matches(const char *re, const char *s)
 {
     struct ax_regex *r;
@@ -135,6 +157,7 @@ int main(void)
         cmocka_unit_test(bad_labels_are_refused_with_their_name),
         cmocka_unit_test(long_values_keep_their_length),
         cmocka_unit_test(random_bytes_are_never_read_beyond_their_end),
+        cmocka_unit_test(only_canonical_bytes_are_valid),
         cmocka_unit_test(regexes_are_anchored_and_as_re2_has_them),
         cmocka_unit_test(expansion_follows_go),
     };
