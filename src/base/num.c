@@ -226,6 +226,8 @@ size_t ax_time_print(int64_t ms, char out[AX_NUM_TEXT])
     struct tm tm;
     if (!gmtime_r(&t, &tm) || tm.tm_year > 8099 || tm.tm_year < -1900)
         return (size_t)snprintf(out, AX_NUM_TEXT, "out of range");
-    size_t n = strftime(out, AX_NUM_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
+    /* Four digits of the year in any case, which strftime's %Y does not give. */
+    size_t n = (size_t)snprintf(out, AX_NUM_TEXT, "%04d", tm.tm_year + 1900);
+    n += strftime(out + n, AX_NUM_TEXT - n, "-%m-%dT%H:%M:%S", &tm);
     return n + (size_t)snprintf(out + n, AX_NUM_TEXT - n, ".%03dZ", (int)rest);
 }

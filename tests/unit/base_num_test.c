@@ -101,6 +101,9 @@ static void times_are_seconds_or_rfc3339(void **state)
     assert_string_equal(out, "2026-11-22T02:10:00.250Z");
     ax_time_print(-1, out);
     assert_string_equal(out, "1969-12-31T23:59:59.999Z");
+    assert_int_equal(ax_time_parse(AX_STR("0226-11-22T02:10:00.123Z"), &ms, &err), 0);
+    ax_time_print(ms, out);
+    assert_string_equal(out, "0226-11-22T02:10:00.123Z");
 }
 
 int main(void)
