@@ -32,6 +32,7 @@ static const struct source sources[] = {
 static void collect(const struct source *s, struct ax_str text)
 {
     static struct ax_fs_worker *fs;
+    struct ax_label instance = {AX_STR("instance"), AX_STR("host1")};
     struct ax_emitter e = {0};
     struct ax_arena a = AX_ARENA_INIT;
     struct ax_batch batch = {.arena = &a};
@@ -40,7 +41,7 @@ static void collect(const struct source *s, struct ax_str text)
         .proc = fuzz_dir(), .sys = "/nowhere", .rootfs = "/nowhere", .emit = &e, .fs = fs};
     h.deadline_ms = 3000;
     fuzz_write(s->file, text.p, text.n);
-    ax_scope_new(&e, &h.scope, NULL, 0);
+    ax_scope_new(&e, &h.scope, &instance, 1);
     ax_emit_begin(&e, &batch, 1790000000000);
     int rc = s->collect(&h, &err);
     ax_emit_end(&e);
