@@ -13,7 +13,7 @@
 
 #include <math.h>
 
-#include "base/err.h"
+#include "predict/bend.h"
 #include "predict/stats.h"
 
 /* Chosen on generated load; bench/forecast.c measures what they are worth on other load. */
@@ -23,10 +23,11 @@ static const struct {
     double noise;        /* fall in spreads of the noise around the line */
     double step_share;   /* of the fall, in one jump */
     double known_margin; /* spreads below the lowest level known */
-    double bend_se;      /* standard errors of doubt when extrapolating a bend */
+    double beyond;       /* zero a fall must lead, in what is left now, not to count as bending */
+    double goes_on;      /* by so much that story must be the better one */
     int64_t known_ms;    /* how far back a level counts as known, at least */
     int known_windows;
-} rule = {4.0, 3.0, 6.0, 0.5, 1.0, 1.0, 25 * 3600 * 1000ll, 12};
+} rule = {4.0, 3.0, 6.0, 0.5, 1.0, 0.4, 3.0, 25 * 3600 * 1000ll, 12};
 
 /* How far the end may be from where the line says, 90 times in 100: chosen on generated leaks
  * as true over foretold time (bench/forecast.c checks it), which hardly depends on the horizon in
@@ -87,9 +88,8 @@ static void fit_line(const struct envelope *e, struct fit *f)
 }
 
 /* The fall measured against what a random walk with these steps would do: squares of differences
- * over `lag` bins tell wandering (they grow with the lag) from noise (they do not). The largest
- * step is left out on both sides. */
-static double wander_z(const struct envelope *e, double slope, double fall, double jump)
+ * over `lag` bins tell wandering (they grow with the lag) from noise (they do not). */
+static double wander_z(const struct envelope *e, double slope, double fall)
 {
     size_t lag = e->n / 4, k = 0;
     double sum = 0;
@@ -98,7 +98,7 @@ static double wander_z(const struct envelope *e, double slope, double fall, doub
         sum += d * d / (dt / e->spacing);
     }
     double per_bin = sum / (double)k, bins = -e->t[0] / e->spacing;
-    return (fall - jump) / (sqrt(per_bin * bins) + 1e-12 * fall);
+    return fall / (sqrt(per_bin * bins) + 1e-12 * fall);
 }
 
 static double largest_jump(const struct envelope *e)
@@ -131,37 +131,15 @@ static bool lowest_now(const struct ax_history *h, int64_t window_ms, const stru
     return present < low - rule.known_margin * f->spread;
 }
 
-struct bend {
-    double late; /* slope of the later half */
-    double more; /* what the fall still amounts to when it goes on bending like this */
-};
-
-/* From bin `from` on: each half falls by `ratio` times the one before: below 1 that adds up to a
- * finite fall. The ratio is taken at the upper end of its doubt, so that an early bend does not
- * silence. */
-static struct bend bending(const struct envelope *e, size_t from, const struct fit *f)
+static double late_slope(const struct envelope *e)
 {
-    size_t half = from + (e->n - from) / 2, early = half - from;
-    double s1 = ax_theil_sen(e->t + from, e->most + from, early);
-    double s2 = ax_theil_sen(e->t + half, e->most + half, e->n - half);
-    double span = -e->t[half], doubt = f->spread * sqrt(12.0 / (double)early) / span;
-    struct bend b = {.late = s2, .more = INFINITY};
-    if (s2 >= 0)
-        b.more = 0;
-    else if (s1 < 0) {
-        double ratio = s2 / s1 - rule.bend_se * doubt * sqrt(1 + s2 / s1 * s2 / s1) / -s1;
-        if (ratio <= 0)
-            b.more = 0;
-        else if (ratio < 1)
-            b.more = -s2 * span * ratio / (1 - ratio);
-    }
-    return b;
+    size_t half = e->n / 2;
+    return ax_theil_sen(e->t + half, e->most + half, e->n - half);
 }
 
-static void project(const struct envelope *e, const struct fit *f, const struct bend *b,
-                    struct ax_trend *out)
+static void project(const struct envelope *e, const struct fit *f, struct ax_trend *out)
 {
-    double slope = (f->slope + b->late) / 2, off[AX_TREND_BINS], dip[AX_TREND_BINS];
+    double slope = (f->slope + fmin(0, late_slope(e))) / 2, off[AX_TREND_BINS], dip[AX_TREND_BINS];
     size_t third = e->n - e->n / 3, k = 0;
     for (size_t i = third; i < e->n; i++, k++)
         off[k] = e->most[i] - slope * e->t[i];
@@ -183,7 +161,7 @@ static void judge(const struct ax_history *h, const struct envelope *e, struct a
     double fall = f.slope * e->t[0], jump = largest_jump(e);
     if (f.slope >= 0)
         return;
-    double z = ax_falls_z(e->most, f.residual, e->n), w = wander_z(e, f.slope, fall, jump);
+    double z = ax_falls_z(e->most, f.residual, e->n), w = wander_z(e, f.slope, fall);
     out->p_value = ax_normal_tail(fmin(z, w));
     if (z < rule.z_falls || w < rule.z_wander || fall < rule.noise * f.spread)
         return;
@@ -193,13 +171,10 @@ static void judge(const struct ax_history *h, const struct envelope *e, struct a
     out->state = AX_TREND_KNOWN;
     if (!lowest_now(h, out->window_ms, e, &f))
         return;
-    /* The whole, and the later half for itself: before the fall began all was flat, and that must
-     * not hide that it is ending. */
-    struct bend b = bending(e, 0, &f), later = bending(e, e->n / 2, &f);
     out->state = AX_TREND_BENDS;
-    if (fmin(b.more, later.more) < e->most[e->n - 1])
+    if (ax_bend_goes_on(e->t, e->most, e->n, rule.beyond) < rule.goes_on)
         return;
-    project(e, &f, &b, out);
+    project(e, &f, out);
     bool near = out->seconds[1] * 1000 <= (double)(AX_TREND_AHEAD * out->window_ms);
     out->state = near ? AX_TREND_FALLS : AX_TREND_FAR;
 }
