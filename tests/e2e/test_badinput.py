@@ -238,6 +238,9 @@ def test_tenants_do_not_see_each_other(env, server):
     equal(server.query("secret"), [], "what the default tenant sees")
     status, body = server.http("/api/v1/query?query=secret", headers={"X-Scope-OrgID": "other"})
     equal(len(json.loads(body)["data"]["result"]), 1, "what the other tenant sees")
+    for path, list_of in (("rules", "groups"), ("alerts", "alerts")):
+        status, body = server.http(f"/api/v1/{path}", headers={"X-Scope-OrgID": "other"})
+        equal(json.loads(body)["data"][list_of], [], f"the {path} that the other tenant sees")
     equal(server.http("/api/v1/query?query=up", headers={"X-Scope-OrgID": "no/such tenant"})[0], 400, "a bad tenant name")
 
 
