@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/block.h"
 
+#include "store/bitmap.h"
 #include "store/codec.h"
 #include "store/crc32c.h"
+#include "store/partition.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,6 +107,30 @@ static int define_series(struct ax_block *b, uint32_t (*define)(void *ctx, struc
     return 0;
 }
 
+static struct ax_posting_entry posting(const struct ax_block *b, size_t i)
+{
+    struct ax_posting_entry e;
+    memcpy(&e, b->section[AX_POSTING_INDEX].p + i * sizeof e, sizeof e);
+    return e;
+}
+
+static size_t nposting(const struct ax_block *b)
+{
+    return b->section[AX_POSTING_INDEX].n / sizeof(struct ax_posting_entry);
+}
+
+static bool check_postings(const struct ax_block *b)
+{
+    struct ax_str s = b->section[AX_POSTINGS];
+    for (size_t i = 0; i < nposting(b); i++) {
+        struct ax_posting_entry e = posting(b, i);
+        if (e.at > s.n || e.len > s.n - e.at ||
+            !ax_bitmap_valid((struct ax_str){s.p + e.at, e.len}, b->nseries))
+            return false;
+    }
+    return true;
+}
+
 static bool read_footer(struct ax_block *b)
 {
     struct ax_block_footer f;
@@ -114,7 +140,8 @@ static bool read_footer(struct ax_block *b)
     uint32_t crc = f.crc;
     f.crc = 0;
     if (memcmp(f.magic, "AXBLOCK\n", 8) != 0 || f.version != AX_BLOCK_VERSION ||
-        ax_crc32c(0, &f, sizeof f) != crc || f.nseries >= UINT32_MAX)
+        ax_crc32c(0, &f, sizeof f) != crc || f.nseries >= UINT32_MAX || !ax_store_time_ok(f.mint) ||
+        !ax_store_time_ok(f.maxt))
         return false;
     for (int i = 0; i < AX_SECTIONS; i++) {
         uint64_t at = f.section[i].at, len = f.section[i].len;
@@ -129,7 +156,7 @@ static bool read_footer(struct ax_block *b)
     b->nseries = (uint32_t)f.nseries;
     b->nchunks = f.nchunks;
     b->nsamples = f.nsamples;
-    return b->section[AX_SERIES].n >= 8 * (f.nseries + 1);
+    return b->section[AX_SERIES].n >= 8 * (f.nseries + 1) && check_postings(b);
 }
 
 static int map_file(int dirfd, const char *name, struct ax_block *b, struct ax_err *err)
@@ -223,8 +250,10 @@ bool ax_block_next(struct ax_block_cursor *c, struct ax_block_chunk *out)
     out->maxt = (int64_t)((uint64_t)out->mint + ax_read_varint(&c->r));
     uint64_t n = ax_read_varint(&c->r), len = ax_read_varint(&c->r);
     read_summary(&c->r, out);
-    if (c->r.bad || n > AX_CHUNK_SAMPLES || c->at > c->block->size || len > AX_CHUNK_BYTES ||
-        len + 4 > c->block->size - c->at)
+    if (out->mint < c->block->mint || out->maxt > c->block->maxt || n > AX_CHUNK_SAMPLES ||
+        c->at > c->block->size || len > AX_CHUNK_BYTES || len + 4 > c->block->size - c->at)
+        c->r.bad = true;
+    if (c->r.bad)
         return false;
     out->n = (uint32_t)n;
     out->len = (uint32_t)len;
@@ -238,7 +267,8 @@ bool ax_block_decode(struct ax_block *b, const struct ax_block_chunk *c, int64_t
 {
     uint32_t crc;
     memcpy(&crc, c->p + c->len, 4);
-    if (ax_crc32c(0, c->p, c->len) == crc && ax_chunk_decode(c->p, c->len, c->mint, t, v, c->n))
+    if (ax_crc32c(0, c->p, c->len) == crc && ax_chunk_decode(c->p, c->len, c->mint, t, v, c->n) &&
+        t[c->n - 1] == c->maxt)
         return true;
     __atomic_store_n(&b->damaged, 1, __ATOMIC_RELAXED);
     return false;
@@ -246,17 +276,10 @@ bool ax_block_decode(struct ax_block *b, const struct ax_block_chunk *c, int64_t
 
 /* The index: postings sorted by (name, value). */
 
-static struct ax_posting_entry posting(const struct ax_block *b, size_t i)
-{
-    struct ax_posting_entry e;
-    memcpy(&e, b->section[AX_POSTING_INDEX].p + i * sizeof e, sizeof e);
-    return e;
-}
-
 /* The first posting at or behind (name, value). */
 static size_t lower_bound(const struct ax_block *b, uint32_t name, uint32_t value)
 {
-    size_t lo = 0, hi = b->section[AX_POSTING_INDEX].n / sizeof(struct ax_posting_entry);
+    size_t lo = 0, hi = nposting(b);
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
         struct ax_posting_entry e = posting(b, mid);
@@ -286,7 +309,7 @@ static roaring_bitmap_t *find(const void *self, struct ax_str name, struct ax_st
     if (!find_symbol(b, name, &n) || !find_symbol(b, value, &v))
         return NULL;
     size_t at = lower_bound(b, n, v);
-    if (at >= b->section[AX_POSTING_INDEX].n / sizeof(struct ax_posting_entry))
+    if (at >= nposting(b))
         return NULL;
     struct ax_posting_entry e = posting(b, at);
     return e.name == n && e.value == v ? get(b, at) : NULL;
@@ -296,7 +319,7 @@ static void each_value(const void *self, struct ax_str name,
                        void (*fn)(void *ctx, struct ax_str value, uint64_t handle), void *ctx)
 {
     const struct ax_block *b = self;
-    size_t count = b->section[AX_POSTING_INDEX].n / sizeof(struct ax_posting_entry);
+    size_t count = nposting(b);
     uint32_t n;
     if (!find_symbol(b, name, &n))
         return;

@@ -7,6 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Times on disk that are farther than this from the epoch are damage: nobody may have sent them. */
+#define AX_STORE_TIME_MAX (1ll << 61)
+static inline bool ax_store_time_ok(int64_t t)
+{
+    return t >= -AX_STORE_TIME_MAX && t <= AX_STORE_TIME_MAX;
+}
+
 struct ax_partition {
     int64_t start, end; /* end is not in it */
 };

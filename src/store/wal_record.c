@@ -2,6 +2,7 @@
 #include "store/wal_record.h"
 
 #include "store/crc32c.h"
+#include "store/partition.h"
 #include "store/reader.h"
 #include "store/writer.h"
 
@@ -101,15 +102,18 @@ static bool decode_definitions(struct ax_reader *r, const struct ax_wal_visitor 
     return !r->bad;
 }
 
+/* The samples behind the first. A time that cannot be, the first one's too, is `bad`. */
 static void decode_more(struct ax_reader *r, struct ax_sample *s, uint64_t n)
 {
     int64_t step = 0;
+    r->bad |= !ax_store_time_ok(s[0].t);
     for (uint64_t i = 1; i < n; i++) {
         unsigned control = ax_read_u8(r);
         if (!(control & SAME_STEP))
             step = ax_read_zigzag(r);
         s[i].t = (int64_t)((uint64_t)s[i - 1].t + (uint64_t)step);
         s[i].v = ax_read_double(r, control & 15);
+        r->bad |= !ax_store_time_ok(s[i].t);
     }
 }
 
