@@ -64,7 +64,7 @@ static int64_t boot_time(const char *proc, struct ax_buf *b)
     rest = ax_buf_view(b);
     while (ax_str_cut(&rest, '\n', &line))
         if (ax_str_starts(line, AX_STR("btime ")) &&
-            ax_str_u64((struct ax_str){line.p + 6, line.n - 6}, &s))
+            ax_str_u64((struct ax_str){line.p + 6, line.n - 6}, &s) && s < INT64_MAX / 2000)
             return (int64_t)s * 1000;
     return 0;
 }

@@ -190,12 +190,17 @@ static void learn_volumes(struct ax_vm *vm, const struct ax_virt_record *r)
     }
 }
 
+/* States and reasons are small numbers; what is none counts as 0, "no state". */
+static int small_number(double v)
+{
+    return v >= 0 && v < 1000 ? (int)v : 0;
+}
+
 static void learn_state(struct ax_vm *vm, const struct ax_vm_stats *s,
                         const struct ax_virt_record *r, int64_t now)
 {
     bool first = vm->id == -2;
-    int state = isnan(s->state) ? VIR_DOMAIN_NOSTATE : (int)s->state;
-    int reason = isnan(s->reason) ? 0 : (int)s->reason;
+    int state = small_number(s->state), reason = small_number(s->reason);
     if (r->process_start)
         vm->process_start = r->process_start;
     else if (vm->id != r->id)
