@@ -11,6 +11,13 @@ static void put(struct ax_json *j, const char *key, struct ax_str s)
     ax_json_str(j, s);
 }
 
+/* What the receiver insists on is there even when it is empty. */
+static void put_required(struct ax_json *j, const char *key, struct ax_str s)
+{
+    ax_json_key(j, key);
+    ax_json_str(j, s);
+}
+
 static void put_ms(struct ax_json *j, const char *key, int64_t ms)
 {
     if (!ms)
@@ -22,12 +29,12 @@ static void put_ms(struct ax_json *j, const char *key, int64_t ms)
 static void put_resource(struct ax_json *j, const struct ax_resource *r)
 {
     ax_json_obj(j);
-    put(j, "handle", r->handle);
+    put_required(j, "handle", r->handle);
     ax_json_key(j, "kind");
     ax_json_cstr(j, ax_kind_name(r->kind));
-    put(j, "name", r->name);
+    put_required(j, "name", r->name);
     put(j, "tenant", r->tenant);
-    put(j, "state", r->state);
+    put_required(j, "state", r->state);
     put(j, "reason", r->reason);
     put_ms(j, "since", r->since);
     if (r->attributes.n) {
@@ -40,10 +47,11 @@ static void put_resource(struct ax_json *j, const struct ax_resource *r)
 static void put_event(struct ax_json *j, const struct ax_event *e)
 {
     ax_json_obj(j);
-    put_ms(j, "time", e->time);
-    put(j, "handle", e->handle);
-    put(j, "type", e->type);
-    put(j, "what", e->what);
+    ax_json_key(j, "time");
+    ax_json_int(j, e->time);
+    put_required(j, "handle", e->handle);
+    put_required(j, "type", e->type);
+    put_required(j, "what", e->what);
     put(j, "detail", e->detail);
     put(j, "text", e->text);
     ax_json_end(j);

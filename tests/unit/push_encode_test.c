@@ -157,12 +157,28 @@ static void an_observation_is_this_document(void **state)
     ax_buf_free(&out);
 }
 
+/* The receiver refuses a document without them, and with it all that is good in it. */
+static void required_fields_are_there_even_when_empty(void **state)
+{
+    struct ax_resource r = {.handle = AX_STR("vm:1"), .kind = AX_KIND_VM, .state = AX_STR("up")};
+    struct ax_event e = {.handle = AX_STR("vm:1")};
+    struct ax_observation o = {
+        .host = AX_STR("host:h"), .resources = &r, .nresources = 1, .events = &e, .nevents = 1};
+    struct ax_buf out = AX_BUF_INIT;
+    ax_observation_json(&o, &out);
+    ax_buf_byte(&out, '\0');
+    assert_non_null(strstr(out.p, "\"name\":\"\",\"state\":\"up\""));
+    assert_non_null(strstr(out.p, "{\"time\":0,\"handle\":\"vm:1\",\"type\":\"\",\"what\":\"\"}"));
+    ax_buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_series_has_these_bytes),
         cmocka_unit_test(a_large_batch_decodes_to_what_went_in),
         cmocka_unit_test(an_observation_is_this_document),
+        cmocka_unit_test(required_fields_are_there_even_when_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
