@@ -31,7 +31,8 @@ static const char *word(enum ax_log_level level)
     }
 }
 
-static void put(enum ax_log_level level, unsigned held, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void put(enum ax_log_level level, unsigned held,
+                                                      const char *fmt, va_list ap)
 {
     char line[1024], when[AX_NUM_TEXT];
     int n = 0;

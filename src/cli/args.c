@@ -19,7 +19,8 @@ static const char COMMON_HELP[] = "\n"
                                   "  --json          the answer as JSON\n"
                                   "  --help          this text\n";
 
-static void usage_line(const char *command, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void usage_line(const char *command, const char *fmt,
+                                                             va_list ap)
 {
     fputs("auspex: ", stderr);
     vfprintf(stderr, fmt, ap);
