@@ -9,8 +9,8 @@
 #include "predict/reason.h"
 #include "predict/trend.h"
 
-static const int64_t windows_s[] = {60,   120,   240,   480,   900,   1800,   3600,
-                                    7200, 14400, 28800, 43200, 86400, 259200, 604800};
+static const int64_t windows_s[] = {60,   90,   120,   180,   240,   480,   900,    1800,
+                                    3600, 7200, 14400, 28800, 43200, 86400, 259200, 604800};
 
 /* Copies what can be used: finite values, nothing below zero, nothing after now. */
 static struct ax_history clean(const struct ax_forecast_input *in, struct ax_arena *a)
