@@ -10,6 +10,7 @@
 
 #define AX_INGEST_MAX_BODY    (16u << 20) /* bytes as sent */
 #define AX_INGEST_MAX_DECODED (32u << 20) /* bytes after decompression */
+#define AX_INGEST_MAX_SAMPLES (4u << 20)  /* more fit only when they are empty */
 
 /* Prometheus remote write v1: snappy block over a protobuf WriteRequest. Series whose labels are
  * invalid are left out and counted (*bad, first reason in err with return 0); a broken body is

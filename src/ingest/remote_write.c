@@ -18,6 +18,7 @@ struct decoder {
     struct ax_batch *out;
     struct ax_sample *samples; /* of the series at hand, reused */
     size_t nsamples, cap;
+    size_t all; /* samples of all series */
     uint64_t bad;
     struct ax_err *err;
 };
@@ -74,6 +75,8 @@ static int read_sample(struct decoder *d, struct ax_str bytes)
     }
     if (p.bad)
         return malformed(d, p.at, "a sample");
+    if (++d->all > AX_INGEST_MAX_SAMPLES)
+        return ax_fail(d->err, -EFBIG, "the body has more than %u samples", AX_INGEST_MAX_SAMPLES);
     if (d->nsamples == d->cap) {
         size_t cap = d->cap ? d->cap * 2 : 64;
         d->samples = ax_arena_grow(d->out->arena, d->samples, d->cap * sizeof s, cap * sizeof s);

@@ -131,6 +131,22 @@ static void every_truncation_is_refused_or_whole(void **state)
     ax_buf_free(&request);
 }
 
+/* Two bytes for each: 33 MB of them are 1.5 MB as sent and would take 800 MB. */
+static void samples_are_counted_even_when_empty(void **state)
+{
+    struct ax_buf series = AX_BUF_INIT, request = AX_BUF_INIT;
+    struct ax_batch b = {.arena = &arena};
+    struct ax_err err;
+    uint64_t bad;
+    for (size_t i = 0; i <= AX_INGEST_MAX_SAMPLES; i++)
+        put_bytes(&series, 2, AX_STR(""));
+    put_bytes(&request, 1, ax_buf_view(&series));
+    assert_int_equal(ax_remote_write_decode(pack(&request), AX_STR("t"), &b, &bad, &err), -EFBIG);
+    assert_non_null(strstr(err.text, "more than 4194304 samples"));
+    ax_buf_free(&series);
+    ax_buf_free(&request);
+}
+
 static void damaged_and_oversized_bodies_are_refused(void **state)
 {
     struct ax_batch b = {.arena = &arena};
@@ -215,6 +231,7 @@ int main(void)
         cmocka_unit_test_teardown(a_request_is_decoded_bit_by_bit, reset),
         cmocka_unit_test_teardown(a_bad_series_does_not_spoil_its_neighbours, reset),
         cmocka_unit_test_teardown(every_truncation_is_refused_or_whole, reset),
+        cmocka_unit_test_teardown(samples_are_counted_even_when_empty, reset),
         cmocka_unit_test_teardown(damaged_and_oversized_bodies_are_refused, reset),
         cmocka_unit_test_teardown(an_observation_is_read_whole, reset),
         cmocka_unit_test_teardown(a_bad_observation_is_refused_with_its_place, reset),
