@@ -14,6 +14,22 @@ struct ax_regex {
     pcre2_match_context *limits;
 };
 
+/* (?P=name), (?P>name), (?-1): `at` is behind the question mark. */
+static bool is_reference(struct ax_str p, size_t at)
+{
+    char c = at < p.n ? p.p[at] : '\0', d = at + 1 < p.n ? p.p[at + 1] : '\0';
+    return (c == 'P' && (d == '=' || d == '>')) || (c == '-' && d >= '0' && d <= '9');
+}
+
+/* The last byte of what \Q at `at` makes literal. */
+static size_t end_of_quote(struct ax_str p, size_t at)
+{
+    for (at += 2; at + 1 < p.n; at++)
+        if (p.p[at] == '\\' && p.p[at + 1] == 'E')
+            return at + 1;
+    return p.n;
+}
+
 /* Refuses what PCRE2 knows and RE2 does not, so that an expression means the same elsewhere. */
 static int refuse_beyond_re2(struct ax_str p, struct ax_err *err)
 {
@@ -25,7 +41,7 @@ static int refuse_beyond_re2(struct ax_str p, struct ax_err *err)
                 ((d >= '1' && d <= '9') || d == 'k' || d == 'g' || d == 'K' || d == 'R'))
                 return ax_fail(err, -EINVAL, "invalid regex at offset %zu: \\%c is not supported",
                                i, d);
-            i++;
+            i = d == 'Q' ? end_of_quote(p, i) : i + 1;
             continue;
         }
         if (in_class) {
@@ -38,7 +54,8 @@ static int refuse_beyond_re2(struct ax_str p, struct ax_err *err)
             i += i + 1 < p.n && p.p[i + 1] == ']' ? 1 : 0;
         } else if (c == '(' && d == '*') {
             return ax_fail(err, -EINVAL, "invalid regex at offset %zu: (* is not supported", i);
-        } else if (c == '(' && d == '?' && strchr("=!>|&R0123456789+#C(", e)) {
+        } else if (c == '(' && d == '?' &&
+                   (strchr("=!>|&R0123456789+#C(", e) || is_reference(p, i + 2))) {
             return ax_fail(err, -EINVAL,
                            "invalid regex at offset %zu: look-around, atomic groups and references "
                            "are not supported",

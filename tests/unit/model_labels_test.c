@@ -129,8 +129,10 @@ static void regexes_are_anchored_and_as_re2_has_them(void **state)
     assert_true(matches("a.*", "a\nb"));
     assert_false(matches("a", "a\n"));
     assert_true(matches("", ""));
-    const char *foreign[] = {"(?=a)", "(?<!a)b",  "(a)\\1", "a++",
-                             "(?>a)", "(*UTF8)a", "a(",     "[z-a]"};
+    assert_true(matches("\\Q(?=a)[\\E(?P<x>b)(?-i)c", "(?=a)[bc"));
+    const char *foreign[] = {"(?=a)",          "(?<!a)b",        "(a)\\1",   "a++",
+                             "(?>a)",          "(*UTF8)a",       "a(",       "[z-a]",
+                             "(?P<x>a)(?P=x)", "(?P<x>a)(?P>x)", "(a)(?-1)", "\\Q[\\E(?=a)a"};
     struct ax_regex *r;
     struct ax_err err;
     for (size_t i = 0; i < AX_ARRAY_LEN(foreign); i++)
