@@ -18,17 +18,18 @@
 
 /* Chosen on generated load; bench/forecast.c measures what they are worth on other load. */
 static const struct {
-    double z_falls;      /* corrected Mann-Kendall */
-    double z_wander;     /* fall against a random walk's wandering */
-    double noise;        /* fall in spreads of the noise around the line */
-    double step_share;   /* of the fall, in one jump */
-    double known_margin; /* spreads below the lowest level known */
-    double beyond;       /* zero a fall must lead, in what is left now, not to count as bending */
-    double goes_on;      /* by so much that story must be the better one */
-    int64_t swings_ms;   /* up to which window a swing is not a bend */
-    int64_t known_ms;    /* how far back a level counts as known, at least */
+    double z_falls;        /* corrected Mann-Kendall */
+    double z_wander;       /* fall against a random walk's wandering */
+    double noise;          /* fall in spreads of the noise around the line */
+    double step_share;     /* of the fall, in one jump */
+    double known_margin;   /* spreads below the lowest level known */
+    double beyond;         /* zero a fall must lead, in what is left now, not to count as bending */
+    double goes_on;        /* by so much that story must be the better one */
+    double goes_on_swings; /* the same, in windows where swings are left out */
+    int64_t swings_ms;     /* up to which window a swing is not a bend */
+    int64_t known_ms;      /* how far back a level counts as known, at least */
     int known_windows;
-} rule = {4.0, 3.0, 6.0, 0.5, 1.0, 0.4, 3.0, 180 * 1000ll, 25 * 3600 * 1000ll, 12};
+} rule = {4.0, 3.0, 6.0, 0.5, 1.0, 0.4, 3.0, 2.0, 180 * 1000ll, 25 * 3600 * 1000ll, 12};
 
 /* How far the end may be from where the line says, 90 times in 100: chosen on generated leaks
  * as true over foretold time (bench/forecast.c checks it), which hardly depends on the horizon in
@@ -173,8 +174,9 @@ static void judge(const struct ax_history *h, const struct envelope *e, struct a
     if (!lowest_now(h, out->window_ms, e, &f))
         return;
     out->state = AX_TREND_BENDS;
-    if (ax_bend_goes_on(e->t, e->most, e->n, rule.beyond, out->window_ms <= rule.swings_ms) <
-        rule.goes_on)
+    bool swings = out->window_ms <= rule.swings_ms;
+    double goes_on = ax_bend_goes_on(e->t, e->most, e->n, rule.beyond, swings);
+    if (goes_on < (swings ? rule.goes_on_swings : rule.goes_on))
         return;
     project(e, &f, out);
     bool near = out->seconds[1] * 1000 <= (double)(AX_TREND_AHEAD * out->window_ms);

@@ -16,7 +16,7 @@
 #define KILL     1795318656000ll
 #define SEEN     3000 /* after the kill until a sample shows it */
 #define TICK     10000
-#define LEAD     63000 /* at least, whichever the phase of the ticks */
+#define LEAD     75000 /* at least, whichever the phase of the ticks */
 #define MOST     500
 
 static int64_t t[MOST];
