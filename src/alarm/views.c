@@ -27,22 +27,11 @@ static void put_value(struct ax_json *j, double v)
     ax_json_cstr(j, text);
 }
 
-static void put_labels(struct ax_json *j, struct ax_labels labels)
-{
-    struct ax_label l;
-    ax_json_obj(j);
-    AX_LABELS_EACH (labels, l) {
-        ax_json_key_str(j, l.name);
-        ax_json_str(j, l.value);
-    }
-    ax_json_end(j);
-}
-
 static void put_alarm(struct ax_json *j, const struct ax_alarm *alarm)
 {
     ax_json_obj(j);
     ax_json_key(j, "labels");
-    put_labels(j, alarm->labels);
+    ax_labels_json(j, alarm->labels);
     ax_json_key(j, "annotations");
     ax_json_raw(j, ax_str(alarm->annotations));
     ax_json_key(j, "state");

@@ -160,17 +160,6 @@ void ax_label_values(struct ax_request *q, struct ax_reply *r)
     answer_strings(q, r, name);
 }
 
-static void put_labels(struct ax_json *j, struct ax_labels labels)
-{
-    struct ax_label l;
-    ax_json_obj(j);
-    AX_LABELS_EACH (labels, l) {
-        ax_json_key_str(j, l.name);
-        ax_json_str(j, l.value);
-    }
-    ax_json_end(j);
-}
-
 static int by_labels(const void *a, const void *b)
 {
     const struct ax_labels *x = a, *y = b;
@@ -217,7 +206,7 @@ void ax_series(struct ax_request *q, struct ax_reply *r)
         for (size_t i = 0; i < n && put < l.limit; i++) {
             if (i && ax_labels_cmp(v[i], v[i - 1]) == 0)
                 continue;
-            put_labels(&j, v[i]);
+            ax_labels_json(&j, v[i]);
             put++;
         }
         ax_json_end(&j);

@@ -27,17 +27,6 @@ static void put_point(struct ax_json *j, const struct ax_point *p)
     ax_json_end(j);
 }
 
-static void put_metric(struct ax_json *j, struct ax_labels labels)
-{
-    struct ax_label l;
-    ax_json_obj(j);
-    AX_LABELS_EACH (labels, l) {
-        ax_json_key_str(j, l.name);
-        ax_json_str(j, l.value);
-    }
-    ax_json_end(j);
-}
-
 static void put_series(struct ax_json *j, const struct ax_query_result *res)
 {
     ax_json_arr(j);
@@ -45,7 +34,7 @@ static void put_series(struct ax_json *j, const struct ax_query_result *res)
         const struct ax_result_series *s = &res->series[i];
         ax_json_obj(j);
         ax_json_key(j, "metric");
-        put_metric(j, s->labels);
+        ax_labels_json(j, s->labels);
         if (res->type == AX_VECTOR) {
             ax_json_key(j, "value");
             put_point(j, &s->v[0]);

@@ -150,6 +150,16 @@ int ax_daemon_parse(enum ax_daemon which, int argc, char **argv, struct ax_daemo
     return read_durations(which, o);
 }
 
+void ax_daemon_signals(sigset_t *end)
+{
+    sigemptyset(end);
+    sigaddset(end, SIGTERM);
+    sigaddset(end, SIGINT);
+    pthread_sigmask(SIG_BLOCK, end, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of write(2), not our end */
+}
+
 int ax_daemon_fail(const struct ax_err *err)
 {
     fprintf(stderr, "auspex: %s\n", err->text);

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "cli/cli.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,6 +30,10 @@ int ax_daemon_parse(enum ax_daemon which, int argc, char **argv, struct ax_daemo
  * anyone else: makes and enters it. Afterwards every path is relative to the data directory, so
  * that the way to it need not be open to the user. */
 int ax_enter_data(const char *data, const char *user, struct ax_err *err);
+
+/* SIGTERM and SIGINT end a daemon: they are blocked here, before threads start, and waited for with
+ * sigtimedwait on *end. Signals that are errors of calls are ignored. */
+void ax_daemon_signals(sigset_t *end);
 
 /* Prints "auspex: TEXT" and returns the status for set-up that a restart cannot mend. */
 int ax_daemon_fail(const struct ax_err *err);

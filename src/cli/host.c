@@ -152,11 +152,7 @@ int ax_cmd_host(int argc, char **argv)
     if (status != AX_DAEMON_GO)
         return status;
     sigset_t end;
-    sigemptyset(&end);
-    sigaddset(&end, SIGTERM);
-    sigaddset(&end, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &end, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    ax_daemon_signals(&end);
     ax_log_setup("host", AX_LOG_INFO);
     struct ax_arena a = AX_ARENA_INIT;
     struct host h = {.o = &o};

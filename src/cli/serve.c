@@ -206,12 +206,7 @@ int ax_cmd_serve(int argc, char **argv)
     if (status != AX_DAEMON_GO)
         return status;
     sigset_t end;
-    sigemptyset(&end);
-    sigaddset(&end, SIGTERM);
-    sigaddset(&end, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &end, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of write(2), not our end */
+    ax_daemon_signals(&end);
     allow_many_files();
     ax_log_setup("serve", AX_LOG_INFO);
     struct server s = {.o = &o, .tcp_fd = -1, .unix_fd = -1};

@@ -96,6 +96,17 @@ void ax_labels_print(struct ax_labels set, struct ax_buf *out)
         ax_buf_byte(out, '}');
 }
 
+void ax_labels_json(struct ax_json *j, struct ax_labels set)
+{
+    struct ax_label l;
+    ax_json_obj(j);
+    AX_LABELS_EACH (set, l) {
+        ax_json_key_str(j, l.name);
+        ax_json_str(j, l.value);
+    }
+    ax_json_end(j);
+}
+
 static bool name_ok(struct ax_str s, bool colon)
 {
     if (s.n == 0 || (s.p[0] >= '0' && s.p[0] <= '9'))

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 
 #define AX_LABEL_NAME_MAX  1024
 #define AX_LABEL_VALUE_MAX 65536
@@ -41,6 +42,8 @@ int ax_labels_cmp(struct ax_labels a, struct ax_labels b);
 bool ax_labels_valid(struct ax_str bytes);
 /* name{a="b",c="d"} as people write it; quotes escaped. */
 void ax_labels_print(struct ax_labels set, struct ax_buf *out);
+/* {"a":"b","c":"d"}, as Prometheus's answers have them. */
+void ax_labels_json(struct ax_json *j, struct ax_labels set);
 
 bool ax_label_name_ok(struct ax_str name);  /* [a-zA-Z_][a-zA-Z0-9_]* */
 bool ax_metric_name_ok(struct ax_str name); /* [a-zA-Z_:][a-zA-Z0-9_:]* */
