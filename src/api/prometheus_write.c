@@ -27,11 +27,12 @@ void ax_write(struct ax_request *q, struct ax_reply *r)
     struct ax_intake_result result;
     struct ax_err err = {0};
     uint64_t bad = 0;
-    int rc = ax_remote_write_decode(ax_buf_view(&q->body), q->tenant, &batch, &bad, &err);
+    struct ax_intake *in = ax_api_rooms(q->api)->intake;
+    int rc = ax_remote_write_decode(ax_buf_view(&q->body), q->tenant, in, &batch, &bad, &err);
     char first[AX_ERR_TEXT];
     snprintf(first, sizeof first, "%s", err.text);
     if (rc == 0)
-        rc = ax_intake_push(ax_api_rooms(q->api)->intake, &batch, ax_now_ms(), &result, &err);
+        rc = ax_intake_push(in, &batch, ax_now_ms(), &result, &err);
     if (rc < 0) {
         write_failed(r, &err);
         return;

@@ -33,7 +33,7 @@ static struct ax_arena_block *add_block(struct ax_arena *a, size_t need)
     return b;
 }
 
-void *ax_arena_alloc(struct ax_arena *a, size_t size)
+void *ax_arena_room(struct ax_arena *a, size_t size)
 {
     AX_ASSERT(size <= SIZE_MAX / 2);
     size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
@@ -43,7 +43,12 @@ void *ax_arena_alloc(struct ax_arena *a, size_t size)
     void *p = b->data + b->used;
     b->used += size;
     a->used += size;
-    return memset(p, 0, size);
+    return p;
+}
+
+void *ax_arena_alloc(struct ax_arena *a, size_t size)
+{
+    return memset(ax_arena_room(a, size), 0, size);
 }
 
 void *ax_arena_array(struct ax_arena *a, size_t count, size_t size)

@@ -25,6 +25,7 @@ struct ax_arena {
 #define AX_NEWS(arena, type, count) ((type *)ax_arena_array((arena), (count), sizeof(type)))
 
 void *ax_arena_alloc(struct ax_arena *a, size_t size);               /* zeroed, 16-byte aligned */
+void *ax_arena_room(struct ax_arena *a, size_t size);                /* the same, not zeroed */
 void *ax_arena_array(struct ax_arena *a, size_t count, size_t size); /* checks the product */
 /* Grows an array that was made by this arena: copies to a new place, unless it was the last. */
 void *ax_arena_grow(struct ax_arena *a, void *old, size_t old_size, size_t new_size);

@@ -7,18 +7,21 @@
  * Fields that are not listed (metadata, exemplars, histograms) are passed over. */
 #include "ingest/ingest.h"
 #include "ingest/proto.h"
-#include "intake/intake.h"
 
 #include <errno.h>
 #include <snappy-c.h>
 #include <string.h>
 
+enum { TAG_LABEL = 1 << 3 | AX_WIRE_BYTES };
+
 struct decoder {
     struct ax_str tenant, whole;
+    struct ax_intake *in;
+    struct ax_raw_walk walk;
     struct ax_batch *out;
-    struct ax_sample *samples; /* of the series at hand, reused */
-    size_t nsamples, cap;
-    size_t all; /* samples of all series */
+    struct ax_sample *samples; /* of the series at hand */
+    size_t nsamples, room;     /* room: for how many behind `samples` */
+    size_t all;                /* samples of all series */
     uint64_t bad;
     struct ax_err *err;
 };
@@ -34,7 +37,7 @@ static int unpack(struct ax_str body, struct ax_arena *a, struct ax_str *out, st
     if (n > AX_INGEST_MAX_DECODED)
         return ax_fail(err, -EFBIG, "the body unpacks to %zu bytes (limit %u)", n,
                        AX_INGEST_MAX_DECODED);
-    char *p = ax_arena_alloc(a, n);
+    char *p = ax_arena_room(a, n);
     if (snappy_uncompress(body.p, body.n, p, &n) != SNAPPY_OK)
         return ax_fail(err, -EBADMSG, "the body is damaged: snappy cannot unpack it");
     *out = (struct ax_str){p, n};
@@ -63,6 +66,17 @@ static int read_label(struct decoder *d, struct ax_str bytes, struct ax_labels_b
     return 0;
 }
 
+/* Samples of all series lie one behind the other; what a piece has no room for begins the next. */
+static void more_room(struct decoder *d)
+{
+    size_t room = d->nsamples * 2 + d->whole.n / 128 + 16;
+    struct ax_sample *piece = ax_arena_room(d->out->arena, room * sizeof *piece);
+    if (d->nsamples)
+        memcpy(piece, d->samples, d->nsamples * sizeof *piece);
+    d->samples = piece;
+    d->room = room;
+}
+
 static int read_sample(struct decoder *d, struct ax_str bytes)
 {
     struct ax_sample s = {0, 0};
@@ -77,70 +91,130 @@ static int read_sample(struct decoder *d, struct ax_str bytes)
         return malformed(d, p.at, "a sample");
     if (++d->all > AX_INGEST_MAX_SAMPLES)
         return ax_fail(d->err, -EFBIG, "the body has more than %u samples", AX_INGEST_MAX_SAMPLES);
-    if (d->nsamples == d->cap) {
-        size_t cap = d->cap ? d->cap * 2 : 64;
-        d->samples = ax_arena_grow(d->out->arena, d->samples, d->cap * sizeof s, cap * sizeof s);
-        d->cap = cap;
-    }
+    if (d->nsamples == d->room)
+        more_room(d);
     d->samples[d->nsamples++] = s;
     return 0;
 }
 
+static void take_series(struct decoder *d, struct ax_labels labels, uint32_t id, struct ax_str raw)
+{
+    struct ax_batch_series s = {labels, d->samples, (uint32_t)d->nsamples, id, raw};
+    ax_batch_take(d->out, &s);
+    d->samples += d->nsamples;
+    d->room -= d->nsamples;
+}
+
 /* A series whose labels are no label set is left out: its neighbours are not to blame. */
-static void take_series(struct decoder *d, struct ax_labels_builder *b)
+static void take_new_series(struct decoder *d, struct ax_labels_builder *b, struct ax_str raw)
 {
     struct ax_labels labels;
     struct ax_err why;
     if (d->nsamples == 0)
         return;
-    if (ax_intake_labels(b, d->tenant, d->out->arena, &labels, &why) < 0) {
-        if (d->bad == 0 && d->err)
-            *d->err = why;
-        d->bad += d->nsamples;
+    if (ax_intake_labels(b, d->tenant, d->out->arena, &labels, &why) == 0) {
+        take_series(d, labels, AX_SERIES_NONE, raw);
         return;
     }
-    ax_batch_add(d->out, labels, d->samples, d->nsamples);
+    if (d->bad == 0 && d->err)
+        *d->err = why;
+    d->bad += d->nsamples;
 }
 
-static int read_series(struct decoder *d, struct ax_str bytes)
+/* The label fields that a series begins with. Others may follow, though no sender is known that
+ * writes them so. */
+static struct ax_str leading_labels(struct ax_str series)
+{
+    struct ax_proto p = ax_proto(series);
+    size_t n = 0;
+    while (p.at < p.end && *p.at == TAG_LABEL && ax_proto_next(&p))
+        n = (size_t)(p.at - (const uint8_t *)series.p);
+    return (struct ax_str){series.p, n};
+}
+
+/* The long way: labels are read, checked and sorted. */
+static int read_new_series(struct decoder *d, struct ax_str series)
 {
     struct ax_labels_builder b;
+    struct ax_str raw = leading_labels(series);
     b.n = 0;
     b.too_many = false;
     d->nsamples = 0;
-    struct ax_proto p = ax_proto(bytes);
+    struct ax_proto p = ax_proto(series);
     while (ax_proto_next(&p)) {
         int rc = 0;
-        if (p.wire == AX_WIRE_BYTES && p.field == 1)
+        if (p.wire == AX_WIRE_BYTES && p.field == 1) {
             rc = read_label(d, p.bytes, &b);
-        else if (p.wire == AX_WIRE_BYTES && p.field == 2)
+            if (p.at > (const uint8_t *)raw.p + raw.n)
+                raw = AX_STR_NULL; /* not all of them lie together */
+        } else if (p.wire == AX_WIRE_BYTES && p.field == 2)
             rc = read_sample(d, p.bytes);
         if (rc < 0)
             return rc;
     }
     if (p.bad)
         return malformed(d, p.at, "a time series");
-    take_series(d, &b);
+    take_new_series(d, &b, raw);
     return 0;
 }
 
-int ax_remote_write_decode(struct ax_str body, struct ax_str tenant, struct ax_batch *out,
-                           uint64_t *bad, struct ax_err *err)
+/* The short way, for a series whose leading labels are known; 1 when others follow them. */
+static int read_known_series(struct decoder *d, struct ax_str rest, uint32_t id)
 {
-    struct decoder d = {.tenant = tenant, .out = out, .err = err};
-    int rc = unpack(body, out->arena, &d.whole, err);
-    if (rc < 0)
-        return rc;
-    struct ax_proto p = ax_proto(d.whole);
+    d->nsamples = 0;
+    struct ax_proto p = ax_proto(rest);
     while (ax_proto_next(&p)) {
-        if (p.field != 1 || p.wire != AX_WIRE_BYTES)
+        if (p.wire != AX_WIRE_BYTES)
             continue;
-        rc = read_series(&d, p.bytes);
-        if (rc < 0)
+        int rc = p.field == 2 ? read_sample(d, p.bytes) : p.field == 1;
+        if (rc != 0)
             return rc;
     }
     if (p.bad)
-        return malformed(&d, p.at, "the write request");
-    *bad = d.bad;
+        return malformed(d, p.at, "a time series");
+    if (d->nsamples)
+        take_series(d, ax_intake_series(d->in, id), id, AX_STR_NULL);
     return 0;
+}
+
+static int read_series(struct decoder *d, struct ax_str series)
+{
+    uint32_t id;
+    size_t n = ax_raw_follow(&d->walk, series, TAG_LABEL, &id);
+    if (!n) {
+        struct ax_str raw = leading_labels(series);
+        if (!ax_raw_find(&d->walk, raw, &id))
+            return read_new_series(d, series);
+        n = raw.n;
+    }
+    int rc = read_known_series(d, (struct ax_str){series.p + n, series.n - n}, id);
+    return rc > 0 ? read_new_series(d, series) : rc;
+}
+
+static int read_request(struct decoder *d)
+{
+    struct ax_proto p = ax_proto(d->whole);
+    while (ax_proto_next(&p)) {
+        if (p.field != 1 || p.wire != AX_WIRE_BYTES)
+            continue;
+        int rc = read_series(d, p.bytes);
+        if (rc < 0)
+            return rc;
+    }
+    return p.bad ? malformed(d, p.at, "the write request") : 0;
+}
+
+int ax_remote_write_decode(struct ax_str body, struct ax_str tenant, struct ax_intake *in,
+                           struct ax_batch *out, uint64_t *bad, struct ax_err *err)
+{
+    struct decoder d = {.tenant = tenant, .in = in, .out = out, .err = err};
+    int rc = unpack(body, out->arena, &d.whole, err);
+    if (rc < 0)
+        return rc;
+    ax_raw_begin(&d.walk, in, tenant);
+    rc = read_request(&d);
+    ax_raw_end(&d.walk);
+    if (rc == 0)
+        *bad = d.bad;
+    return rc;
 }

@@ -12,10 +12,12 @@
 
 #define MAX_SUBSCRIBERS 8
 #define TEN_MINUTES_MS  600000
+#define MAX_RAW         ((size_t)256 << 20)
 
 struct ax_intake {
     struct ax_intake_options options;
     struct ax_series_table table;
+    struct ax_raw_table raw;
     struct ax_subscriber subscribers[MAX_SUBSCRIBERS];
     size_t nsubscribers;
     _Atomic uint64_t batches, samples, rejected;
@@ -28,6 +30,7 @@ struct ax_intake *ax_intake_new(const struct ax_intake_options *o)
     if (in->options.max_future_ms == 0)
         in->options.max_future_ms = TEN_MINUTES_MS;
     ax_series_table_init(&in->table, o->max_series ? o->max_series : 10000000);
+    ax_raw_table_init(&in->raw, o->max_raw ? o->max_raw : MAX_RAW);
     return in;
 }
 
@@ -35,6 +38,7 @@ void ax_intake_free(struct ax_intake *in)
 {
     if (!in)
         return;
+    ax_raw_table_free(&in->raw);
     ax_series_table_free(&in->table);
     free(in);
 }
@@ -138,14 +142,17 @@ static void check_times(const struct ax_intake *in, struct ax_arena *a, struct a
 static int resolve(struct ax_intake *in, struct ax_batch *b, int64_t now,
                    struct ax_intake_result *r, struct ax_err *err)
 {
-    size_t kept = 0, full = 0;
+    size_t kept = 0, full = 0, fresh = 0;
     b->samples = 0;
     for (size_t i = 0; i < b->n; i++) {
         struct ax_batch_series s = b->v[i];
         check_times(in, b->arena, &s, now, r);
         if (s.n == 0)
             continue;
-        s.id = ax_series_table_define(&in->table, s.labels);
+        if (s.id == AX_SERIES_NONE) {
+            s.id = ax_series_table_define(&in->table, s.labels);
+            fresh += s.raw.n > 0;
+        }
         if (s.id == AX_SERIES_NONE) {
             full++;
             refuse(r, s.labels, s.n, "the limit of %u series is reached", in->table.max);
@@ -155,6 +162,8 @@ static int resolve(struct ax_intake *in, struct ax_batch *b, int64_t now,
         b->v[kept++] = s;
     }
     b->n = kept;
+    if (fresh)
+        ax_raw_remember(&in->raw, b);
     if (full && kept == 0)
         return ax_fail(err, -ENOBUFS, "%s", r->reason);
     return 0;
@@ -194,6 +203,11 @@ int ax_intake_push(struct ax_intake *in, struct ax_batch *b, int64_t now,
     return 0;
 }
 
+struct ax_raw_table *ax_intake_raw(struct ax_intake *in)
+{
+    return &in->raw;
+}
+
 uint32_t ax_intake_define(struct ax_intake *in, struct ax_labels labels)
 {
     return ax_series_table_define(&in->table, labels);
@@ -219,5 +233,6 @@ void ax_intake_stats(struct ax_intake *in, struct ax_intake_stats *out)
     *out = (struct ax_intake_stats){.series = ax_intake_count(in),
                                     .batches = in->batches,
                                     .samples = in->samples,
-                                    .rejected = in->rejected};
+                                    .rejected = in->rejected,
+                                    .raw_bytes = ax_raw_bytes(&in->raw)};
 }

@@ -32,6 +32,7 @@ struct ax_intake_options {
     int64_t max_age_ms;    /* older samples are refused (the store's retention) */
     int64_t max_future_ms; /* samples later than now + this are refused; 0 = 10 minutes */
     uint32_t max_series;   /* 0 = 10 million */
+    size_t max_raw;        /* bytes to remember raw labels in, see below; 0 = 256 MiB */
 };
 
 /* What became of a batch. Bad samples are refused one by one, the good ones of the batch kept. */
@@ -42,6 +43,7 @@ struct ax_intake_result {
 
 struct ax_intake_stats {
     uint64_t series, batches, samples, rejected;
+    uint64_t raw_bytes; /* what remembered raw labels take */
 };
 
 struct ax_intake *ax_intake_new(const struct ax_intake_options *o);
@@ -54,11 +56,31 @@ int ax_intake_labels(struct ax_labels_builder *b, struct ax_str tenant, struct a
                      struct ax_labels *out, struct ax_err *err);
 bool ax_tenant_ok(struct ax_str tenant); /* 1 to 150 of [A-Za-z0-9._@-] */
 
-/* Sets ids, drops what is out of bounds (b->v[].n and samples may shrink), hands on, waits until it
- * is durable. `now` in ms. Returns 0 also when samples were refused (see result); negative when
- * nothing of the batch was taken: -ENOSPC, -EIO, -ENOBUFS (too many series). */
+/* Sets ids where there are none, drops what is out of bounds (b->v[].n and samples may shrink),
+ * hands on, waits until it is durable. `now` in ms. Returns 0 also when samples were refused (see
+ * result); negative when nothing of the batch was taken: -ENOSPC, -EIO, -ENOBUFS (too many series).
+ */
 int ax_intake_push(struct ax_intake *in, struct ax_batch *b, int64_t now,
                    struct ax_intake_result *result, struct ax_err *err);
+
+/* The short way to an id, for decoders: by the bytes in which the sender wrote the labels (raw).
+ * Canonical labels need not be made then. A push remembers the raw bytes of the series that have
+ * some (b->v[].raw) and no id yet; labels that were refused are not remembered, so they are refused
+ * each time. A walk is over one request of one tenant; between begin and end no other function of
+ * the intake may be called on the same thread but ax_intake_labels and ax_intake_series. */
+struct ax_raw_table;
+struct ax_raw;
+struct ax_raw_walk {
+    struct ax_raw_table *table;
+    struct ax_raw *before; /* the series found last */
+    uint32_t tenant;
+};
+void ax_raw_begin(struct ax_raw_walk *w, struct ax_intake *in, struct ax_str tenant);
+/* When `series` begins with the raw bytes that followed the last ones found in an earlier request,
+ * and goes on with another byte than `unless`: how many they are, and the id; else 0. */
+size_t ax_raw_follow(struct ax_raw_walk *w, struct ax_str series, char unless, uint32_t *id);
+bool ax_raw_find(struct ax_raw_walk *w, struct ax_str raw, uint32_t *id);
+void ax_raw_end(struct ax_raw_walk *w);
 
 /* The series table. define: finds or makes the id of a canonical set (the store calls it for what
  * it finds on disk); AX_SERIES_NONE when max_series is reached. labels: of an id that exists; the

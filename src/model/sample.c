@@ -3,18 +3,24 @@
 
 #include <string.h>
 
-void ax_batch_add(struct ax_batch *b, struct ax_labels labels, const struct ax_sample *s, size_t n)
+void ax_batch_take(struct ax_batch *b, const struct ax_batch_series *s)
 {
     if (b->n == b->cap) {
         size_t cap = b->cap ? b->cap * 2 : 64;
         b->v = ax_arena_grow(b->arena, b->v, b->cap * sizeof b->v[0], cap * sizeof b->v[0]);
         b->cap = cap;
     }
+    b->v[b->n++] = *s;
+    b->samples += s->n;
+}
+
+void ax_batch_add(struct ax_batch *b, struct ax_labels labels, const struct ax_sample *s, size_t n)
+{
     struct ax_sample *copy = AX_NEWS(b->arena, struct ax_sample, n);
     if (n)
         memcpy(copy, s, n * sizeof *s);
-    b->v[b->n++] = (struct ax_batch_series){labels, copy, (uint32_t)n, AX_SERIES_NONE};
-    b->samples += n;
+    ax_batch_take(
+        b, &(struct ax_batch_series){labels, copy, (uint32_t)n, AX_SERIES_NONE, AX_STR_NULL});
 }
 
 void ax_batch_clear(struct ax_batch *b)

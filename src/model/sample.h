@@ -21,7 +21,8 @@ struct ax_batch_series {
     struct ax_labels labels;
     const struct ax_sample *samples;
     uint32_t n;
-    uint32_t id; /* AX_SERIES_NONE until the intake has set it */
+    uint32_t id;       /* AX_SERIES_NONE until it is known; only the intake gives ids */
+    struct ax_str raw; /* the labels as their sender wrote them, for the intake to remember */
 };
 
 struct ax_batch {
@@ -34,6 +35,8 @@ struct ax_batch {
 /* Adds a series with n samples; copies the samples into the arena, not the label bytes (they must
  * live as long as the arena). */
 void ax_batch_add(struct ax_batch *b, struct ax_labels labels, const struct ax_sample *s, size_t n);
+/* The same with samples that are in the arena already: nothing is copied. */
+void ax_batch_take(struct ax_batch *b, const struct ax_batch_series *s);
 void ax_batch_clear(struct ax_batch *b); /* forget the series; the arena is the owner's to reset */
 
 /* "From here on this series has no value": a NaN with these bits (Prometheus's staleness marker).

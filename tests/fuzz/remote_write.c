@@ -7,6 +7,7 @@
 
 #include <snappy-c.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void check(const struct ax_batch *b)
 {
@@ -18,22 +19,56 @@ static void check(const struct ax_batch *b)
     AX_ASSERT(samples == b->samples);
 }
 
+/* Makes all of it known to the intake, whatever its times are. */
+static void make_known(struct ax_intake *in, const struct ax_batch *b)
+{
+    static const struct ax_sample now = {1, 0};
+    struct ax_batch known = {.arena = b->arena};
+    struct ax_intake_result r;
+    for (size_t i = 0; i < b->n; i++) {
+        struct ax_batch_series s = b->v[i];
+        s.samples = &now;
+        s.n = 1;
+        ax_batch_take(&known, &s);
+    }
+    AX_ASSERT(ax_intake_push(in, &known, 1, &r, NULL) == 0 && r.rejected == 0);
+}
+
+/* What is known decodes to what was decoded before. */
+static void check_same(const struct ax_batch *b, const struct ax_batch *again)
+{
+    AX_ASSERT(b->n == again->n && b->samples == again->samples);
+    for (size_t i = 0; i < b->n; i++) {
+        AX_ASSERT(ax_str_eq(b->v[i].labels.bytes, again->v[i].labels.bytes));
+        AX_ASSERT(b->v[i].n == again->v[i].n);
+        AX_ASSERT(memcmp(b->v[i].samples, again->v[i].samples, b->v[i].n * 16) == 0);
+    }
+}
+
 FUZZ_TARGET(p, n)
 {
     if (!n)
         return 0;
     struct ax_arena a = AX_ARENA_INIT;
-    struct ax_batch b = {.arena = &a};
+    struct ax_batch b = {.arena = &a}, again = {.arena = &a};
+    struct ax_intake *in = ax_intake_new(&(struct ax_intake_options){.max_raw = 1 << 20});
     struct ax_err err = {0};
-    uint64_t bad = 0;
+    uint64_t bad = 0, still_bad = 0;
     size_t len = snappy_max_compressed_length(n - 1);
     AX_CLEANUP(ax_free_ptr) char *packed = ax_malloc(len);
     AX_ASSERT(snappy_compress((const char *)p + 1, n - 1, packed, &len) == SNAPPY_OK);
     struct ax_str body = p[0] == 'r' ? fuzz_str(p + 1, n - 1) : (struct ax_str){packed, len};
-    int rc = ax_remote_write_decode(body, AX_STR("t"), &b, &bad, &err);
+    int rc = ax_remote_write_decode(body, AX_STR("t"), in, &b, &bad, &err);
     AX_ASSERT(rc == 0 || err.text[0]);
-    if (rc == 0)
+    if (rc == 0) {
         check(&b);
+        make_known(in, &b);
+        AX_ASSERT(ax_remote_write_decode(body, AX_STR("t"), in, &again, &still_bad, &err) == 0);
+        check(&again);
+        check_same(&b, &again);
+        AX_ASSERT(bad == still_bad);
+    }
+    ax_intake_free(in);
     ax_arena_free(&a);
     return 0;
 }

@@ -17,6 +17,19 @@
 #include <stdlib.h>
 
 static struct ax_arena arena;
+static struct ax_intake *in;
+
+static int make_intake(void **state)
+{
+    in = ax_intake_new(&(struct ax_intake_options){0});
+    return 0;
+}
+
+static int free_intake(void **state)
+{
+    ax_intake_free(in);
+    return 0;
+}
 
 static int reset(void **state)
 {
@@ -87,7 +100,7 @@ static void a_request_is_decoded_bit_by_bit(void **state)
 {
     struct ax_batch b = {.arena = &arena};
     uint64_t bad;
-    assert_int_equal(ax_remote_write_decode(two_series(), AX_STR("t1"), &b, &bad, NULL), 0);
+    assert_int_equal(ax_remote_write_decode(two_series(), AX_STR("t1"), in, &b, &bad, NULL), 0);
     assert_int_equal(bad, 0);
     assert_int_equal(b.n, 2);
     assert_int_equal(b.samples, 2);
@@ -108,7 +121,7 @@ static void a_bad_series_does_not_spoil_its_neighbours(void **state)
     struct ax_batch b = {.arena = &arena};
     struct ax_err err = {0};
     uint64_t bad;
-    assert_int_equal(ax_remote_write_decode(pack(&request), AX_STR("t"), &b, &bad, &err), 0);
+    assert_int_equal(ax_remote_write_decode(pack(&request), AX_STR("t"), in, &b, &bad, &err), 0);
     assert_int_equal(b.n, 2);
     assert_int_equal(bad, 2);
     assert_non_null(strstr(err.text, "ho-st"));
@@ -125,7 +138,8 @@ static void every_truncation_is_refused_or_whole(void **state)
         struct ax_batch b = {.arena = &arena};
         uint64_t bad;
         struct ax_err err;
-        assert_int_equal(ax_remote_write_decode(pack(&cut), AX_STR("t"), &b, &bad, &err), -EBADMSG);
+        assert_int_equal(ax_remote_write_decode(pack(&cut), AX_STR("t"), in, &b, &bad, &err),
+                         -EBADMSG);
         ax_buf_free(&cut);
     }
     ax_buf_free(&request);
@@ -152,10 +166,10 @@ static void damaged_and_oversized_bodies_are_refused(void **state)
     struct ax_batch b = {.arena = &arena};
     struct ax_err err;
     uint64_t bad;
-    assert_int_equal(ax_remote_write_decode(AX_STR("\x05garbage"), AX_STR("t"), &b, &bad, &err),
+    assert_int_equal(ax_remote_write_decode(AX_STR("\x05garbage"), AX_STR("t"), in, &b, &bad, &err),
                      -EBADMSG);
     assert_int_equal(
-        ax_remote_write_decode(AX_STR("\xff\xff\xff\xff\x0f"), AX_STR("t"), &b, &bad, &err),
+        ax_remote_write_decode(AX_STR("\xff\xff\xff\xff\x0f"), AX_STR("t"), in, &b, &bad, &err),
         -EFBIG);
     assert_non_null(strstr(err.text, "limit"));
     struct ax_str good = two_series();
@@ -165,7 +179,7 @@ static void damaged_and_oversized_bodies_are_refused(void **state)
         memcpy(copy, good.p, good.n);
         copy[(size_t)rand_r(&seed) % good.n] ^= (char)(1 << rand_r(&seed) % 8);
         struct ax_batch out = {.arena = &arena};
-        ax_remote_write_decode((struct ax_str){copy, good.n}, AX_STR("t"), &out, &bad, &err);
+        ax_remote_write_decode((struct ax_str){copy, good.n}, AX_STR("t"), in, &out, &bad, &err);
         free(copy);
         if (i % 1000 == 0) {
             ax_arena_free(&arena);
@@ -236,5 +250,5 @@ int main(void)
         cmocka_unit_test_teardown(an_observation_is_read_whole, reset),
         cmocka_unit_test_teardown(a_bad_observation_is_refused_with_its_place, reset),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_intake, free_intake);
 }
