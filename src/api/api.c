@@ -21,6 +21,7 @@
 #define MAX_CONNECTIONS  1024
 #define IDLE_SECONDS     120
 #define CONNECTION_BYTES (64u * 1024)
+#define EXPECTED_BYTES   (1u << 20)
 
 struct ax_api {
     struct ax_api_options rooms;
@@ -187,12 +188,21 @@ static bool known_method(const char *m, enum ax_method *out)
     return *out == AX_POST || strcmp(m, "GET") == 0 || strcmp(m, "HEAD") == 0;
 }
 
+/* Makes room at once for what is announced, within reason: it may never come. */
+static void expect_body(struct ax_buf *body, struct ax_str length)
+{
+    uint64_t n;
+    if (ax_str_u64(length, &n) && n > 0 && n <= EXPECTED_BYTES)
+        ax_buf_reserve(body, (size_t)n);
+}
+
 static enum MHD_Result serve(struct ax_api *api, bool is_unix, struct MHD_Connection *c,
                              const char *method, const char *data, size_t *size, void **con)
 {
     struct exchange *x = *con;
     if (!x->begun) {
         x->begun = true;
+        expect_body(&x->q.body, header(c, "Content-Length"));
         return MHD_YES;
     }
     if (*size) {

@@ -106,11 +106,23 @@ void ax_store_close(struct ax_store *s)
     free(s);
 }
 
+/* Where a series' open samples are takes two steps through memory that is seldom in a cache: each
+ * is begun some series ahead. */
+static void fetch_ahead(const struct ax_memtable *m, const struct ax_batch *b, size_t i)
+{
+    const struct ax_mem_series *s;
+    if (i + 16 < b->n)
+        __builtin_prefetch(ax_mem_series(m, b->v[i + 16].id), 1);
+    if (i + 8 < b->n && (s = ax_mem_series(m, b->v[i + 8].id)) && s->open)
+        __builtin_prefetch(&s->open[s->nopen], 1);
+}
+
 static void take_into_head(struct ax_store *s, const struct ax_batch *b)
 {
     pthread_rwlock_wrlock(&s->head);
     for (size_t i = 0; i < b->n; i++) {
         const struct ax_batch_series *x = &b->v[i];
+        fetch_ahead(s->active, b, i);
         if (!x->n)
             continue;
         if (!ax_index_has(s->index, x->id))
