@@ -33,10 +33,15 @@ static struct ax_arena_block *add_block(struct ax_arena *a, size_t need)
     return b;
 }
 
-void *ax_arena_room(struct ax_arena *a, size_t size)
+static size_t rounded(size_t size)
 {
     AX_ASSERT(size <= SIZE_MAX / 2);
-    size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    return (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+}
+
+void *ax_arena_room(struct ax_arena *a, size_t size)
+{
+    size = rounded(size);
     struct ax_arena_block *b = a->blocks;
     if (!b || b->cap - b->used < size)
         b = add_block(a, size);
@@ -48,7 +53,8 @@ void *ax_arena_room(struct ax_arena *a, size_t size)
 
 void *ax_arena_alloc(struct ax_arena *a, size_t size)
 {
-    return memset(ax_arena_room(a, size), 0, size);
+    /* Up to the edge: an array may grow into it. */
+    return memset(ax_arena_room(a, size), 0, rounded(size));
 }
 
 void *ax_arena_array(struct ax_arena *a, size_t count, size_t size)
@@ -61,8 +67,7 @@ void *ax_arena_grow(struct ax_arena *a, void *old, size_t old_size, size_t new_s
 {
     AX_ASSERT(new_size >= old_size);
     struct ax_arena_block *b = a->blocks;
-    size_t oldr = (old_size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-    size_t newr = (new_size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    size_t oldr = rounded(old_size), newr = rounded(new_size);
     if (old && b && oldr <= b->used && (unsigned char *)old + oldr == b->data + b->used &&
         b->cap - b->used >= newr - oldr) {
         memset(b->data + b->used, 0, newr - oldr);
