@@ -2,37 +2,30 @@
 #include "store/block.h"
 
 #include "store/bitmap.h"
-#include "store/codec.h"
 #include "store/crc32c.h"
+#include "store/disk.h"
 #include "store/partition.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define CHECK_BYTES (256u << 10) /* of the entries at a time */
 
 void ax_block_name(uint64_t file, char out[AX_BLOCK_NAME])
 {
     snprintf(out, AX_BLOCK_NAME, "blocks/%010llu.axb", (unsigned long long)file);
 }
 
-/* Numbers in the mapped sections: aligned by the writer, but copied out all the same. */
+/* Numbers in the sections: aligned by the writer, but copied out all the same. */
 static uint32_t u32_at(struct ax_str s, size_t i)
 {
     uint32_t v = 0;
     if (s.n >= 4 && i <= s.n / 4 - 1)
         memcpy(&v, s.p + i * 4, 4);
-    return v;
-}
-
-static uint64_t u64_at(struct ax_str s, size_t i)
-{
-    uint64_t v = 0;
-    if (s.n >= 8 && i <= s.n / 8 - 1)
-        memcpy(&v, s.p + i * 8, 8);
     return v;
 }
 
@@ -69,16 +62,6 @@ static bool find_symbol(const struct ax_block *b, struct ax_str s, uint32_t *num
     return false;
 }
 
-static struct ax_reader series_entry(const struct ax_block *b, uint32_t series)
-{
-    struct ax_str s = b->section[AX_SERIES];
-    uint64_t base = 8 * ((uint64_t)b->nseries + 1);
-    uint64_t from = base + u64_at(s, series), to = base + u64_at(s, series + 1u);
-    if (series >= b->nseries || from > to || to > s.n)
-        return (struct ax_reader){.bad = true};
-    return ax_reader(s.p + from, to - from);
-}
-
 /* Canonical label bytes, put together from the symbols. */
 static bool read_labels(const struct ax_block *b, struct ax_reader *r, struct ax_buf *out)
 {
@@ -96,9 +79,10 @@ static int define_series(struct ax_block *b, uint32_t (*define)(void *ctx, struc
                          void *ctx)
 {
     AX_CLEANUP(ax_buf_free) struct ax_buf labels = AX_BUF_INIT;
+    AX_CLEANUP(ax_block_reader_done) struct ax_block_reader reader = {.block = b};
     b->ids = ax_malloc((b->nseries + 1ul) * sizeof *b->ids);
     for (uint32_t i = 0; i < b->nseries; i++) {
-        struct ax_reader r = series_entry(b, i);
+        struct ax_reader r = ax_block_entry(&reader, i);
         if (!read_labels(b, &r, &labels))
             return -EBADMSG;
         b->ids[i] = define(ctx, (struct ax_labels){ax_buf_view(&labels)});
@@ -131,48 +115,82 @@ static bool check_postings(const struct ax_block *b)
     return true;
 }
 
-static bool read_footer(struct ax_block *b)
+/* Reads the section and checks it: into memory, or, as the entries are many, piece by piece. */
+static int check_section(const struct ax_block *b, uint64_t at, uint64_t len, uint32_t want,
+                         char *into)
+{
+    AX_CLEANUP(ax_free_ptr) char *piece = into ? NULL : ax_malloc(CHECK_BYTES);
+    uint32_t crc = 0;
+    for (uint64_t done = 0; done < len;) {
+        size_t n = len - done < CHECK_BYTES ? (size_t)(len - done) : CHECK_BYTES;
+        char *to = into ? into + done : piece;
+        int rc = ax_disk_read(b->fd, to, n, at + done);
+        if (rc < 0)
+            return rc;
+        crc = ax_crc32c(crc, to, n);
+        done += n;
+    }
+    return crc == want ? 0 : -EBADMSG;
+}
+
+static int read_section(struct ax_block *b, const struct ax_block_footer *f, int which)
+{
+    uint64_t at = f->section[which].at, len = f->section[which].len;
+    if (at > b->size || len > b->size - at || f->section[which].crc > UINT32_MAX)
+        return -EBADMSG;
+    char *into = which == AX_SERIES ? NULL : ax_malloc(len + 1);
+    b->section[which] = (struct ax_str){into, len};
+    return check_section(b, at, len, (uint32_t)f->section[which].crc, into);
+}
+
+static bool footer_ok(struct ax_block_footer f)
+{
+    uint32_t crc = f.crc;
+    f.crc = 0;
+    return memcmp(f.magic, "AXBLOCK\n", 8) == 0 && f.version == AX_BLOCK_VERSION &&
+           ax_crc32c(0, &f, sizeof f) == crc && f.nseries < UINT32_MAX &&
+           ax_store_time_ok(f.mint) && ax_store_time_ok(f.maxt);
+}
+
+static int read_index(struct ax_block *b)
 {
     struct ax_block_footer f;
     if (b->size < sizeof f)
-        return false;
-    memcpy(&f, b->map + b->size - sizeof f, sizeof f);
-    uint32_t crc = f.crc;
-    f.crc = 0;
-    if (memcmp(f.magic, "AXBLOCK\n", 8) != 0 || f.version != AX_BLOCK_VERSION ||
-        ax_crc32c(0, &f, sizeof f) != crc || f.nseries >= UINT32_MAX || !ax_store_time_ok(f.mint) ||
-        !ax_store_time_ok(f.maxt))
-        return false;
-    for (int i = 0; i < AX_SECTIONS; i++) {
-        uint64_t at = f.section[i].at, len = f.section[i].len;
-        if (at > b->size || len > b->size - at ||
-            ax_crc32c(0, b->map + at, len) != f.section[i].crc)
-            return false;
-        b->section[i] = (struct ax_str){(const char *)b->map + at, len};
-    }
+        return -EBADMSG;
+    int rc = ax_disk_read(b->fd, &f, sizeof f, b->size - sizeof f);
+    if (rc == 0 && !footer_ok(f))
+        rc = -EBADMSG;
+    for (int i = 0; i < AX_SECTIONS && rc == 0; i++)
+        rc = read_section(b, &f, i);
+    if (rc < 0)
+        return rc;
     b->order = f.order;
     b->mint = f.mint;
     b->maxt = f.maxt;
     b->nseries = (uint32_t)f.nseries;
     b->nchunks = f.nchunks;
     b->nsamples = f.nsamples;
-    return b->section[AX_SERIES].n >= 8 * (f.nseries + 1) && check_postings(b);
+    b->series_at = f.section[AX_SERIES].at;
+    return b->section[AX_SERIES].n >= 8 * (f.nseries + 1) && check_postings(b) ? 0 : -EBADMSG;
 }
 
-static int map_file(int dirfd, const char *name, struct ax_block *b, struct ax_err *err)
+static int open_file(int dirfd, const char *name, struct ax_block *b, struct ax_err *err)
 {
     struct stat st;
-    AX_CLEANUP(ax_close_fd) int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) < 0)
+    b->fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
+    if (b->fd < 0 || fstat(b->fd, &st) < 0)
         return ax_fail_errno(err, "cannot read %s", name);
     b->size = (uint64_t)st.st_size;
-    if (b->size == 0)
-        return ax_fail(err, -EBADMSG, "%s is empty", name);
-    void *p = mmap(NULL, b->size, PROT_READ, MAP_SHARED, fd, 0);
-    if (p == MAP_FAILED)
-        return ax_fail_errno(err, "cannot map %s", name);
-    b->map = p;
     return 0;
+}
+
+static int explain(struct ax_err *err, int rc, const char *name)
+{
+    if (rc == -EBADMSG || rc == -ENODATA)
+        return ax_fail(err, -EBADMSG, "%s is damaged: its index does not match its checksums",
+                       name);
+    errno = -rc;
+    return ax_fail_errno(err, "cannot read %s", name);
 }
 
 int ax_block_open(int dirfd, uint64_t file, uint32_t (*define)(void *ctx, struct ax_labels labels),
@@ -182,10 +200,16 @@ int ax_block_open(int dirfd, uint64_t file, uint32_t (*define)(void *ctx, struct
     ax_block_name(file, name);
     struct ax_block *b = ax_calloc(1, sizeof *b);
     b->refs = 1;
+    b->fd = -1;
     b->file = file;
-    int rc = map_file(dirfd, name, b, err);
-    if (rc == 0 && (!read_footer(b) || define_series(b, define, ctx) < 0))
-        rc = ax_fail(err, -EBADMSG, "%s is damaged: its index does not match its checksums", name);
+    int rc = open_file(dirfd, name, b, err);
+    if (rc == 0) {
+        rc = read_index(b);
+        if (rc == 0)
+            rc = define_series(b, define, ctx);
+        if (rc < 0)
+            rc = explain(err, rc, name);
+    }
     if (rc < 0) {
         ax_block_unref(b);
         return rc;
@@ -204,74 +228,11 @@ void ax_block_unref(struct ax_block *b)
 {
     if (!b || __atomic_sub_fetch(&b->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
-    if (b->map)
-        munmap((void *)(uintptr_t)b->map, b->size);
+    ax_close_fd(&b->fd);
+    for (int i = 0; i < AX_SECTIONS; i++)
+        free((void *)(uintptr_t)b->section[i].p);
     free(b->ids);
     free(b);
-}
-
-struct ax_block_cursor ax_block_chunks(const struct ax_block *b, uint32_t series)
-{
-    struct ax_block_cursor c = {.r = series_entry(b, series), .block = b};
-    uint64_t nlabels = ax_read_varint(&c.r);
-    for (uint64_t i = 0; i < 2 * nlabels && !c.r.bad; i++)
-        ax_read_varint(&c.r);
-    c.left = ax_read_varint(&c.r);
-    c.at = ax_read_varint(&c.r);
-    return c;
-}
-
-static double read_number(struct ax_reader *r)
-{
-    return ax_read_double(r, ax_read_u8(r));
-}
-
-static void read_summary(struct ax_reader *r, struct ax_block_chunk *c)
-{
-    unsigned flags = ax_read_u8(r);
-    c->has_range = !(flags & NO_RANGE);
-    c->first = c->last = c->min = c->max = read_number(r);
-    if (!(flags & ALL_FIRST)) {
-        c->last = c->max = read_number(r);
-        if (!(flags & (NO_RANGE | MIN_FIRST)))
-            c->min = read_number(r);
-        if (!(flags & (NO_RANGE | MAX_LAST)))
-            c->max = read_number(r);
-    }
-    c->sum = c->has_range ? read_number(r) : 0;
-}
-
-bool ax_block_next(struct ax_block_cursor *c, struct ax_block_chunk *out)
-{
-    if (!c->left || c->r.bad)
-        return false;
-    c->left--;
-    out->mint = (int64_t)((uint64_t)c->before + (uint64_t)ax_read_zigzag(&c->r));
-    out->maxt = (int64_t)((uint64_t)out->mint + ax_read_varint(&c->r));
-    uint64_t n = ax_read_varint(&c->r), len = ax_read_varint(&c->r);
-    read_summary(&c->r, out);
-    if (out->mint < c->block->mint || out->maxt > c->block->maxt || n > AX_CHUNK_SAMPLES ||
-        c->at > c->block->size || len > AX_CHUNK_BYTES || len + 4 > c->block->size - c->at)
-        c->r.bad = true;
-    if (c->r.bad)
-        return false;
-    out->n = (uint32_t)n;
-    out->len = (uint32_t)len;
-    out->p = c->block->map + c->at;
-    c->at += len + 4;
-    c->before = out->maxt;
-    return true;
-}
-
-bool ax_block_decode(struct ax_block *b, const struct ax_block_chunk *c, int64_t *t, double *v)
-{
-    uint32_t crc;
-    memcpy(&crc, c->p + c->len, 4);
-    if (ax_crc32c(0, c->p, c->len) == crc && ax_chunk_decode(c->p, c->len, c->mint, t, v, c->n) &&
-        t[c->n - 1] == c->maxt)
-        return true;
-    __atomic_store_n(&b->damaged, 1, __ATOMIC_RELAXED);
-    return false;
 }
 
 /* The index: postings sorted by (name, value). */

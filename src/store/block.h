@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A block: an immutable, memory-mapped file with samples of one stretch of time.
+/* A block: an immutable file with samples of one stretch of time.
  *
  *   chunks     for each series in turn: payload (codec.h), u32 CRC32C of it, ...
  *   symbols    u32 count, u32 offset[count + 1], bytes of the strings, sorted, each once
@@ -11,7 +11,10 @@
  *              portable CRoaring bitmaps of series numbers they point to
  *   footer     struct ax_block_footer, with a CRC32C for every part and one of its own
  *
- * Series numbers are the block's own; `ids` maps them to the intake's. */
+ * Series numbers are the block's own; `ids` maps them to the intake's.
+ *
+ * Symbols and postings are in memory while the block is open. Entries and chunks are read when they
+ * are asked for, so that what the disk cannot give back costs only what it was. */
 #ifndef AX_STORE_BLOCK_H
 #define AX_STORE_BLOCK_H
 
@@ -49,17 +52,18 @@ struct ax_block {
     uint32_t nseries;
     uint32_t *ids;  /* intake's id of each series */
     bool undefined; /* the intake had no id for some of them: these are AX_SERIES_NONE */
-    int damaged;    /* atomic: a chunk did not match its checksum */
+    int damaged;    /* atomic: something could not be read or did not match its checksum */
     int refs;       /* atomic */
-    const uint8_t *map;
-    struct ax_str section[AX_SECTIONS];
+    int fd;
+    uint64_t series_at;                 /* where the section of the series begins */
+    struct ax_str section[AX_SECTIONS]; /* owned; of the series only the length */
 };
 
 struct ax_block_chunk {
     int64_t mint, maxt;
     uint32_t n, len;
-    const uint8_t *p; /* the payload */
-    bool has_range;   /* min, max and sum are set: there is no NaN among the values */
+    uint64_t at;    /* of the payload in the file */
+    bool has_range; /* min, max and sum are set: there is no NaN among the values */
     double first, last, min, max, sum;
 };
 
@@ -69,24 +73,43 @@ enum { ALL_FIRST = 1, MIN_FIRST = 2, MAX_LAST = 4, NO_RANGE = 8 };
 #define AX_BLOCK_NAME 40
 void ax_block_name(uint64_t file, char out[AX_BLOCK_NAME]); /* "blocks/0000000001.axb" */
 
-/* Maps the file and checks everything but the chunks. `define` gives ids. -EBADMSG: damaged. */
+/* Opens the file and checks everything but the chunks. `define` gives ids. -EBADMSG: damaged. */
 int ax_block_open(int dirfd, uint64_t file, uint32_t (*define)(void *ctx, struct ax_labels labels),
                   void *ctx, struct ax_block **out, struct ax_err *err);
 struct ax_block *ax_block_ref(struct ax_block *b);
 void ax_block_unref(struct ax_block *b);
 struct ax_index_view ax_block_index(const struct ax_block *b);
 
-/* Walks the chunks of a series in order of time. */
+/* One thread's reading of a block: what it has read last, and some ahead of that when it goes
+ * through the file in order. Start from {.block = b}; the block must stay referenced. */
+struct ax_block_window {
+    uint8_t *p;
+    uint64_t at; /* in the file */
+    size_t n, cap, ahead;
+};
+enum { AX_READ_OFFSETS, AX_READ_ENTRIES, AX_READ_CHUNKS, AX_BLOCK_WINDOWS };
+struct ax_block_reader {
+    struct ax_block *block;
+    struct ax_block_window window[AX_BLOCK_WINDOWS];
+};
+void ax_block_reader_done(struct ax_block_reader *r);
+/* What the section of the series has of one: `bad` when it cannot be read. Valid until the next. */
+struct ax_reader ax_block_entry(struct ax_block_reader *r, uint32_t series);
+
+/* Walks the chunks of a series in order of time; one walk at a time on one reader. When it ends
+ * with `r.bad`, the rest could not be read, and b->damaged says so. */
 struct ax_block_cursor {
     struct ax_reader r;
     uint64_t left, at;
     int64_t before; /* maxt of the chunk before */
-    const struct ax_block *block;
+    struct ax_block *block;
 };
-struct ax_block_cursor ax_block_chunks(const struct ax_block *b, uint32_t series);
+struct ax_block_cursor ax_block_chunks(struct ax_block_reader *r, uint32_t series);
 bool ax_block_next(struct ax_block_cursor *c, struct ax_block_chunk *out);
-/* Checks the checksum and decodes; false (and b->damaged) when the chunk is damaged. */
-bool ax_block_decode(struct ax_block *b, const struct ax_block_chunk *c, int64_t *t, double *v);
+/* Reads, checks the checksum and decodes; false (and b->damaged) when the chunk is damaged or
+ * cannot be read. */
+bool ax_block_decode(struct ax_block_reader *r, const struct ax_block_chunk *c, int64_t *t,
+                     double *v);
 
 /* Writing: series one after the other, each with its samples in order; then finish. The label
  * bytes must live until then. */

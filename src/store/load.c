@@ -93,12 +93,13 @@ static void set_aside(struct ax_store *s, uint64_t file, int code, const char *w
     s->damaged++;
 }
 
-static void note_lasts(struct ax_store *s, const struct ax_block *b)
+static void note_lasts(struct ax_store *s, struct ax_block *b)
 {
+    AX_CLEANUP(ax_block_reader_done) struct ax_block_reader reader = {.block = b};
     for (uint32_t i = 0; i < b->nseries; i++) {
         if (b->ids[i] == AX_SERIES_NONE)
             continue;
-        struct ax_block_cursor c = ax_block_chunks(b, i);
+        struct ax_block_cursor c = ax_block_chunks(&reader, i);
         struct ax_block_chunk chunk;
         while (ax_block_next(&c, &chunk))
             ax_store_note_last(s, b->ids[i], chunk.maxt, chunk.last);
@@ -123,7 +124,7 @@ static int load_blocks(struct ax_store *s, const struct ax_manifest *m, struct a
         int rc = ax_block_open(s->dir.fd, m->blocks[i], ax_store_define, s, &b, &why);
         if (m->blocks[i] >= s->next_file)
             s->next_file = m->blocks[i] + 1;
-        if (rc == -EBADMSG || rc == -ENOENT) {
+        if (rc == -EBADMSG || rc == -ENOENT || rc == -EIO) {
             set_aside(s, m->blocks[i], rc, why.text);
             continue;
         }

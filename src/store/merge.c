@@ -64,13 +64,13 @@ static struct ax_series_ref *all_series(const struct ax_block_list *l, size_t *n
     return refs;
 }
 
-static bool take_series(struct ax_columns *c, struct ax_block *b, uint32_t series)
+static bool take_series(struct ax_columns *c, struct ax_block_reader *r, uint32_t series)
 {
-    struct ax_block_cursor cursor = ax_block_chunks(b, series);
+    struct ax_block_cursor cursor = ax_block_chunks(r, series);
     struct ax_block_chunk chunk;
     while (ax_block_next(&cursor, &chunk)) {
         ax_columns_room(c, chunk.n);
-        if (!ax_block_decode(b, &chunk, c->t + c->n, c->v + c->n))
+        if (!ax_block_decode(r, &chunk, c->t + c->n, c->v + c->n))
             return false;
         c->n += chunk.n;
     }
@@ -83,16 +83,22 @@ static bool write_merged(struct ax_store *s, const struct ax_block_list *l,
     size_t n;
     struct ax_series_ref *refs = all_series(l, &n);
     struct ax_columns c = {0};
+    struct ax_block_reader *readers = ax_calloc(l->n, sizeof *readers);
+    for (size_t i = 0; i < l->n; i++)
+        readers[i].block = l->v[i];
     bool whole = true;
     for (size_t i = 0; i < n && whole;) {
         uint32_t id = refs[i].id;
         c.n = 0;
         for (; i < n && refs[i].id == id && whole; i++)
-            whole = take_series(&c, l->v[refs[i].block], refs[i].series);
+            whole = take_series(&c, &readers[refs[i].block], refs[i].series);
         if (whole && c.n)
             ax_block_add(w, ax_intake_series(s->intake, id), c.t, c.v,
                          ax_samples_tidy(c.t, c.v, c.n));
     }
+    for (size_t i = 0; i < l->n; i++)
+        ax_block_reader_done(&readers[i]);
+    free(readers);
     free(refs);
     ax_columns_free(&c);
     return whole;

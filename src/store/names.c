@@ -8,12 +8,12 @@
 
 static bool block_has_data(const struct ax_snapshot *snap, const struct ax_series_ref *ref)
 {
-    struct ax_block_cursor c = ax_block_chunks(snap->blocks.v[ref->block], ref->series);
+    struct ax_block_cursor c = ax_block_chunks(&snap->readers[ref->block], ref->series);
     struct ax_block_chunk chunk;
     while (ax_block_next(&c, &chunk))
         if (ax_snapshot_overlaps(snap, chunk.mint, chunk.maxt))
             return true;
-    return false;
+    return c.r.bad; /* what cannot be read may well have some */
 }
 
 static bool head_has_data(const struct ax_snapshot *snap, uint32_t id)

@@ -18,9 +18,10 @@
 
 /* Some samples of one series: a chunk of a block, a chunk of a memtable, or raw ones. */
 struct piece {
-    struct ax_block *block;      /* NULL: of a memtable */
-    const struct ax_sample *raw; /* NULL: encoded */
-    struct ax_block_chunk chunk; /* raw: only n counts */
+    struct ax_block_reader *block; /* NULL: of a memtable */
+    const uint8_t *bytes;          /* encoded, of a memtable */
+    const struct ax_sample *raw;   /* not encoded */
+    struct ax_block_chunk chunk;   /* raw: only n counts */
 };
 
 /* What one series has in the memtables, in order of writing. */
@@ -88,8 +89,8 @@ static void capture(struct query *q, const struct ax_mem_series *s, struct head_
     for (const struct ax_mem_chunk *c = s->chunks; c; c = c->older)
         if (ax_snapshot_overlaps(&q->snap, c->mint, c->maxt))
             part->v[part->n++] = (struct piece){
-                .chunk = {
-                    .mint = c->mint, .maxt = c->maxt, .n = c->n, .len = c->len, .p = c->data}};
+                .bytes = c->data,
+                .chunk = {.mint = c->mint, .maxt = c->maxt, .n = c->n, .len = c->len}};
     for (uint32_t a = first, b = part->n; a + 1 < b; a++) { /* they came newest first */
         struct piece swap = part->v[a];
         part->v[a] = part->v[--b];
@@ -125,7 +126,9 @@ static void note_damage(struct query *q, const struct ax_block *b)
     char name[AX_BLOCK_NAME];
     ax_block_name(b->file, name);
     __atomic_add_fetch(&q->snap.store->damaged, 1, __ATOMIC_RELAXED);
-    ax_store_warn(q->snap.store, "%s has a damaged chunk: its samples are left out of answers",
+    ax_store_warn(q->snap.store,
+                  "%s has a part that is damaged or cannot be read: its samples are left out of "
+                  "answers",
                   name);
 }
 
@@ -136,11 +139,11 @@ static void decode_piece(struct query *q, const struct piece *p)
     double v[AX_CHUNK_SAMPLES];
     const struct ax_block_chunk *c = &p->chunk;
     if (p->block && !ax_block_decode(p->block, c, t, v)) {
-        note_damage(q, p->block);
+        note_damage(q, p->block->block);
         return;
     }
-    if (!p->block && !p->raw)
-        AX_ASSERT(ax_chunk_decode(c->p, c->len, c->mint, t, v, c->n));
+    if (p->bytes)
+        AX_ASSERT(ax_chunk_decode(p->bytes, c->len, c->mint, t, v, c->n));
     struct ax_columns *out = &q->columns;
     ax_columns_room(out, c->n);
     for (uint32_t i = 0; i < c->n; i++) {
@@ -154,11 +157,13 @@ static void decode_piece(struct query *q, const struct piece *p)
 
 static void decode_block_series(struct query *q, const struct ax_series_ref *ref)
 {
-    struct piece p = {.block = q->snap.blocks.v[ref->block]};
+    struct piece p = {.block = &q->snap.readers[ref->block]};
     struct ax_block_cursor cursor = ax_block_chunks(p.block, ref->series);
     while (ax_block_next(&cursor, &p.chunk))
         if (ax_snapshot_overlaps(&q->snap, p.chunk.mint, p.chunk.maxt))
             decode_piece(q, &p);
+    if (cursor.r.bad)
+        note_damage(q, p.block->block);
 }
 
 /* One series: its refs into blocks, and its part of the head (either may be none). */
@@ -211,7 +216,9 @@ static int finish(struct query *q, int rc, struct ax_series_set *out)
         *out = (struct ax_series_set){.v = q->v, .n = q->n};
         if (q->damaged)
             out->warning = ax_arena_printf(
-                q->out, "%" PRIu64 " damaged chunks on disk were left out of the answer",
+                q->out,
+                "%" PRIu64
+                " parts on disk that are damaged or cannot be read were left out of the answer",
                 q->damaged);
     }
     ax_columns_free(&q->columns);

@@ -53,16 +53,22 @@ int ax_snapshot_take(struct ax_store *s, const struct ax_store_select *sel, stru
     struct ax_index_view ix = ax_index_view(s->index);
     out->head = ax_match(&ix, sel->tenant, sel->matchers, sel->nmatchers);
     pthread_rwlock_unlock(&s->head);
-    for (uint32_t i = 0; i < out->blocks.n; i++)
+    out->readers = ax_calloc(out->blocks.n + 1, sizeof *out->readers);
+    for (uint32_t i = 0; i < out->blocks.n; i++) {
+        out->readers[i].block = out->blocks.v[i];
         match_block(out, i);
+    }
     ax_series_refs_sort(out->refs, out->nrefs);
     return 0;
 }
 
 void ax_snapshot_release(struct ax_snapshot *snap)
 {
-    for (size_t i = 0; i < snap->blocks.n; i++)
+    for (size_t i = 0; i < snap->blocks.n; i++) {
+        ax_block_reader_done(&snap->readers[i]);
         ax_block_unref(snap->blocks.v[i]);
+    }
+    free(snap->readers);
     free(snap->blocks.v);
     ax_mem_unref(snap->mem[0]);
     ax_mem_unref(snap->mem[1]);

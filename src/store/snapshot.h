@@ -8,10 +8,11 @@
 struct ax_snapshot {
     struct ax_store *store;
     const struct ax_store_select *sel;
-    struct ax_memtable *mem[2];  /* older, newer; either may be NULL */
-    struct ax_block_list blocks; /* that overlap the time asked for, by rising order */
-    roaring_bitmap_t *head;      /* matching ids of the head's index */
-    struct ax_series_ref *refs;  /* matching series of the blocks, sorted */
+    struct ax_memtable *mem[2];      /* older, newer; either may be NULL */
+    struct ax_block_list blocks;     /* that overlap the time asked for, by rising order */
+    struct ax_block_reader *readers; /* one for each block */
+    roaring_bitmap_t *head;          /* matching ids of the head's index */
+    struct ax_series_ref *refs;      /* matching series of the blocks, sorted */
     size_t nrefs;
 };
 

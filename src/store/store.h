@@ -2,7 +2,7 @@
 /* The store: time series on disk. See docs/store-format.md for the files.
  *
  *   append -> head (open chunks in memory) + write-ahead log (group commit)
- *          -> immutable blocks (one per time partition), memory-mapped -> retention deletes them
+ *          -> immutable blocks (one per time partition) -> retention deletes them
  *
  * Promises: a batch whose commit returned 0 survives kill -9 and a power cut; values come back bit
  * by bit (NaN payloads, -0, infinities); a sample written twice counts once (for one series and
