@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/block.h"
 
-#include "base/file.h"
 #include "base/map.h"
 #include "store/codec.h"
 #include "store/crc32c.h"
+#include "store/disk.h"
 #include "store/writer.h"
 
 #include <errno.h>
@@ -60,7 +60,7 @@ int ax_block_create(int dirfd, uint64_t file, uint64_t order, struct ax_block_wr
 static void flush_out(struct ax_block_writer *w)
 {
     if (w->rc == 0)
-        w->rc = ax_write_all(w->fd, w->out.p, w->out.n);
+        w->rc = ax_disk_write(w->fd, w->out.p, w->out.n);
     ax_buf_clear(&w->out);
 }
 
@@ -308,11 +308,7 @@ static void write_postings(struct ax_block_writer *w)
 
 static int sync_file(struct ax_block_writer *w)
 {
-    if (fsync(w->fd) < 0)
-        return -errno;
-    AX_CLEANUP(ax_close_fd)
-    int dir = openat(w->dirfd, "blocks", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return dir < 0 || fsync(dir) < 0 ? -errno : 0;
+    return ax_disk->fsync(w->fd) < 0 ? -errno : ax_disk_sync_directory(w->dirfd, "blocks");
 }
 
 static void free_writer(struct ax_block_writer *w)
@@ -337,7 +333,7 @@ int ax_block_finish(struct ax_block_writer *w, struct ax_err *err)
     flush_out(w);
     int rc = w->rc ? w->rc : sync_file(w);
     if (rc < 0) {
-        unlinkat(w->dirfd, w->name, 0);
+        ax_disk->unlink(w->dirfd, w->name);
         errno = -rc;
         rc = ax_fail_errno(err, "cannot write %s", w->name);
     }
@@ -347,6 +343,6 @@ int ax_block_finish(struct ax_block_writer *w, struct ax_err *err)
 
 void ax_block_cancel(struct ax_block_writer *w)
 {
-    unlinkat(w->dirfd, w->name, 0);
+    ax_disk->unlink(w->dirfd, w->name);
     free_writer(w);
 }

@@ -3,10 +3,10 @@
  *
  * Every step ends in one replaced MANIFEST: before it the old state counts, after it the new one.
  * Only then do queries see the change, and only then are files deleted. */
+#include "store/disk.h"
 #include "store/inner.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 void ax_block_list_add(struct ax_block_list *l, struct ax_block *b)
 {
@@ -19,7 +19,7 @@ void ax_block_list_delete(int dirfd, struct ax_block_list *l)
     for (size_t i = 0; i < l->n; i++) {
         char name[AX_BLOCK_NAME];
         ax_block_name(l->v[i]->file, name);
-        unlinkat(dirfd, name, 0);
+        ax_disk->unlink(dirfd, name);
         ax_block_unref(l->v[i]);
     }
     l->n = 0;
@@ -51,17 +51,31 @@ static struct ax_block_list next_blocks(const struct ax_store *s, const struct a
     return next;
 }
 
-int ax_store_publish(struct ax_store *s, const struct ax_block_list *add,
-                     struct ax_block_list *drop, uint64_t wal_from, struct ax_err *err)
+/* After a failed write of MANIFEST. When the new one may be what the next start finds, the blocks
+ * that it names stay on disk, beside all that the old one names: either is then right. */
+static void give_back(struct ax_store *s, struct ax_block_list *add, bool placed)
+{
+    if (add && !placed)
+        ax_block_list_delete(s->dir.fd, add);
+    for (size_t i = 0; add && i < add->n; i++)
+        ax_block_unref(add->v[i]);
+    if (add)
+        add->n = 0;
+}
+
+int ax_store_publish(struct ax_store *s, struct ax_block_list *add, struct ax_block_list *drop,
+                     uint64_t wal_from, struct ax_err *err)
 {
     struct ax_block_list next = next_blocks(s, add, drop);
     struct ax_manifest m = {.wal_from = wal_from};
     for (size_t i = 0; i < next.n; i++)
         ax_manifest_add(&m, next.v[i]->file);
-    int rc = ax_manifest_write(s->dir.fd, &m, err);
+    bool placed = false;
+    int rc = ax_manifest_write(s->dir.fd, &m, &placed, err);
     ax_manifest_free(&m);
     if (rc < 0) {
         free(next.v);
+        give_back(s, add, placed);
         return rc;
     }
     struct ax_memtable *done = NULL;

@@ -2,6 +2,7 @@
 #include "store/directory.h"
 
 #include "base/file.h"
+#include "store/disk.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -63,7 +64,12 @@ static int make_inside(int fd, const char *path, struct ax_err *err)
     for (size_t i = 0; i < AX_ARRAY_LEN(names); i++)
         if (mkdirat(fd, names[i], 0755) < 0 && errno != EEXIST)
             return ax_fail_errno(err, "cannot make %s/%s", path, names[i]);
-    return 0;
+    int rc =
+        ax_disk_sync_directory(fd, "."); /* or a power cut takes them, and all that is inside */
+    if (rc == 0)
+        return 0;
+    errno = -rc;
+    return ax_fail_errno(err, "cannot write in %s", path);
 }
 
 int ax_directory_open(const char *path, struct ax_directory *out, struct ax_err *err)

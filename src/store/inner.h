@@ -75,8 +75,9 @@ int ax_store_flush(struct ax_store *s, bool *did, struct ax_err *err);
 int ax_store_merge(struct ax_store *s, bool *did, struct ax_err *err);
 int ax_store_expire(struct ax_store *s, struct ax_err *err);
 /* Makes `add` count instead of `drop` (either may be NULL): on disk, then for queries. A wal_from
- * other than the one before says that the frozen memtable is on disk now: it goes. */
-int ax_store_publish(struct ax_store *s, const struct ax_block_list *add,
-                     struct ax_block_list *drop, uint64_t wal_from, struct ax_err *err);
+ * other than the one before says that the frozen memtable is on disk now: it goes. On failure the
+ * old state goes on, and `add` is given back and emptied. */
+int ax_store_publish(struct ax_store *s, struct ax_block_list *add, struct ax_block_list *drop,
+                     uint64_t wal_from, struct ax_err *err);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "store/crc32c.h"
+#include "store/disk.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -75,12 +76,12 @@ int ax_manifest_read(int dirfd, struct ax_manifest *out, struct ax_err *err)
     return 0;
 }
 
-int ax_manifest_write(int dirfd, const struct ax_manifest *m, struct ax_err *err)
+int ax_manifest_write(int dirfd, const struct ax_manifest *m, bool *placed, struct ax_err *err)
 {
     AX_CLEANUP(ax_buf_free) struct ax_buf b = AX_BUF_INIT;
     ax_buf_printf(&b, "wal %" PRIu64 "\n", m->wal_from);
     for (size_t i = 0; i < m->nblocks; i++)
         ax_buf_printf(&b, "block %" PRIu64 "\n", m->blocks[i]);
     ax_buf_printf(&b, "crc32c %08" PRIx32 "\n", ax_crc32c(0, b.p, b.n));
-    return ax_file_replace(dirfd, NAME, b.p, b.n, err);
+    return ax_disk_replace(dirfd, NAME, b.p, b.n, placed, err);
 }

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,7 +24,8 @@ struct ax_manifest {
 
 /* Missing is an empty manifest. -EBADMSG when damaged. */
 int ax_manifest_read(int dirfd, struct ax_manifest *out, struct ax_err *err);
-int ax_manifest_write(int dirfd, const struct ax_manifest *m, struct ax_err *err);
+/* On failure *placed says that it is there all the same, until the power goes at least. */
+int ax_manifest_write(int dirfd, const struct ax_manifest *m, bool *placed, struct ax_err *err);
 void ax_manifest_add(struct ax_manifest *m, uint64_t block);
 void ax_manifest_free(struct ax_manifest *m);
 

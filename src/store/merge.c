@@ -127,10 +127,7 @@ static int merge(struct ax_store *s, struct ax_block_list *l, struct ax_err *err
     if (rc < 0)
         return rc;
     struct ax_block_list add = {&b, 1};
-    rc = ax_store_publish(s, &add, l, s->wal_from, err);
-    if (rc < 0)
-        ax_block_list_delete(s->dir.fd, &add);
-    return rc;
+    return ax_store_publish(s, &add, l, s->wal_from, err);
 }
 
 int ax_store_merge(struct ax_store *s, bool *did, struct ax_err *err)

@@ -8,7 +8,7 @@
 #include "store/wal.h"
 
 #include "base/clock.h"
-#include "base/file.h"
+#include "store/disk.h"
 #include "store/wal_record.h"
 
 #include <errno.h>
@@ -58,12 +58,6 @@ void ax_wal_name(uint64_t seq, char out[AX_WAL_NAME])
     snprintf(out, AX_WAL_NAME, "wal/%010llu.wal", (unsigned long long)seq);
 }
 
-static int sync_directory(int dirfd)
-{
-    AX_CLEANUP(ax_close_fd) int fd = openat(dirfd, "wal", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 static int start_segment(struct ax_wal *w, uint64_t seq)
 {
     char name[AX_WAL_NAME];
@@ -74,20 +68,18 @@ static int start_segment(struct ax_wal *w, uint64_t seq)
     if (w->fd < 0)
         return -errno;
     uint8_t head[AX_WAL_HEAD] = {'A', 'X', 'W', 'A', 'L', 0, 0, 0, AX_WAL_VERSION};
-    int rc = ax_write_all(w->fd, head, sizeof head);
-    if (rc == 0)
-        rc = sync_directory(w->dirfd);
     w->fd_seq = seq;
     w->size = 0; /* the head is cut off too when its first group fails */
-    return rc;
+    int rc = ax_disk_write(w->fd, head, sizeof head);
+    return rc == 0 ? ax_disk_sync_directory(w->dirfd, "wal") : rc;
 }
 
 static int write_group(struct ax_wal *w, uint64_t seq)
 {
     int rc = w->fd < 0 || w->fd_seq != seq ? start_segment(w, seq) : 0;
     if (rc == 0)
-        rc = ax_write_all(w->fd, w->writing.p, w->writing.n);
-    if (rc == 0 && fdatasync(w->fd) < 0)
+        rc = ax_disk_write(w->fd, w->writing.p, w->writing.n);
+    if (rc == 0 && ax_disk->fdatasync(w->fd) < 0)
         rc = -errno;
     if (rc == 0) {
         w->size += w->size ? (off_t)w->writing.n : (off_t)(AX_WAL_HEAD + w->writing.n);

@@ -3,6 +3,7 @@
  * went: nothing of that was acknowledged, and it is cut off. Where valid records follow a bad one,
  * the disk has lost something that was acknowledged: that is damage, and it is told. */
 #include "store/crc32c.h"
+#include "store/disk.h"
 #include "store/reader.h"
 #include "store/wal.h"
 #include "store/wal_record.h"
@@ -61,7 +62,7 @@ uint64_t ax_wal_delete_below(int dirfd, uint64_t keep)
         char name[AX_WAL_NAME];
         struct stat st;
         ax_wal_name(list.v[i], name);
-        if (fstatat(dirfd, name, &st, 0) == 0 && unlinkat(dirfd, name, 0) == 0)
+        if (fstatat(dirfd, name, &st, 0) == 0 && ax_disk->unlink(dirfd, name) == 0)
             freed += (uint64_t)st.st_size;
     }
     free(list.v);

@@ -5,7 +5,9 @@
 
 #include "store/disk.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 
 /* Reads of bytes in [bad_from, bad_to) of any block fail. */
@@ -142,6 +144,405 @@ static void a_block_may_be_truncated_while_it_is_open(void **state)
     assert_int_equal(samples_of(read_all(k)), 3);
 }
 
+/* Operations are counted; the one with the number fail_at fails, or all of them from that one on.
+ */
+static unsigned ops, fail_at, fail_from, tripped;
+static int fail_code;
+
+static bool trips(void)
+{
+    unsigned now = __atomic_add_fetch(&ops, 1, __ATOMIC_SEQ_CST);
+    if (now != fail_at && (!fail_from || now < fail_from))
+        return false;
+    tripped++;
+    errno = fail_code;
+    return true;
+}
+
+static ssize_t counted_write(int fd, const void *p, size_t n)
+{
+    return trips() ? -1 : write(fd, p, n);
+}
+
+static int counted_fsync(int fd)
+{
+    return trips() ? -1 : fsync(fd);
+}
+
+static int counted_fdatasync(int fd)
+{
+    return trips() ? -1 : fdatasync(fd);
+}
+
+static int counted_rename(int dirfd, const char *from, const char *to)
+{
+    return trips() ? -1 : renameat(dirfd, from, dirfd, to);
+}
+
+static struct ax_disk counted_disk(void)
+{
+    struct ax_disk d = ax_disk_real;
+    d.write = counted_write;
+    d.fsync = counted_fsync;
+    d.fdatasync = counted_fdatasync;
+    d.rename = counted_rename;
+    return d;
+}
+
+static int try_write(struct kit *k, const char *vm, int64_t t, double v, struct ax_err *err)
+{
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_batch b = {.arena = &a};
+    struct ax_sample s = {t, v};
+    kit_add(k, &b, TENANT, "m", vm, &s, 1);
+    int rc = kit_send(k, &b, err);
+    ax_arena_free(&a);
+    return rc;
+}
+
+/* Each step of making a log segment and writing to it fails in turn: the batch is refused, the next
+ * one works, and what was acknowledged is there after the next start. */
+static void a_failed_log_write_is_never_answered_as_success(void **state)
+{
+    struct kit *k = *state;
+    const struct ax_disk disk = counted_disk();
+    const int codes[] = {EIO, ENOSPC};
+    int good = 0;
+    kit_close(k);
+    ax_disk = &disk;
+    for (unsigned round = 0; round < 40; round++) {
+        struct ax_err err = {0};
+        kit_open(k);
+        fail_code = codes[round % 2];
+        fail_at = ops + 1 + round / 2 % 6;
+        for (int i = 0; i < 4; i++) {
+            unsigned before = tripped;
+            int rc = try_write(k, "a", T0 + good * 1000ll, good, &err);
+            assert_int_equal(rc, tripped > before ? -fail_code : 0);
+            good += rc == 0;
+        }
+        fail_at = 0;
+        kit_close(k);
+        kit_open(k);
+        struct ax_series got = kit_read(k, "m", "a");
+        assert_int_equal(kit_stats(k).damaged, 0);
+        assert_in_range(got.n, good, good + 1);
+        for (int i = 0; i < good; i++)
+            assert_true(got.v[i] == i && got.t[i] == T0 + i * 1000ll);
+        kit_close(k);
+    }
+    assert_true(tripped >= 30);
+    ax_disk = &ax_disk_real;
+    kit_open(k);
+}
+
+static void expect_days(struct kit *k, int days)
+{
+    struct ax_series a = kit_read(k, "m", "a"), b = kit_read(k, "m", "b");
+    assert_int_equal(a.n, days);
+    assert_int_equal(b.n, days);
+    for (int i = 0; i < days; i++)
+        assert_true(a.v[i] == i && b.v[i] == -i);
+    assert_int_equal(kit_stats(k).damaged, 0);
+}
+
+/* Every write, sync and rename of flush, merge and manifest fails in turn, once or from then on. */
+static void background_work_may_fail_at_every_step(void **state)
+{
+    struct kit *k = *state;
+    const struct ax_disk disk = counted_disk();
+    unsigned failed = 0;
+    kit_close(k);
+    ax_disk = &disk;
+    kit_open(k);
+    for (int day = 0; day < 120; day++) {
+        struct ax_err err = {0};
+        kit_now = T0 + day * DAY + HOUR;
+        kit_write1(k, "m", "a", kit_now, day);
+        kit_write1(k, "m", "b", kit_now, -day);
+        kit_now += 5 * HOUR;
+        fail_code = day % 2 ? ENOSPC : EIO;
+        *(day % 3 ? &fail_at : &fail_from) = ops + 1 + (unsigned)day / 2 % 14;
+        for (int i = 0; i < 4; i++)
+            failed += ax_store_tick(k->store, &err) < 0;
+        fail_at = fail_from = 0;
+        expect_days(k, day + 1); /* reads go on */
+        if (day % 2) {           /* and so it is after a start from what is on the disk now */
+            kit_close(k);
+            kit_open(k);
+            expect_days(k, day + 1);
+        }
+        kit_tick(k, 3); /* and it recovers by itself */
+        expect_days(k, day + 1);
+        ax_arena_reset(&k->arena);
+    }
+    assert_true(failed > 60);
+    kit_close(k);
+    ax_disk = &ax_disk_real;
+    kit_open(k);
+    expect_days(k, 120);
+}
+
+/* A disk with a cache that forgets. Its durable state is kept in memory: the bytes of each file
+ * (by inode) as of its last sync, the names in each directory as of the directory's. At the
+ * operation `cut_at` the power goes: nothing works any more. Files that go are moved to a
+ * graveyard, so that no inode comes back as another file. */
+struct image {
+    ino_t ino;
+    struct ax_buf bytes;
+};
+struct entry {
+    char name[48];
+    ino_t ino;
+};
+struct names {
+    ino_t dir;
+    const char *path;
+    struct entry v[256];
+    size_t n;
+};
+static struct {
+    pthread_mutex_t lock;
+    char root[64], graves[64];
+    unsigned ops, cut_at, ngraves;
+    bool off;
+    struct image images[4096];
+    size_t nimages;
+    struct names names[3];
+} power = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void read_fd(int fd, struct ax_buf *out)
+{
+    char piece[4096];
+    ssize_t n;
+    ax_buf_clear(out);
+    for (off_t at = 0; (n = pread(fd, piece, sizeof piece, at)) > 0; at += n)
+        ax_buf_add(out, piece, (size_t)n);
+}
+
+static struct image *image_of(ino_t ino)
+{
+    for (size_t i = 0; i < power.nimages; i++)
+        if (power.images[i].ino == ino)
+            return &power.images[i];
+    assert_true(power.nimages < AX_ARRAY_LEN(power.images));
+    power.images[power.nimages] = (struct image){.ino = ino};
+    return &power.images[power.nimages++];
+}
+
+static void list_names(struct names *d)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/%s", power.root, d->path);
+    DIR *dir = opendir(path);
+    assert_non_null(dir);
+    d->n = 0;
+    for (struct dirent *e; (e = readdir(dir));) {
+        if (e->d_type != DT_REG)
+            continue;
+        assert_true(d->n < AX_ARRAY_LEN(d->v));
+        snprintf(d->v[d->n].name, sizeof d->v[d->n].name, "%s", e->d_name);
+        d->v[d->n++].ino = e->d_ino;
+    }
+    closedir(dir);
+}
+
+static bool power_goes(void)
+{
+    if (!power.off && ++power.ops >= power.cut_at)
+        power.off = true;
+    errno = EIO;
+    return power.off;
+}
+
+static ssize_t power_write(int fd, const void *p, size_t n)
+{
+    pthread_mutex_lock(&power.lock);
+    ssize_t rc = power_goes() ? -1 : write(fd, p, n);
+    pthread_mutex_unlock(&power.lock);
+    return rc;
+}
+
+static int power_sync(int fd)
+{
+    struct stat st;
+    pthread_mutex_lock(&power.lock);
+    int rc = power_goes() ? -1 : fstat(fd, &st);
+    if (rc == 0 && S_ISDIR(st.st_mode)) {
+        for (int i = 0; i < 3; i++)
+            if (power.names[i].dir == st.st_ino)
+                list_names(&power.names[i]);
+    } else if (rc == 0) {
+        /* The log's descriptor is for writing only. */
+        char path[64];
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        AX_CLEANUP(ax_close_fd) int again = open(path, O_RDONLY);
+        read_fd(again, &image_of(st.st_ino)->bytes);
+    }
+    pthread_mutex_unlock(&power.lock);
+    return rc;
+}
+
+static void grave(char out[96])
+{
+    snprintf(out, 96, "%s/%u", power.graves, power.ngraves++);
+}
+
+static int power_rename(int dirfd, const char *from, const char *to)
+{
+    char old[96];
+    pthread_mutex_lock(&power.lock);
+    grave(old);
+    linkat(dirfd, to, AT_FDCWD, old, 0);
+    int rc = power_goes() ? -1 : renameat(dirfd, from, dirfd, to);
+    pthread_mutex_unlock(&power.lock);
+    return rc;
+}
+
+static int power_unlink(int dirfd, const char *name)
+{
+    char old[96];
+    pthread_mutex_lock(&power.lock);
+    grave(old);
+    int rc = power_goes() ? -1 : renameat(dirfd, name, AT_FDCWD, old);
+    pthread_mutex_unlock(&power.lock);
+    return rc;
+}
+
+static const struct ax_disk power_disk = {
+    power_write, power_sync, power_sync, pread, power_rename, power_unlink,
+};
+
+/* All that is there counts as durable. */
+static void power_on(unsigned cut_at)
+{
+    static const char *const paths[] = {".", "wal", "blocks"};
+    for (size_t i = 0; i < power.nimages; i++)
+        ax_buf_free(&power.images[i].bytes);
+    power.nimages = power.ops = 0;
+    power.off = false;
+    power.cut_at = cut_at;
+    for (int i = 0; i < 3; i++) {
+        char path[160];
+        struct stat st;
+        struct names *d = &power.names[i];
+        snprintf(path, sizeof path, "%s/%s", power.root, paths[i]);
+        assert_int_equal(stat(path, &st), 0);
+        d->dir = st.st_ino;
+        d->path = paths[i];
+        list_names(d);
+        for (size_t k = 0; k < d->n; k++) {
+            snprintf(path, sizeof path, "%s/%s/%s", power.root, d->path, d->v[k].name);
+            AX_CLEANUP(ax_close_fd) int fd = open(path, O_RDONLY);
+            read_fd(fd, &image_of(d->v[k].ino)->bytes);
+        }
+    }
+}
+
+/* What of a file comes back: what was synced, and by chance some of what was written after. */
+static void after_cut(const char *path, ino_t ino, unsigned *seed)
+{
+    AX_CLEANUP(ax_buf_free) struct ax_buf now = AX_BUF_INIT;
+    struct image *image = image_of(ino);
+    AX_CLEANUP(ax_close_fd) int fd = open(path, O_RDONLY);
+    if (fd >= 0)
+        read_fd(fd, &now);
+    if (now.n > image->bytes.n && rand_r(seed) % 2)
+        ax_buf_add(&image->bytes, now.p + image->bytes.n,
+                   (size_t)rand_r(seed) % (now.n - image->bytes.n));
+}
+
+static void restore(const struct names *d, unsigned *seed)
+{
+    struct names now = *d;
+    char path[160];
+    list_names(&now);
+    for (size_t i = 0; i < now.n; i++) {
+        snprintf(path, sizeof path, "%s/%s/%s", power.root, d->path, now.v[i].name);
+        after_cut(path, now.v[i].ino, seed);
+        char old[96];
+        grave(old);
+        assert_int_equal(rename(path, old), 0);
+    }
+    const struct names *from = rand_r(seed) % 2 ? &now : d; /* a directory may get there early */
+    for (size_t i = 0; i < from->n; i++) {
+        const struct image *image = image_of(from->v[i].ino);
+        snprintf(path, sizeof path, "%s/%s/%s", power.root, d->path, from->v[i].name);
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        if (image->bytes.n)
+            assert_int_equal(fwrite(image->bytes.p, image->bytes.n, 1, f), 1);
+        fclose(f);
+    }
+}
+
+enum { SAMPLES_MAX = 20000 };
+static bool sent[SAMPLES_MAX], acknowledged[SAMPLES_MAX];
+
+static int write_until_the_cut(struct kit *k, int i, unsigned *seed)
+{
+    for (; !power.off && i < SAMPLES_MAX; i++) {
+        kit_now = T0 + i * 600000ll;
+        sent[i] = true;
+        acknowledged[i] = try_write(k, i % 2 ? "odd" : "even", kit_now, i, NULL) == 0;
+        if (rand_r(seed) % 8 == 0)
+            ax_store_tick(k->store, NULL);
+    }
+    return i;
+}
+
+static void check_against_sent(struct kit *k, int n)
+{
+    struct ax_series s[2] = {kit_read(k, "m", "even"), kit_read(k, "m", "odd")};
+    size_t at[2] = {0, 0};
+    for (int i = 0; i < n; i++) {
+        const struct ax_series *x = &s[i % 2];
+        size_t *next = &at[i % 2];
+        bool there = *next < x->n && x->t[*next] == T0 + i * 600000ll;
+        assert_true(there || !acknowledged[i]);
+        if (!there)
+            continue;
+        assert_true(sent[i] && x->v[*next] == i);
+        ++*next;
+    }
+    assert_true(at[0] == s[0].n && at[1] == s[1].n); /* and nothing is invented */
+    assert_int_equal(kit_stats(k).damaged, 0);
+}
+
+static void nothing_acknowledged_is_lost_by_a_power_cut(void **state)
+{
+    struct kit *k = *state;
+    unsigned seed = 20;
+    int n = 0;
+    snprintf(power.root, sizeof power.root, "%s", k->dir);
+    snprintf(power.graves, sizeof power.graves, "%s.graves", k->dir);
+    assert_int_equal(mkdir(power.graves, 0700), 0);
+    kit_close(k);
+    for (int round = 0; round < 60; round++) {
+        power_on(5 + (unsigned)rand_r(&seed) % 400);
+        ax_disk = &power_disk;
+        struct ax_err err = {0};
+        int rc = kit_try_open(k, 100 * 365 * DAY, &err);
+        if (rc == 0) {
+            n = write_until_the_cut(k, n, &seed);
+            kit_close(k);
+        }
+        ax_disk = &ax_disk_real;
+        for (int i = 0; i < 3; i++)
+            restore(&power.names[i], &seed);
+        kit_open(k);
+        check_against_sent(k, n);
+        ax_arena_reset(&k->arena);
+        kit_close(k);
+    }
+    kit_remove(power.graves);
+    assert_true(n > 1000);
+    for (size_t i = 0; i < power.nimages; i++)
+        ax_buf_free(&power.images[i].bytes);
+    power.nimages = 0;
+    kit_open(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +550,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_block_that_cannot_be_read_at_start_is_set_aside, kit_new,
                                         kit_end),
         cmocka_unit_test_setup_teardown(a_block_may_be_truncated_while_it_is_open, kit_new,
+                                        kit_end),
+        cmocka_unit_test_setup_teardown(a_failed_log_write_is_never_answered_as_success, kit_new,
+                                        kit_end),
+        cmocka_unit_test_setup_teardown(background_work_may_fail_at_every_step, kit_new, kit_end),
+        cmocka_unit_test_setup_teardown(nothing_acknowledged_is_lost_by_a_power_cut, kit_new,
                                         kit_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
