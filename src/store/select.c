@@ -43,38 +43,50 @@ struct query {
     uint64_t samples, damaged;
 };
 
-/* The labels that people see: a copy without the tenant. */
+/* The labels that people see: a copy without the tenant, which stands near the front. */
 static struct ax_labels visible_labels(struct ax_arena *a, struct ax_labels labels)
 {
-    const char *from = labels.bytes.p, *end = from + labels.bytes.n;
-    char *copy = ax_arena_alloc(a, labels.bytes.n);
-    struct ax_str rest = labels.bytes;
+    const struct ax_str tenant = AX_STR(AX_TENANT_LABEL);
+    struct ax_str all = labels.bytes, rest = all;
     struct ax_label l;
-    size_t n = 0;
-    for (const char *at = from; ax_labels_next(&rest, &l); at = rest.p) {
-        if (ax_str_eq(l.name, AX_STR(AX_TENANT_LABEL)))
+    for (const char *at = all.p; ax_labels_next(&rest, &l); at = rest.p) {
+        if (!ax_str_eq(l.name, tenant))
             continue;
-        size_t len = (size_t)((rest.n ? rest.p : end) - at);
-        memcpy(copy + n, at, len);
-        n += len;
+        size_t before = (size_t)(at - all.p);
+        char *copy = ax_arena_alloc(a, before + rest.n);
+        memcpy(copy, all.p, before);
+        if (rest.n)
+            memcpy(copy + before, rest.p, rest.n);
+        return (struct ax_labels){{copy, before + rest.n}};
     }
-    return (struct ax_labels){{copy, n}};
+    return (struct ax_labels){ax_arena_str(a, all)};
 }
 
+static void room_for(struct query *q, size_t n)
+{
+    if (q->cap - q->n >= n)
+        return;
+    size_t cap = q->n + n > q->cap * 2 ? q->n + n : q->cap * 2;
+    q->v = ax_arena_grow(q->out, q->v, q->cap * sizeof *q->v, cap * sizeof *q->v);
+    q->cap = cap;
+}
+
+/* t and v stay where they are: in the answer's arena. */
 static void emit(struct query *q, uint32_t id, const int64_t *t, const double *v, size_t n)
 {
-    if (q->n == q->cap) {
-        size_t cap = q->cap ? q->cap * 2 : 64;
-        q->v = ax_arena_grow(q->out, q->v, q->cap * sizeof *q->v, cap * sizeof *q->v);
-        q->cap = cap;
-    }
+    room_for(q, q->n < 64 ? 64 : 1);
+    struct ax_labels labels = ax_intake_series(q->snap.store->intake, id);
+    q->v[q->n++] = (struct ax_series){visible_labels(q->out, labels), t, v, n};
+    q->samples += n;
+}
+
+static void emit_copy(struct query *q, uint32_t id, const int64_t *t, const double *v, size_t n)
+{
     int64_t *ts = AX_NEWS(q->out, int64_t, n);
     double *vs = AX_NEWS(q->out, double, n);
     memcpy(ts, t, n * sizeof *t);
     memcpy(vs, v, n * sizeof *v);
-    struct ax_labels labels = ax_intake_series(q->snap.store->intake, id);
-    q->v[q->n++] = (struct ax_series){visible_labels(q->out, labels), ts, vs, n};
-    q->samples += n;
+    emit(q, id, ts, vs, n);
 }
 
 /* Under the head's lock: pieces of one memtable. Chunks stay where they are, raw samples are copied
@@ -132,6 +144,15 @@ static void note_damage(struct query *q, const struct ax_block *b)
                   name);
 }
 
+static void take_sample(struct query *q, int64_t t, double v)
+{
+    struct ax_columns *out = &q->columns;
+    if (!ax_snapshot_overlaps(&q->snap, t, t))
+        return;
+    out->t[out->n] = t;
+    out->v[out->n++] = v;
+}
+
 /* Adds the piece's samples that lie in the time asked for. */
 static void decode_piece(struct query *q, const struct piece *p)
 {
@@ -144,24 +165,26 @@ static void decode_piece(struct query *q, const struct piece *p)
     }
     if (p->bytes)
         AX_ASSERT(ax_chunk_decode(p->bytes, c->len, c->mint, t, v, c->n));
-    struct ax_columns *out = &q->columns;
-    ax_columns_room(out, c->n);
-    for (uint32_t i = 0; i < c->n; i++) {
-        struct ax_sample s = p->raw ? p->raw[i] : (struct ax_sample){t[i], v[i]};
-        if (!ax_snapshot_overlaps(&q->snap, s.t, s.t))
-            continue;
-        out->t[out->n] = s.t;
-        out->v[out->n++] = s.v;
-    }
+    ax_columns_room(&q->columns, c->n);
+    for (uint32_t i = 0; i < c->n; i++)
+        take_sample(q, p->raw ? p->raw[i].t : t[i], p->raw ? p->raw[i].v : v[i]);
 }
 
 static void decode_block_series(struct query *q, const struct ax_series_ref *ref)
 {
     struct piece p = {.block = &q->snap.readers[ref->block]};
     struct ax_block_cursor cursor = ax_block_chunks(p.block, ref->series);
-    while (ax_block_next(&cursor, &p.chunk))
-        if (ax_snapshot_overlaps(&q->snap, p.chunk.mint, p.chunk.maxt))
+    while (ax_block_next(&cursor, &p.chunk)) {
+        const struct ax_block_chunk *c = &p.chunk;
+        if (!ax_snapshot_overlaps(&q->snap, c->mint, c->maxt))
+            continue;
+        if (q->newest_only && c->maxt <= q->snap.sel->maxt) { /* its entry has the answer */
+            ax_columns_room(&q->columns, 1);
+            take_sample(q, c->maxt, c->last);
+        } else {
             decode_piece(q, &p);
+        }
+    }
     if (cursor.r.bad)
         note_damage(q, p.block->block);
 }
@@ -186,7 +209,7 @@ static int build_series(struct query *q, uint32_t id, const struct ax_series_ref
                        "the query would read more than %" PRIu64
                        " samples: narrow the time range or the matchers",
                        max);
-    emit(q, id, c->t + from, c->v + from, n - from);
+    emit_copy(q, id, c->t + from, c->v + from, n - from);
     return 0;
 }
 
@@ -238,33 +261,64 @@ int ax_store_select(struct ax_store *s, const struct ax_store_select *sel, struc
     return finish(&q, build_all(&q, err), out);
 }
 
-/* Answers from the last-value arrays what they can answer, and takes it out of the snapshot. */
-static void answer_from_lasts(struct query *q)
+/* Ids of all that match, in head and blocks: rising, each once; of the scratch arena. */
+static uint32_t *all_ids(struct query *q, size_t *n)
+{
+    size_t nhead = roaring_bitmap_get_cardinality(q->snap.head), h = 0, r = 0;
+    uint32_t *head = AX_NEWS(&q->scratch, uint32_t, nhead + 1);
+    uint32_t *ids = AX_NEWS(&q->scratch, uint32_t, nhead + q->snap.nrefs + 1);
+    roaring_bitmap_to_uint32_array(q->snap.head, head);
+    *n = 0;
+    while (h < nhead || r < q->snap.nrefs) {
+        bool from_head = r == q->snap.nrefs || (h < nhead && head[h] <= q->snap.refs[r].id);
+        uint32_t id = from_head ? head[h++] : q->snap.refs[r++].id;
+        if (!*n || ids[*n - 1] != id)
+            ids[(*n)++] = id;
+    }
+    return ids;
+}
+
+/* Under the head's lock, and so nothing but copies: the newest samples, of those whose newest lies
+ * in the time asked for. What is answered moves to the front of ids, the rest goes into `left`. */
+static size_t copy_lasts(struct query *q, uint32_t *ids, size_t n, int64_t *t, double *v,
+                         roaring_bitmap_t *left)
 {
     struct ax_store *s = q->snap.store;
-    roaring_bitmap_t *ids = roaring_bitmap_copy(q->snap.head);
-    for (size_t i = 0; i < q->snap.nrefs; i++)
-        roaring_bitmap_add(ids, q->snap.refs[i].id);
-    roaring_bitmap_t *answered = roaring_bitmap_create();
-    roaring_uint32_iterator_t it;
-    roaring_init_iterator(ids, &it);
+    size_t found = 0;
     pthread_rwlock_rdlock(&s->head);
-    for (; it.has_value; roaring_advance_uint32_iterator(&it)) {
-        uint32_t id = it.current_value;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t id = ids[i];
         if (id < s->nlast && ax_snapshot_overlaps(&q->snap, s->last_t[id], s->last_t[id])) {
-            emit(q, id, &s->last_t[id], &s->last_v[id], 1);
-            roaring_bitmap_add(answered, id);
+            t[found] = s->last_t[id];
+            v[found] = s->last_v[id];
+            ids[found++] = id;
+        } else {
+            roaring_bitmap_add(left, id);
         }
     }
     pthread_rwlock_unlock(&s->head);
-    roaring_bitmap_andnot_inplace(q->snap.head, answered);
+    return found;
+}
+
+/* Answers from the last-value arrays what they can answer, and takes it out of the snapshot. */
+static void answer_from_lasts(struct query *q)
+{
+    size_t n;
+    uint32_t *ids = all_ids(q, &n);
+    int64_t *t = AX_NEWS(q->out, int64_t, n);
+    double *v = AX_NEWS(q->out, double, n);
+    roaring_bitmap_t *left = roaring_bitmap_create();
+    n = copy_lasts(q, ids, n, t, v, left);
+    room_for(q, n);
+    for (size_t i = 0; i < n; i++)
+        emit(q, ids[i], &t[i], &v[i], 1);
+    roaring_bitmap_and_inplace(q->snap.head, left);
     size_t kept = 0;
-    for (size_t i = 0; i < q->snap.nrefs; i++)
-        if (!roaring_bitmap_contains(answered, q->snap.refs[i].id))
+    for (size_t i = 0; i < q->snap.nrefs && !roaring_bitmap_is_empty(left); i++)
+        if (roaring_bitmap_contains(left, q->snap.refs[i].id))
             q->snap.refs[kept++] = q->snap.refs[i];
     q->snap.nrefs = kept;
-    roaring_bitmap_free(answered);
-    roaring_bitmap_free(ids);
+    roaring_bitmap_free(left);
 }
 
 int ax_store_last(struct ax_store *s, const struct ax_store_select *sel, struct ax_arena *a,
