@@ -189,11 +189,23 @@ static void decode_block_series(struct query *q, const struct ax_series_ref *ref
         note_damage(q, p.block->block);
 }
 
+static uint64_t max_samples(const struct query *q)
+{
+    return q->snap.sel->max_samples ? q->snap.sel->max_samples : MAX_SAMPLES;
+}
+
+static int too_much(const struct query *q, struct ax_err *err)
+{
+    return ax_fail(err, -E2BIG,
+                   "the query would read more than %" PRIu64
+                   " samples: narrow the time range or the matchers",
+                   max_samples(q));
+}
+
 /* One series: its refs into blocks, and its part of the head (either may be none). */
 static int build_series(struct query *q, uint32_t id, const struct ax_series_ref *refs,
                         size_t nrefs, const struct head_part *part, struct ax_err *err)
 {
-    uint64_t max = q->snap.sel->max_samples ? q->snap.sel->max_samples : MAX_SAMPLES;
     struct ax_columns *c = &q->columns;
     c->n = 0;
     for (size_t i = 0; i < nrefs; i++)
@@ -204,13 +216,38 @@ static int build_series(struct query *q, uint32_t id, const struct ax_series_ref
     if (n == 0)
         return 0;
     size_t from = q->newest_only ? n - 1 : 0;
-    if (q->samples + (n - from) > max)
-        return ax_fail(err, -E2BIG,
-                       "the query would read more than %" PRIu64
-                       " samples: narrow the time range or the matchers",
-                       max);
+    if (q->samples + (n - from) > max_samples(q))
+        return too_much(q, err);
     emit_copy(q, id, c->t + from, c->v + from, n - from);
     return 0;
+}
+
+/* Samples that the series surely has in the time asked for: those of the block with the most, by
+ * its entries. What several blocks have may be the same. */
+static uint64_t surely(struct query *q, const struct ax_series_ref *ref)
+{
+    struct ax_block_cursor cursor = ax_block_chunks(&q->snap.readers[ref->block], ref->series);
+    struct ax_block_chunk c;
+    uint64_t n = 0;
+    while (ax_block_next(&cursor, &c))
+        n += c.mint >= q->snap.sel->mint && c.maxt <= q->snap.sel->maxt ? c.n : 0;
+    return n;
+}
+
+/* A query that must end in a refusal shall not decode for seconds before it does. */
+static bool is_too_much(struct query *q, uint64_t max)
+{
+    const struct ax_series_ref *refs = q->snap.refs;
+    uint64_t most = 0, sum = 0, series = 0;
+    for (size_t i = 0; i < q->snap.blocks.n; i++)
+        most += q->snap.blocks.v[i]->nsamples;
+    for (size_t i = 0; i < q->snap.nrefs && most > max && sum <= max; i++) {
+        uint64_t n = surely(q, &refs[i]);
+        series = i && refs[i - 1].id == refs[i].id && series > n ? series : n;
+        if (i + 1 == q->snap.nrefs || refs[i + 1].id != refs[i].id)
+            sum += series;
+    }
+    return sum > max;
 }
 
 /* Walks refs and head parts, both sorted by id, side by side. */
@@ -257,6 +294,8 @@ int ax_store_select(struct ax_store *s, const struct ax_store_select *sel, struc
     int rc = ax_snapshot_take(s, sel, &q.snap, err);
     if (rc < 0)
         return rc;
+    if (is_too_much(&q, max_samples(&q)))
+        return finish(&q, too_much(&q, err), out);
     capture_head(&q);
     return finish(&q, build_all(&q, err), out);
 }

@@ -87,6 +87,45 @@ static void an_unreadable_chunk_costs_its_range_only(void **state)
     kit_open(k);
 }
 
+/* Entries know the newest sample of a chunk, and how many there are: no chunk is read for these. */
+static void entries_answer_without_their_chunks(void **state)
+{
+    struct kit *k = *state;
+    struct ax_disk disk = ax_disk_real;
+    disk.pread = failing_pread;
+    write_two_blocks(k);
+    kit_close(k);
+    ax_disk = &disk;
+    bad_from = bad_to = 0;
+    kit_open(k);
+    struct ax_store_select sel = kit_all(NULL, 0);
+    struct ax_series_set set;
+    bad_from = 1000; /* in the first chunk of all */
+    bad_to = 1001;
+    sel.maxt = T0 + 239 * 10000; /* its last sample */
+    assert_int_equal(ax_store_last(k->store, &sel, &k->arena, &set, NULL), 0);
+    assert_int_equal(set.n, 2);
+    assert_int_equal(set.warning.n, 0);
+    for (int i = 0; i < 2; i++)
+        assert_true(set.v[i].t[0] == sel.maxt && set.v[i].v[0] == 239 * 7919 % 1000 / 7.0);
+    sel.maxt += 5000; /* between two chunks */
+    assert_int_equal(ax_store_last(k->store, &sel, &k->arena, &set, NULL), 0);
+    assert_true(set.n == 2 && set.v[0].t[0] == T0 + 239 * 10000);
+    sel.maxt = T0 + 300 * 10000 + 1; /* inside the second, which is read */
+    assert_int_equal(ax_store_last(k->store, &sel, &k->arena, &set, NULL), 0);
+    assert_true(set.n == 2 && set.v[1].t[0] == T0 + 300 * 10000);
+    sel.maxt = 1ll << 60;
+    sel.max_samples = 900;
+    assert_int_equal(ax_store_select(k->store, &sel, &k->arena, &set, NULL), -E2BIG);
+    assert_int_equal(kit_stats(k).damaged, 0);
+    sel.max_samples = 962;
+    assert_int_equal(ax_store_select(k->store, &sel, &k->arena, &set, NULL), 0);
+    assert_int_equal(kit_stats(k).damaged, 1);
+    kit_close(k);
+    ax_disk = &ax_disk_real;
+    kit_open(k);
+}
+
 static void a_block_that_cannot_be_read_at_start_is_set_aside(void **state)
 {
     struct kit *k = *state;
@@ -547,6 +586,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_unreadable_chunk_costs_its_range_only, kit_new, kit_end),
+        cmocka_unit_test_setup_teardown(entries_answer_without_their_chunks, kit_new, kit_end),
         cmocka_unit_test_setup_teardown(a_block_that_cannot_be_read_at_start_is_set_aside, kit_new,
                                         kit_end),
         cmocka_unit_test_setup_teardown(a_block_may_be_truncated_while_it_is_open, kit_new,
