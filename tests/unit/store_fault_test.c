@@ -432,7 +432,8 @@ static int power_rename(int dirfd, const char *from, const char *to)
     char old[96];
     pthread_mutex_lock(&power.lock);
     grave(old);
-    linkat(dirfd, to, AT_FDCWD, old, 0);
+    int kept = linkat(dirfd, to, AT_FDCWD, old, 0); /* there may be none yet */
+    assert_true(kept == 0 || errno == ENOENT);
     int rc = power_goes() ? -1 : renameat(dirfd, from, dirfd, to);
     pthread_mutex_unlock(&power.lock);
     return rc;
