@@ -38,7 +38,8 @@ static pid_t supervise(char *first, char *second)
         return pid;
     char *const a[] = {shell, dash_c, first, NULL}, *const b[] = {shell, dash_c, second, NULL};
     const struct ax_child children[] = {{"first", a}, {"second", b}};
-    freopen("/dev/null", "w", stderr);
+    if (!freopen("/dev/null", "w", stderr))
+        _exit(98);
     if (chdir(dir) < 0)
         _exit(99);
     _exit(ax_supervise(children, 2, NULL));
