@@ -155,7 +155,8 @@ static void samples_are_counted_even_when_empty(void **state)
     for (size_t i = 0; i <= AX_INGEST_MAX_SAMPLES; i++)
         put_bytes(&series, 2, AX_STR(""));
     put_bytes(&request, 1, ax_buf_view(&series));
-    assert_int_equal(ax_remote_write_decode(pack(&request), AX_STR("t"), &b, &bad, &err), -EFBIG);
+    assert_int_equal(ax_remote_write_decode(pack(&request), AX_STR("t"), in, &b, &bad, &err),
+                     -EFBIG);
     assert_non_null(strstr(err.text, "more than 4194304 samples"));
     ax_buf_free(&series);
     ax_buf_free(&request);
