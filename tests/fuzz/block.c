@@ -18,10 +18,11 @@ static void read_chunks(struct ax_block *b)
     int64_t t[AX_CHUNK_SAMPLES];
     double v[AX_CHUNK_SAMPLES];
     struct ax_block_chunk chunk;
+    AX_CLEANUP(ax_block_reader_done) struct ax_block_reader reader = {.block = b};
     for (uint32_t i = 0; i < b->nseries; i++) {
-        struct ax_block_cursor c = ax_block_chunks(b, i);
+        struct ax_block_cursor c = ax_block_chunks(&reader, i);
         while (ax_block_next(&c, &chunk))
-            ax_block_decode(b, &chunk, t, v);
+            ax_block_decode(&reader, &chunk, t, v);
     }
 }
 
