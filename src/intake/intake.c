@@ -213,11 +213,6 @@ uint32_t ax_intake_define(struct ax_intake *in, struct ax_labels labels)
     return ax_series_table_define(&in->table, labels);
 }
 
-bool ax_intake_find(struct ax_intake *in, struct ax_labels labels, uint32_t *id)
-{
-    return ax_series_table_find(&in->table, labels, id);
-}
-
 struct ax_labels ax_intake_series(struct ax_intake *in, uint32_t id)
 {
     return ax_series_table_get(&in->table, id);

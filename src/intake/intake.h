@@ -86,7 +86,6 @@ void ax_raw_end(struct ax_raw_walk *w);
  * it finds on disk); AX_SERIES_NONE when max_series is reached. labels: of an id that exists; the
  * view lives as long as the intake. count: ids are 0 .. count-1. */
 uint32_t ax_intake_define(struct ax_intake *in, struct ax_labels labels);
-bool ax_intake_find(struct ax_intake *in, struct ax_labels labels, uint32_t *id);
 struct ax_labels ax_intake_series(struct ax_intake *in, uint32_t id);
 uint32_t ax_intake_count(struct ax_intake *in);
 void ax_intake_stats(struct ax_intake *in, struct ax_intake_stats *out);

@@ -23,11 +23,6 @@ void ax_batch_add(struct ax_batch *b, struct ax_labels labels, const struct ax_s
         b, &(struct ax_batch_series){labels, copy, (uint32_t)n, AX_SERIES_NONE, AX_STR_NULL});
 }
 
-void ax_batch_clear(struct ax_batch *b)
-{
-    *b = (struct ax_batch){.arena = b->arena};
-}
-
 double ax_stale(void)
 {
     uint64_t bits = AX_STALE_BITS;

@@ -37,7 +37,6 @@ struct ax_batch {
 void ax_batch_add(struct ax_batch *b, struct ax_labels labels, const struct ax_sample *s, size_t n);
 /* The same with samples that are in the arena already: nothing is copied. */
 void ax_batch_take(struct ax_batch *b, const struct ax_batch_series *s);
-void ax_batch_clear(struct ax_batch *b); /* forget the series; the arena is the owner's to reset */
 
 /* "From here on this series has no value": a NaN with these bits (Prometheus's staleness marker).
  * Other NaNs are values. */

@@ -74,11 +74,6 @@ bool ax_index_has(const struct ax_index *ix, uint32_t id)
     return roaring_bitmap_contains(ix->known, id);
 }
 
-uint64_t ax_index_count(const struct ax_index *ix)
-{
-    return roaring_bitmap_get_cardinality(ix->known);
-}
-
 static roaring_bitmap_t *get(const void *self, uint64_t handle)
 {
     (void)self;

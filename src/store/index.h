@@ -13,7 +13,6 @@ void ax_index_free(struct ax_index *ix);
  */
 void ax_index_add(struct ax_index *ix, uint32_t id, struct ax_labels labels);
 bool ax_index_has(const struct ax_index *ix, uint32_t id);
-uint64_t ax_index_count(const struct ax_index *ix);
 struct ax_index_view ax_index_view(const struct ax_index *ix);
 
 #endif
