@@ -28,11 +28,14 @@ void ax_write(struct ax_request *q, struct ax_reply *r)
     struct ax_err err = {0};
     uint64_t bad = 0;
     struct ax_intake *in = ax_api_rooms(q->api)->intake;
-    int rc = ax_remote_write_decode(ax_buf_view(&q->body), q->tenant, in, &batch, &bad, &err);
+    struct ax_walk walk;
     char first[AX_ERR_TEXT];
+    ax_walk_begin(&walk, in, q->tenant);
+    int rc = ax_remote_write_decode(ax_buf_view(&q->body), q->tenant, &walk, &batch, &bad, &err);
     snprintf(first, sizeof first, "%s", err.text);
     if (rc == 0)
         rc = ax_intake_push(in, &batch, ax_now_ms(), &result, &err);
+    ax_walk_end(&walk);
     if (rc < 0) {
         write_failed(r, &err);
         return;

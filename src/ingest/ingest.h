@@ -14,9 +14,9 @@
 
 /* Prometheus remote write v1: snappy block over a protobuf WriteRequest. Series whose labels are
  * invalid are left out and counted (*bad, first reason in err with return 0); a broken body is
- * -EBADMSG, one that is too large -EFBIG. Series that `in` knows by their raw bytes come with their
- * id. */
-int ax_remote_write_decode(struct ax_str body, struct ax_str tenant, struct ax_intake *in,
+ * -EBADMSG, one that is too large -EFBIG. Series that the intake knows come with their id and
+ * without labels; the walk, of the same tenant, holds them. */
+int ax_remote_write_decode(struct ax_str body, struct ax_str tenant, struct ax_walk *walk,
                            struct ax_batch *out, uint64_t *bad, struct ax_err *err);
 
 /* The JSON document of POST /auspex/v1/observations (docs/api.md). */

@@ -16,8 +16,7 @@ enum { TAG_LABEL = 1 << 3 | AX_WIRE_BYTES };
 
 struct decoder {
     struct ax_str tenant, whole;
-    struct ax_intake *in;
-    struct ax_raw_walk walk;
+    struct ax_walk *walk;
     struct ax_batch *out;
     struct ax_sample *samples; /* of the series at hand */
     size_t nsamples, room;     /* room: for how many behind `samples` */
@@ -97,23 +96,25 @@ static int read_sample(struct decoder *d, struct ax_str bytes)
     return 0;
 }
 
-static void take_series(struct decoder *d, struct ax_labels labels, uint32_t id, struct ax_str raw)
+static void take_series(struct decoder *d, struct ax_batch_series s)
 {
-    struct ax_batch_series s = {labels, d->samples, (uint32_t)d->nsamples, id, raw};
+    s.samples = d->samples;
+    s.n = (uint32_t)d->nsamples;
     ax_batch_take(d->out, &s);
     d->samples += d->nsamples;
     d->room -= d->nsamples;
 }
 
 /* A series whose labels are no label set is left out: its neighbours are not to blame. */
-static void take_new_series(struct decoder *d, struct ax_labels_builder *b, struct ax_str raw)
+static void take_new_series(struct decoder *d, struct ax_labels_builder *b)
 {
-    struct ax_labels labels;
+    struct ax_batch_series s = {.id = AX_SERIES_NONE, .nsent = b->n};
+    struct ax_label *sent = AX_NEWS(d->out->arena, struct ax_label, b->n + 1);
     struct ax_err why;
-    if (d->nsamples == 0)
-        return;
-    if (ax_intake_labels(b, d->tenant, d->out->arena, &labels, &why) == 0) {
-        take_series(d, labels, AX_SERIES_NONE, raw);
+    memcpy(sent, b->v, b->n * sizeof *sent);
+    s.sent = sent;
+    if (ax_intake_labels(b, d->tenant, d->out->arena, &s.labels, &why) == 0) {
+        take_series(d, s);
         return;
     }
     if (d->bad == 0 && d->err)
@@ -121,44 +122,37 @@ static void take_new_series(struct decoder *d, struct ax_labels_builder *b, stru
     d->bad += d->nsamples;
 }
 
-/* The label fields that a series begins with. Others may follow, though no sender is known that
- * writes them so. */
-static struct ax_str leading_labels(struct ax_str series)
-{
-    struct ax_proto p = ax_proto(series);
-    size_t n = 0;
-    while (p.at < p.end && *p.at == TAG_LABEL && ax_proto_next(&p))
-        n = (size_t)(p.at - (const uint8_t *)series.p);
-    return (struct ax_str){series.p, n};
-}
-
-/* The long way: labels are read, checked and sorted. */
-static int read_new_series(struct decoder *d, struct ax_str series)
+/* The long way: all labels are read and looked up. */
+static int read_any_series(struct decoder *d, struct ax_str series)
 {
     struct ax_labels_builder b;
-    struct ax_str raw = leading_labels(series);
+    uint32_t id;
     b.n = 0;
     b.too_many = false;
     d->nsamples = 0;
     struct ax_proto p = ax_proto(series);
     while (ax_proto_next(&p)) {
         int rc = 0;
-        if (p.wire == AX_WIRE_BYTES && p.field == 1) {
+        if (p.wire == AX_WIRE_BYTES && p.field == 1)
             rc = read_label(d, p.bytes, &b);
-            if (p.at > (const uint8_t *)raw.p + raw.n)
-                raw = AX_STR_NULL; /* not all of them lie together */
-        } else if (p.wire == AX_WIRE_BYTES && p.field == 2)
+        else if (p.wire == AX_WIRE_BYTES && p.field == 2)
             rc = read_sample(d, p.bytes);
         if (rc < 0)
             return rc;
     }
     if (p.bad)
         return malformed(d, p.at, "a time series");
-    take_new_series(d, &b, raw);
+    if (d->nsamples == 0)
+        return 0;
+    if (!b.too_many && ax_walk_find(d->walk, b.v, b.n, &id))
+        take_series(d, (struct ax_batch_series){.id = id});
+    else
+        take_new_series(d, &b);
     return 0;
 }
 
-/* The short way, for a series whose leading labels are known; 1 when others follow them. */
+/* The short way, for a series whose leading labels are known; 1 when others follow them, though no
+ * sender is known that writes them so. */
 static int read_known_series(struct decoder *d, struct ax_str rest, uint32_t id)
 {
     d->nsamples = 0;
@@ -173,22 +167,20 @@ static int read_known_series(struct decoder *d, struct ax_str rest, uint32_t id)
     if (p.bad)
         return malformed(d, p.at, "a time series");
     if (d->nsamples)
-        take_series(d, ax_intake_series(d->in, id), id, AX_STR_NULL);
+        take_series(d, (struct ax_batch_series){.id = id});
     return 0;
 }
 
 static int read_series(struct decoder *d, struct ax_str series)
 {
     uint32_t id;
-    size_t n = ax_raw_follow(&d->walk, series, TAG_LABEL, &id);
-    if (!n) {
-        struct ax_str raw = leading_labels(series);
-        if (!ax_raw_find(&d->walk, raw, &id))
-            return read_new_series(d, series);
-        n = raw.n;
+    size_t n = ax_walk_follow(d->walk, series, TAG_LABEL, &id);
+    if (n) {
+        int rc = read_known_series(d, (struct ax_str){series.p + n, series.n - n}, id);
+        if (rc <= 0)
+            return rc;
     }
-    int rc = read_known_series(d, (struct ax_str){series.p + n, series.n - n}, id);
-    return rc > 0 ? read_new_series(d, series) : rc;
+    return read_any_series(d, series);
 }
 
 static int read_request(struct decoder *d)
@@ -204,16 +196,15 @@ static int read_request(struct decoder *d)
     return p.bad ? malformed(d, p.at, "the write request") : 0;
 }
 
-int ax_remote_write_decode(struct ax_str body, struct ax_str tenant, struct ax_intake *in,
+int ax_remote_write_decode(struct ax_str body, struct ax_str tenant, struct ax_walk *walk,
                            struct ax_batch *out, uint64_t *bad, struct ax_err *err)
 {
-    struct decoder d = {.tenant = tenant, .in = in, .out = out, .err = err};
+    struct decoder d = {.tenant = tenant, .walk = walk, .out = out, .err = err};
     int rc = unpack(body, out->arena, &d.whole, err);
     if (rc < 0)
         return rc;
-    ax_raw_begin(&d.walk, in, tenant);
+    out->held = true;
     rc = read_request(&d);
-    ax_raw_end(&d.walk);
     if (rc == 0)
         *bad = d.bad;
     return rc;

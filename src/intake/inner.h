@@ -1,65 +1,101 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Inside the intake: the series table, and the raw table that spares most look-ups in it. */
+/* Inside the intake: label sets as sets of numbered pairs.
+ *
+ *   pair table     name=value  <->  pair     each pair's bytes once, as remote write carries them
+ *   series table   set of pairs  <->  id     a set is a few numbers, in the order of its sender
+ *
+ * That is what makes a series cheap to keep (a number instead of the bytes of each label, which a
+ * VM's series share) and cheap to recognise: the labels of a request are compared with the bytes of
+ * the pairs one after the other, in full. */
 #ifndef AX_INTAKE_INNER_H
 #define AX_INTAKE_INNER_H
 
-#include "base/map.h"
 #include "intake/intake.h"
 
 #include <pthread.h>
 
-/* Label sets by id and ids by label set.
- *
- *   slots[]  open addressing by XXH3 of the canonical bytes: {hash, id}
- *   pages[]  id / PAGE -> array of PAGE label views; pages never move, so that a reader who has an
- *            id needs no lock
- *   bytes    the copies of the labels, in order of arrival */
-#define AX_SERIES_PAGE  4096u
-#define AX_SERIES_PAGES 4096u /* 16.7 million series */
+/* What has a number lies in pages that never move, so that who has the number needs no lock. */
+#define AX_PAGE  4096u
+#define AX_PAGES 16384u /* 67 million */
 
-struct ax_series_slot {
-    uint64_t hash;
-    uint32_t id; /* AX_SERIES_NONE: free */
+/* Numbers by a hash: open addressing, linear probing. The caller compares what they stand for:
+ *     for (id = ax_ids_first(t, hash, &at); id != AX_SERIES_NONE; id = ax_ids_next(t, hash, &at))
+ */
+struct ax_id_slot;
+struct ax_ids {
+    struct ax_id_slot *slots;
+    size_t cap, n;
+};
+uint32_t ax_ids_first(const struct ax_ids *t, uint32_t hash, size_t *at);
+uint32_t ax_ids_next(const struct ax_ids *t, uint32_t hash, size_t *at);
+void ax_ids_add(struct ax_ids *t, uint32_t hash, uint32_t id);
+void ax_ids_remove(struct ax_ids *t, uint32_t hash, uint32_t id); /* it must be there */
+void ax_ids_free(struct ax_ids *t);
+
+struct ax_pair {
+    char *wire; /* owned: a Label message with its tag, 0a LEN 0a LEN name 12 LEN value */
+    uint32_t n; /* bytes of it */
+    uint32_t value_n;
+    uint16_t name_n;
+    uint8_t name_at; /* where the name begins; the value is at the end */
+    bool tenant;     /* it is __tenant__=... */
+    uint32_t refs;   /* series that have it */
+};
+
+struct ax_pair_table {
+    struct ax_pair *pages[AX_PAGES];
+    struct ax_ids ids;
+    uint32_t n; /* numbers given so far */
+    uint32_t *free;
+    size_t nfree, cap_free;
+    size_t bytes; /* of all wire forms */
+};
+
+struct ax_pair *ax_pair_get(const struct ax_pair_table *t, uint32_t pair);
+struct ax_label ax_pair_label(const struct ax_pair *p);
+uint32_t ax_pair_find(const struct ax_pair_table *t, const struct ax_label *l);
+/* Finds or makes; a new one has no refs yet. The label is checked by the caller. */
+uint32_t ax_pair_intern(struct ax_pair_table *t, const struct ax_label *l);
+void ax_pair_unref(struct ax_pair_table *t, uint32_t pair); /* the last one makes it free */
+void ax_pair_table_free(struct ax_pair_table *t);
+/* The pair's part of canonical label bytes: how many, and written to `at`; returns behind them. */
+size_t ax_pair_canonical_size(const struct ax_pair *p);
+char *ax_pair_canonical(const struct ax_pair *p, char *at);
+
+/* A series. `next` is what followed it last time, a guess that spares look-ups (walk.c). */
+struct ax_set {
+    uint32_t next; /* atomic */
+    uint8_t n;
+    bool sorted; /* the pairs are in the order of their names */
+    uint32_t pairs[];
 };
 
 struct ax_series_table {
-    pthread_rwlock_t lock; /* slots, n, bytes */
-    struct ax_series_slot *slots;
-    size_t cap;
-    uint32_t n, max;
-    struct ax_labels *pages[AX_SERIES_PAGES];
-    struct ax_arena bytes;
+    pthread_rwlock_t life; /* shared by who has ids, from finding them to having used them */
+    pthread_rwlock_t lock; /* all but the pages' contents; taken after life */
+    struct ax_set **pages[AX_PAGES];
+    struct ax_ids ids;
+    uint32_t n, live, max; /* ids given so far; series that there are; how many there may be */
+    size_t set_bytes;
+    struct ax_pair_table pairs;
 };
 
 void ax_series_table_init(struct ax_series_table *t, uint32_t max);
 void ax_series_table_free(struct ax_series_table *t);
-bool ax_series_table_find(struct ax_series_table *t, struct ax_labels l, uint32_t *id);
-uint32_t ax_series_table_define(struct ax_series_table *t, struct ax_labels l);
-struct ax_labels ax_series_table_get(struct ax_series_table *t, uint32_t id);
-uint32_t ax_series_table_count(struct ax_series_table *t);
+/* NULL when there is no such series (any more). */
+struct ax_set *ax_series_table_get(const struct ax_series_table *t, uint32_t id);
+/* The series with these pairs, in any order. Under the lock. */
+uint32_t ax_series_table_find(const struct ax_series_table *t, const uint32_t *pairs, size_t n);
+/* Finds or makes. `sent`, which may be none, are the labels without the tenant in the order in
+ * which they came. AX_SERIES_NONE: the table is full. */
+uint32_t ax_series_table_define(struct ax_series_table *t, struct ax_labels labels,
+                                const struct ax_label *sent, size_t nsent);
+uint64_t ax_series_table_bytes(struct ax_series_table *t); /* an estimate */
+uint32_t ax_series_table_define_pairs(struct ax_series_table *t, const uint32_t *pairs, size_t n);
 
-/* Ids by the bytes in which a sender wrote a series' labels; a cache that costs nothing to lose.
- *
- *   slots[] --> ax_raw {tenant, bytes, id} --next--> ax_raw --next--> ...
- *
- * Senders repeat themselves in order: `next` is what followed last time, tried first, so that a
- * walk in the usual order touches no slot. Bytes are always compared in full. */
-struct ax_raw_table {
-    pthread_rwlock_t lock; /* shared for a walk */
-    struct ax_raw **slots; /* open addressing; NULL: free */
-    size_t cap, n;
-    size_t max;            /* bytes; when they are used up no more is remembered */
-    size_t missed;         /* series that were not remembered for that */
-    struct ax_map tenants; /* name -> number */
-    struct ax_arena bytes;
-};
+/* Notes what followed a series. */
+void ax_walk_link(struct ax_series_table *t, uint32_t before, uint32_t id);
 
-void ax_raw_table_init(struct ax_raw_table *t, size_t max);
-void ax_raw_table_free(struct ax_raw_table *t);
-/* Takes in the series of the batch that have raw bytes; ids are set. Once more series had no room
- * than there are in it, it begins anew: what fills it is not what is being sent. */
-void ax_raw_remember(struct ax_raw_table *t, const struct ax_batch *b);
-size_t ax_raw_bytes(struct ax_raw_table *t);
-struct ax_raw_table *ax_intake_raw(struct ax_intake *in);
+struct ax_series_table *ax_intake_table(struct ax_intake *in);
 
 #endif

@@ -12,12 +12,10 @@
 
 #define MAX_SUBSCRIBERS 8
 #define TEN_MINUTES_MS  600000
-#define MAX_RAW         ((size_t)256 << 20)
 
 struct ax_intake {
     struct ax_intake_options options;
     struct ax_series_table table;
-    struct ax_raw_table raw;
     struct ax_subscriber subscribers[MAX_SUBSCRIBERS];
     size_t nsubscribers;
     _Atomic uint64_t batches, samples, rejected;
@@ -30,7 +28,6 @@ struct ax_intake *ax_intake_new(const struct ax_intake_options *o)
     if (in->options.max_future_ms == 0)
         in->options.max_future_ms = TEN_MINUTES_MS;
     ax_series_table_init(&in->table, o->max_series ? o->max_series : 10000000);
-    ax_raw_table_init(&in->raw, o->max_raw ? o->max_raw : MAX_RAW);
     return in;
 }
 
@@ -38,7 +35,6 @@ void ax_intake_free(struct ax_intake *in)
 {
     if (!in)
         return;
-    ax_raw_table_free(&in->raw);
     ax_series_table_free(&in->table);
     free(in);
 }
@@ -99,6 +95,13 @@ __attribute__((format(printf, 4, 5))) static void refuse(struct ax_intake_result
     ax_buf_free(&text);
 }
 
+/* For people: a series that is known came without its labels. */
+static struct ax_labels labels_of(struct ax_intake *in, struct ax_arena *a,
+                                  const struct ax_batch_series *s)
+{
+    return s->id == AX_SERIES_NONE ? s->labels : ax_intake_series(in, s->id, a);
+}
+
 static bool time_ok(const struct ax_intake *in, struct ax_labels labels, int64_t t, int64_t now,
                     struct ax_intake_result *r)
 {
@@ -119,7 +122,7 @@ static bool time_ok(const struct ax_intake *in, struct ax_labels labels, int64_t
 }
 
 /* Keeps the samples that are in bounds, in place. */
-static void check_times(const struct ax_intake *in, struct ax_arena *a, struct ax_batch_series *s,
+static void check_times(struct ax_intake *in, struct ax_arena *a, struct ax_batch_series *s,
                         int64_t now, struct ax_intake_result *r)
 {
     int64_t oldest = in->options.max_age_ms ? now - in->options.max_age_ms : INT64_MIN;
@@ -130,9 +133,10 @@ static void check_times(const struct ax_intake *in, struct ax_arena *a, struct a
     if (good == s->n)
         return;
     struct ax_sample *kept = AX_NEWS(a, struct ax_sample, s->n);
+    struct ax_labels labels = labels_of(in, a, s);
     uint32_t n = 0;
     for (uint32_t i = 0; i < s->n; i++)
-        if (time_ok(in, s->labels, s->samples[i].t, now, r))
+        if (time_ok(in, labels, s->samples[i].t, now, r))
             kept[n++] = s->samples[i];
     s->samples = kept;
     s->n = n;
@@ -142,7 +146,7 @@ static void check_times(const struct ax_intake *in, struct ax_arena *a, struct a
 static int resolve(struct ax_intake *in, struct ax_batch *b, int64_t now,
                    struct ax_intake_result *r, struct ax_err *err)
 {
-    size_t kept = 0, full = 0, fresh = 0;
+    size_t kept = 0, full = 0;
     b->samples = 0;
     for (size_t i = 0; i < b->n; i++) {
         struct ax_batch_series s = b->v[i];
@@ -150,8 +154,9 @@ static int resolve(struct ax_intake *in, struct ax_batch *b, int64_t now,
         if (s.n == 0)
             continue;
         if (s.id == AX_SERIES_NONE) {
-            s.id = ax_series_table_define(&in->table, s.labels);
-            fresh += s.raw.n > 0;
+            s.id = ax_series_table_define(&in->table, s.labels, s.sent, s.nsent);
+            if (s.id != AX_SERIES_NONE && kept)
+                ax_walk_link(&in->table, b->v[kept - 1].id, s.id);
         }
         if (s.id == AX_SERIES_NONE) {
             full++;
@@ -162,22 +167,25 @@ static int resolve(struct ax_intake *in, struct ax_batch *b, int64_t now,
         b->v[kept++] = s;
     }
     b->n = kept;
-    if (fresh)
-        ax_raw_remember(&in->raw, b);
     if (full && kept == 0)
         return ax_fail(err, -ENOBUFS, "%s", r->reason);
     return 0;
 }
 
-static int hand_on(struct ax_intake *in, const struct ax_batch *b, struct ax_err *err)
+static int append(struct ax_intake *in, const struct ax_batch *b, uint64_t *tickets,
+                  struct ax_err *err)
 {
-    uint64_t tickets[MAX_SUBSCRIBERS] = {0};
     for (size_t i = 0; i < in->nsubscribers; i++) {
         const struct ax_subscriber *s = &in->subscribers[i];
         int rc = s->append(s->self, b, &tickets[i], err);
         if (rc < 0)
             return rc;
     }
+    return 0;
+}
+
+static int commit(struct ax_intake *in, const uint64_t *tickets, struct ax_err *err)
+{
     for (size_t i = 0; i < in->nsubscribers; i++) {
         const struct ax_subscriber *s = &in->subscribers[i];
         int rc = s->commit ? s->commit(s->self, tickets[i], err) : 0;
@@ -190,10 +198,17 @@ static int hand_on(struct ax_intake *in, const struct ax_batch *b, struct ax_err
 int ax_intake_push(struct ax_intake *in, struct ax_batch *b, int64_t now,
                    struct ax_intake_result *result, struct ax_err *err)
 {
+    uint64_t tickets[MAX_SUBSCRIBERS] = {0};
     *result = (struct ax_intake_result){0};
+    if (!b->held)
+        pthread_rwlock_rdlock(&in->table.life);
     int rc = resolve(in, b, now, result, err);
     if (rc == 0 && b->n)
-        rc = hand_on(in, b, err);
+        rc = append(in, b, tickets, err);
+    if (!b->held)
+        pthread_rwlock_unlock(&in->table.life);
+    if (rc == 0 && b->n)
+        rc = commit(in, tickets, err);
     in->batches++;
     in->rejected += result->rejected;
     if (rc < 0)
@@ -203,24 +218,9 @@ int ax_intake_push(struct ax_intake *in, struct ax_batch *b, int64_t now,
     return 0;
 }
 
-struct ax_raw_table *ax_intake_raw(struct ax_intake *in)
+struct ax_series_table *ax_intake_table(struct ax_intake *in)
 {
-    return &in->raw;
-}
-
-uint32_t ax_intake_define(struct ax_intake *in, struct ax_labels labels)
-{
-    return ax_series_table_define(&in->table, labels);
-}
-
-struct ax_labels ax_intake_series(struct ax_intake *in, uint32_t id)
-{
-    return ax_series_table_get(&in->table, id);
-}
-
-uint32_t ax_intake_count(struct ax_intake *in)
-{
-    return ax_series_table_count(&in->table);
+    return &in->table;
 }
 
 void ax_intake_stats(struct ax_intake *in, struct ax_intake_stats *out)
@@ -229,5 +229,5 @@ void ax_intake_stats(struct ax_intake *in, struct ax_intake_stats *out)
                                     .batches = in->batches,
                                     .samples = in->samples,
                                     .rejected = in->rejected,
-                                    .raw_bytes = ax_raw_bytes(&in->raw)};
+                                    .bytes = ax_series_table_bytes(&in->table)};
 }

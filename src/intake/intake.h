@@ -7,9 +7,11 @@
  * subscribers. A push returns when every subscriber that keeps things has them on stable storage:
  * what was answered is never lost.
  *
+ * Labels are interned: each name=value pair has a number and its bytes are kept once; a series is a
+ * set of pairs.
+ *
  * Threads: everything here may be called from any thread, except that subscribers are registered
- * before the first push. Memory: label bytes of known series are copied and owned by the intake for
- * as long as it lives. */
+ * before the first push. */
 #ifndef AX_INTAKE_INTAKE_H
 #define AX_INTAKE_INTAKE_H
 
@@ -32,7 +34,6 @@ struct ax_intake_options {
     int64_t max_age_ms;    /* older samples are refused (the store's retention) */
     int64_t max_future_ms; /* samples later than now + this are refused; 0 = 10 minutes */
     uint32_t max_series;   /* 0 = 10 million */
-    size_t max_raw;        /* bytes to remember raw labels in, see below; 0 = 256 MiB */
 };
 
 /* What became of a batch. Bad samples are refused one by one, the good ones of the batch kept. */
@@ -43,7 +44,7 @@ struct ax_intake_result {
 
 struct ax_intake_stats {
     uint64_t series, batches, samples, rejected;
-    uint64_t raw_bytes; /* what remembered raw labels take */
+    uint64_t bytes; /* what series and their labels take */
 };
 
 struct ax_intake *ax_intake_new(const struct ax_intake_options *o);
@@ -63,30 +64,43 @@ bool ax_tenant_ok(struct ax_str tenant); /* 1 to 150 of [A-Za-z0-9._@-] */
 int ax_intake_push(struct ax_intake *in, struct ax_batch *b, int64_t now,
                    struct ax_intake_result *result, struct ax_err *err);
 
-/* The short way to an id, for decoders: by the bytes in which the sender wrote the labels (raw).
- * Canonical labels need not be made then. A push remembers the raw bytes of the series that have
- * some (b->v[].raw) and no id yet; labels that were refused are not remembered, so they are refused
- * each time. A walk is over one request of one tenant; between begin and end no other function of
- * the intake may be called on the same thread but ax_intake_labels and ax_intake_series. */
-struct ax_raw_table;
-struct ax_raw;
-struct ax_raw_walk {
-    struct ax_raw_table *table;
-    struct ax_raw *before; /* the series found last */
-    uint32_t tenant;
+/* The short way to an id, for decoders: by the bytes in which the sender wrote the labels, which
+ * are Label messages of the remote write protocol. Canonical labels need not be made then. A walk
+ * is over one request of one tenant. Until it ends no series is forgotten, so it ends after the
+ * push of what it found, which is a batch that is `held`. */
+struct ax_series_table;
+struct ax_walk {
+    struct ax_series_table *table;
+    uint32_t before, tenant; /* the series found last; the tenant's pair */
 };
-void ax_raw_begin(struct ax_raw_walk *w, struct ax_intake *in, struct ax_str tenant);
-/* When `series` begins with the raw bytes that followed the last ones found in an earlier request,
- * and goes on with another byte than `unless`: how many they are, and the id; else 0. */
-size_t ax_raw_follow(struct ax_raw_walk *w, struct ax_str series, char unless, uint32_t *id);
-bool ax_raw_find(struct ax_raw_walk *w, struct ax_str raw, uint32_t *id);
-void ax_raw_end(struct ax_raw_walk *w);
+void ax_walk_begin(struct ax_walk *w, struct ax_intake *in, struct ax_str tenant);
+/* When `series` begins with the labels that followed the ones found last in an earlier request, and
+ * goes on with another byte than `unless`: how many bytes they are, and the id; else 0. */
+size_t ax_walk_follow(struct ax_walk *w, struct ax_str series, char unless, uint32_t *id);
+/* By all labels of the series, in any order, without the tenant. Finds only what a push has brought
+ * in before, so the labels need not have been checked. */
+bool ax_walk_find(struct ax_walk *w, const struct ax_label *labels, size_t n, uint32_t *id);
+void ax_walk_end(struct ax_walk *w);
 
-/* The series table. define: finds or makes the id of a canonical set (the store calls it for what
- * it finds on disk); AX_SERIES_NONE when max_series is reached. labels: of an id that exists; the
- * view lives as long as the intake. count: ids are 0 .. count-1. */
+/* The series table: ids are 0 .. count-1. */
+
+/* Finds or makes the id of a canonical set; AX_SERIES_NONE when max_series is reached. */
 uint32_t ax_intake_define(struct ax_intake *in, struct ax_labels labels);
-struct ax_labels ax_intake_series(struct ax_intake *in, uint32_t id);
+/* The labels of an id that exists, made into the arena. `visible` ones have no tenant. */
+struct ax_labels ax_intake_series(struct ax_intake *in, uint32_t id, struct ax_arena *a);
+struct ax_labels ax_intake_visible(struct ax_intake *in, uint32_t id, struct ax_arena *a);
+
+/* Pairs, for who keeps many series. A pair's bytes, and the pairs of a series, stay where they are
+ * as long as the series exists. */
+#define AX_PAIR_NONE UINT32_MAX
+const uint32_t *ax_intake_pairs(struct ax_intake *in, uint32_t id, size_t *n);
+struct ax_label ax_intake_pair(struct ax_intake *in, uint32_t pair);
+uint32_t ax_intake_find_pair(struct ax_intake *in, struct ax_str name, struct ax_str value);
+/* Finds or makes; AX_PAIR_NONE when it is no valid label. Only while nothing is pushed. */
+uint32_t ax_intake_intern(struct ax_intake *in, struct ax_str name, struct ax_str value);
+/* As define, by pairs; AX_SERIES_NONE also when two of them have one name. */
+uint32_t ax_intake_define_pairs(struct ax_intake *in, const uint32_t *pairs, size_t n);
+
 uint32_t ax_intake_count(struct ax_intake *in);
 void ax_intake_stats(struct ax_intake *in, struct ax_intake_stats *out);
 

@@ -157,7 +157,7 @@ static int clip(size_t n)
     return n < 60 ? (int)n : 60;
 }
 
-static int check_label(const struct ax_label *l, const struct ax_label *before, struct ax_err *err)
+int ax_label_check(const struct ax_label *l, struct ax_err *err)
 {
     if (l->name.n > AX_LABEL_NAME_MAX)
         return ax_fail(err, -EINVAL, "label name \"%.60s...\" is %zu bytes long (limit %d)",
@@ -173,8 +173,6 @@ static int check_label(const struct ax_label *l, const struct ax_label *before, 
     if (!ax_str_utf8(l->value))
         return ax_fail(err, -EINVAL, "the value of label %.*s is not UTF-8", clip(l->name.n),
                        l->name.p);
-    if (before && ax_str_eq(before->name, l->name))
-        return ax_fail(err, -EINVAL, "label %.*s is given twice", clip(l->name.n), l->name.p);
     if (ax_str_eq(l->name, AX_STR("__name__")) && !ax_metric_name_ok(l->value))
         return ax_fail(err, -EINVAL,
                        "metric name \"%.*s\" is invalid (expected letters, digits, _ and :, not "
@@ -204,7 +202,7 @@ bool ax_labels_valid(struct ax_str bytes)
     for (size_t n = 0; rest.n; n++) {
         if (n == AX_LABELS_MAX || !ax_labels_next(&rest, &l) || l.value.n == 0)
             return false;
-        if (check_label(&l, NULL, NULL) < 0 || (n && ax_str_cmp(last.name, l.name) >= 0))
+        if (ax_label_check(&l, NULL) < 0 || (n && ax_str_cmp(last.name, l.name) >= 0))
             return false;
         size += label_size(&l);
         last = l;
@@ -234,7 +232,10 @@ int ax_labels_finish(struct ax_labels_builder *b, struct ax_arena *a, struct ax_
     b->n = n;
     qsort(b->v, n, sizeof b->v[0], by_name);
     for (size_t i = 0; i < n; i++) {
-        int rc = check_label(&b->v[i], i ? &b->v[i - 1] : NULL, err);
+        const struct ax_label *l = &b->v[i];
+        int rc = ax_label_check(l, err);
+        if (rc == 0 && i && ax_str_eq(l[-1].name, l->name))
+            rc = ax_fail(err, -EINVAL, "label %.*s is given twice", clip(l->name.n), l->name.p);
         if (rc < 0)
             return rc;
         size += label_size(&b->v[i]);

@@ -45,6 +45,8 @@ void ax_labels_print(struct ax_labels set, struct ax_buf *out);
 /* {"a":"b","c":"d"}, as Prometheus's answers have them. */
 void ax_labels_json(struct ax_json *j, struct ax_labels set);
 
+/* Why name=value cannot be a label of a series, or 0. The error names the label. */
+int ax_label_check(const struct ax_label *l, struct ax_err *err);
 bool ax_label_name_ok(struct ax_str name);  /* [a-zA-Z_][a-zA-Z0-9_]* */
 bool ax_metric_name_ok(struct ax_str name); /* [a-zA-Z_:][a-zA-Z0-9_:]* */
 

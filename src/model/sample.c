@@ -19,8 +19,9 @@ void ax_batch_add(struct ax_batch *b, struct ax_labels labels, const struct ax_s
     struct ax_sample *copy = AX_NEWS(b->arena, struct ax_sample, n);
     if (n)
         memcpy(copy, s, n * sizeof *s);
-    ax_batch_take(
-        b, &(struct ax_batch_series){labels, copy, (uint32_t)n, AX_SERIES_NONE, AX_STR_NULL});
+    ax_batch_take(b,
+                  &(struct ax_batch_series){
+                      .labels = labels, .samples = copy, .n = (uint32_t)n, .id = AX_SERIES_NONE});
 }
 
 double ax_stale(void)

@@ -18,11 +18,14 @@ struct ax_sample {
 #define AX_SERIES_NONE UINT32_MAX
 
 struct ax_batch_series {
-    struct ax_labels labels;
+    struct ax_labels labels; /* may be empty when the id is known */
     const struct ax_sample *samples;
     uint32_t n;
-    uint32_t id;       /* AX_SERIES_NONE until it is known; only the intake gives ids */
-    struct ax_str raw; /* the labels as their sender wrote them, for the intake to remember */
+    uint32_t id; /* AX_SERIES_NONE until it is known; only the intake gives ids */
+    /* Of a series without id, when its sender is likely to write it again the same way: the labels
+     * without the tenant in the order in which they came. */
+    const struct ax_label *sent;
+    size_t nsent;
 };
 
 struct ax_batch {
@@ -30,6 +33,7 @@ struct ax_batch {
     struct ax_batch_series *v;
     size_t n, cap;
     size_t samples; /* sum of v[].n */
+    bool held;      /* it has ids already, and a walk of the intake holds them */
 };
 
 /* Adds a series with n samples; copies the samples into the arena, not the label bytes (they must

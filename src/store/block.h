@@ -111,8 +111,7 @@ bool ax_block_next(struct ax_block_cursor *c, struct ax_block_chunk *out);
 bool ax_block_decode(struct ax_block_reader *r, const struct ax_block_chunk *c, int64_t *t,
                      double *v);
 
-/* Writing: series one after the other, each with its samples in order; then finish. The label
- * bytes must live until then. */
+/* Writing: series one after the other, each with its samples in order; then finish. */
 struct ax_block_writer;
 int ax_block_create(int dirfd, uint64_t file, uint64_t order, struct ax_block_writer **out,
                     struct ax_err *err);

@@ -17,9 +17,13 @@
 #define HUGE_MAX  (1ul << 40) /* sections are as large as the data makes them */
 
 struct written_series {
-    struct ax_labels labels;
+    uint32_t labels, nlabels;    /* in w->labels */
     size_t entries, entries_len; /* in w->entries */
     uint64_t at, nchunks;
+};
+
+struct written_label {
+    uint32_t name, value; /* symbols */
 };
 
 struct ax_block_writer {
@@ -30,7 +34,10 @@ struct ax_block_writer {
     struct written_series *series;
     size_t nseries, cap;
     struct ax_block_footer footer;
-    struct ax_map symbols; /* string -> its number */
+    struct ax_map symbols;        /* string -> its number, by arrival */
+    struct written_label *labels; /* of all series */
+    uint32_t nlabels, labels_cap;
+    uint32_t *rank; /* by a symbol's number: its place in sorted order */
     struct ax_arena arena;
 };
 
@@ -134,6 +141,29 @@ static void put_entry(struct ax_block_writer *w, const struct ax_block_chunk *c,
     ax_buf_add(&w->entries, entry, (size_t)(at - entry));
 }
 
+static uint32_t symbol(struct ax_block_writer *w, struct ax_str s)
+{
+    uint64_t number = w->symbols.n;
+    if (!ax_map_get(&w->symbols, s, &number))
+        ax_map_put(&w->symbols, ax_arena_str(&w->arena, s), number);
+    return (uint32_t)number;
+}
+
+static void take_labels(struct ax_block_writer *w, struct written_series *s,
+                        struct ax_labels labels)
+{
+    struct ax_label l;
+    s->labels = w->nlabels;
+    AX_LABELS_EACH (labels, l) {
+        if (w->nlabels == w->labels_cap) {
+            w->labels_cap = w->labels_cap ? w->labels_cap * 2 : 2048;
+            w->labels = ax_realloc(w->labels, w->labels_cap * sizeof *w->labels);
+        }
+        w->labels[w->nlabels++] = (struct written_label){symbol(w, l.name), symbol(w, l.value)};
+    }
+    s->nlabels = w->nlabels - s->labels;
+}
+
 static struct written_series *new_series(struct ax_block_writer *w, struct ax_labels labels)
 {
     if (w->nseries == w->cap) {
@@ -141,7 +171,8 @@ static struct written_series *new_series(struct ax_block_writer *w, struct ax_la
         w->series = ax_realloc(w->series, w->cap * sizeof *w->series);
     }
     struct written_series *s = &w->series[w->nseries++];
-    *s = (struct written_series){.labels = labels, .entries = w->entries.n, .at = w->at};
+    *s = (struct written_series){.entries = w->entries.n, .at = w->at};
+    take_labels(w, s, labels);
     return s;
 }
 
@@ -180,59 +211,49 @@ static void write_section(struct ax_block_writer *w, enum ax_block_section which
     put(w, b->p, b->n);
 }
 
-static int by_bytes(const void *a, const void *b)
+struct sortable {
+    struct ax_str text;
+    uint64_t number;
+};
+
+static int by_text(const void *a, const void *b)
 {
-    return ax_str_cmp(*(const struct ax_str *)a, *(const struct ax_str *)b);
+    return ax_str_cmp(((const struct sortable *)a)->text, ((const struct sortable *)b)->text);
 }
 
-/* Numbers every label name and value of the block by its place in sorted order. */
+/* Every label name and value of the block once, in sorted order. */
 static void write_symbols(struct ax_block_writer *w)
 {
-    struct ax_label l;
-    for (size_t i = 0; i < w->nseries; i++) {
-        AX_LABELS_EACH (w->series[i].labels, l) {
-            ax_map_put(&w->symbols, l.name, 0);
-            ax_map_put(&w->symbols, l.value, 0);
-        }
-    }
-    struct ax_str *sorted = AX_NEWS(&w->arena, struct ax_str, w->symbols.n + 1);
+    struct sortable *sorted = AX_NEWS(&w->arena, struct sortable, w->symbols.n + 1);
+    w->rank = AX_NEWS(&w->arena, uint32_t, w->symbols.n + 1);
     size_t n = 0, pos = 0;
-    uint64_t unused;
-    while (ax_map_next(&w->symbols, &pos, &sorted[n], &unused))
+    while (ax_map_next(&w->symbols, &pos, &sorted[n].text, &sorted[n].number))
         n++;
-    qsort(sorted, n, sizeof *sorted, by_bytes);
+    qsort(sorted, n, sizeof *sorted, by_text);
     AX_CLEANUP(ax_buf_free) struct ax_buf b = {.max = HUGE_MAX};
     ax_buf_u32le(&b, (uint32_t)n);
     uint32_t offset = 0;
     for (size_t i = 0; i < n; i++) {
-        ax_map_put(&w->symbols, sorted[i], i);
+        w->rank[sorted[i].number] = (uint32_t)i;
         ax_buf_u32le(&b, offset);
-        offset += (uint32_t)sorted[i].n;
+        offset += (uint32_t)sorted[i].text.n;
     }
     ax_buf_u32le(&b, offset);
     for (size_t i = 0; i < n; i++)
-        ax_buf_str(&b, sorted[i]);
+        ax_buf_str(&b, sorted[i].text);
     write_section(w, AX_SYMBOLS, &b);
-}
-
-static uint32_t symbol(const struct ax_block_writer *w, struct ax_str s)
-{
-    uint64_t number = 0;
-    ax_map_get(&w->symbols, s, &number);
-    return (uint32_t)number;
 }
 
 static void write_series(struct ax_block_writer *w)
 {
     AX_CLEANUP(ax_buf_free) struct ax_buf offsets = {.max = HUGE_MAX}, b = {.max = HUGE_MAX};
-    struct ax_label l;
     for (size_t i = 0; i < w->nseries; i++) {
         const struct written_series *s = &w->series[i];
         ax_buf_u64le(&offsets, b.n);
-        ax_buf_varint(&b, ax_labels_count(s->labels));
-        AX_LABELS_EACH (s->labels, l) {
-            ax_buf_varint(&b, symbol(w, l.name));
-            ax_buf_varint(&b, symbol(w, l.value));
+        ax_buf_varint(&b, s->nlabels);
+        for (uint32_t k = 0; k < s->nlabels; k++) {
+            ax_buf_varint(&b, w->rank[w->labels[s->labels + k].name]);
+            ax_buf_varint(&b, w->rank[w->labels[s->labels + k].value]);
         }
         ax_buf_varint(&b, s->nchunks);
         ax_buf_varint(&b, s->at);
@@ -259,9 +280,10 @@ static int by_pair(const void *a, const void *b)
 
 static void add_postings(struct ax_block_writer *w, uint32_t number, struct ax_map *postings)
 {
-    struct ax_label l;
-    AX_LABELS_EACH (w->series[number].labels, l) {
-        uint32_t pair[2] = {symbol(w, l.name), symbol(w, l.value)};
+    const struct written_series *s = &w->series[number];
+    for (uint32_t k = 0; k < s->nlabels; k++) {
+        const struct written_label *l = &w->labels[s->labels + k];
+        uint32_t pair[2] = {w->rank[l->name], w->rank[l->value]};
         uint64_t found;
         if (!ax_map_get(postings, (struct ax_str){(char *)pair, sizeof pair}, &found)) {
             struct posting *p = AX_NEW(&w->arena, struct posting);
@@ -319,6 +341,7 @@ static void free_writer(struct ax_block_writer *w)
     ax_map_free(&w->symbols);
     ax_arena_free(&w->arena);
     free(w->series);
+    free(w->labels);
     free(w);
 }
 

@@ -57,28 +57,29 @@ static void take(struct ax_columns *c, const int64_t *t, const double *v, size_t
     }
 }
 
-static void take_series(struct ax_columns *c, const struct ax_mem_series *s, struct ax_partition p,
+static void take_series(struct ax_columns *c, const struct ax_memtable *m,
+                        const struct ax_mem_series *s, struct ax_partition p,
                         const struct ax_mem_chunk **order, int64_t *next)
 {
     int64_t t[AX_OPEN_SAMPLES];
     double v[AX_OPEN_SAMPLES];
     size_t n = 0;
-    for (const struct ax_mem_chunk *k = s->chunks; k; k = k->older)
+    for (const struct ax_mem_chunk *k = ax_mem_chunk(m, s->chunks); k;
+         k = ax_mem_chunk(m, k->older))
         order[n++] = k;
     while (n--) {
         const struct ax_mem_chunk *k = order[n];
         if (k->mint >= p.end) {
             *next = k->mint < *next ? k->mint : *next;
-        } else if (k->maxt >= p.start) {
+        } else if (ax_mem_chunk_maxt(k) >= p.start) {
             AX_ASSERT(ax_chunk_decode(k->data, k->len, k->mint, t, v, k->n));
             take(c, t, v, k->n, p, next);
         }
     }
-    for (size_t i = 0; i < s->nopen; i++) {
-        t[i] = s->open[i].t;
-        v[i] = s->open[i].v;
+    if (s->nopen) {
+        ax_mem_decode_open(ax_slab_at(&m->slab, s->open), s->nopen, t, v);
+        take(c, t, v, s->nopen, p, next);
     }
-    take(c, t, v, s->nopen, p, next);
 }
 
 static int write_partition(struct ax_store *s, struct ax_partition p, int64_t *next,
@@ -86,25 +87,29 @@ static int write_partition(struct ax_store *s, struct ax_partition p, int64_t *n
 {
     struct ax_block_writer *w = NULL;
     struct ax_columns c = {0};
+    struct ax_arena labels = AX_ARENA_INIT; /* of the series at hand */
     const struct ax_mem_chunk **order = NULL;
     uint32_t most = 0;
     uint64_t file = s->next_file;
     int rc = 0;
     for (uint32_t id = 0; rc == 0 && id < s->frozen->nseries; id++) {
-        const struct ax_mem_series *series = s->frozen->series[id];
+        const struct ax_mem_series *series = ax_mem_series(s->frozen, id);
         if (!series || series->maxt < p.start)
             continue;
         if (series->nchunks > most)
             order = ax_realloc(order, (most = series->nchunks * 2) * sizeof(*order));
         c.n = 0;
-        take_series(&c, series, p, order, next);
+        take_series(&c, s->frozen, series, p, order, next);
         if (c.n && !w)
             rc = ax_block_create(s->dir.fd, file, s->next_order, &w, err);
-        if (c.n && rc == 0)
-            ax_block_add(w, ax_intake_series(s->intake, id), c.t, c.v,
+        if (c.n && rc == 0) {
+            ax_block_add(w, ax_intake_series(s->intake, id, &labels), c.t, c.v,
                          ax_samples_tidy(c.t, c.v, c.n));
+            ax_arena_reset(&labels);
+        }
     }
     free(order);
+    ax_arena_free(&labels);
     ax_columns_free(&c);
     if (!w)
         return rc;

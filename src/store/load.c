@@ -141,12 +141,18 @@ static int load_blocks(struct ax_store *s, const struct ax_manifest *m, struct a
     return 0;
 }
 
-static uint32_t define(void *ctx, struct ax_labels labels)
+static uint32_t intern(void *ctx, const struct ax_label *l)
 {
     struct ax_store *s = ctx;
-    uint32_t id = ax_intake_define(s->intake, labels);
-    if (id != AX_SERIES_NONE)
-        ax_index_add(s->index, id, ax_intake_series(s->intake, id));
+    return ax_intake_intern(s->intake, l->name, l->value);
+}
+
+static uint32_t define(void *ctx, const uint32_t *pairs, size_t n)
+{
+    struct ax_store *s = ctx;
+    uint32_t id = ax_intake_define_pairs(s->intake, pairs, n);
+    if (id != AX_SERIES_NONE && !ax_index_has(s->index, id))
+        ax_index_add(s->index, id);
     return id;
 }
 
@@ -170,7 +176,8 @@ int ax_store_load(struct ax_store *s, struct ax_err *err)
     if (rc == 0)
         rc = load_blocks(s, &m, err);
     s->wal_from = m.wal_from;
-    struct ax_wal_replay r = {s, define, take_samples, pass_warning, 0, 0, 0};
+    struct ax_wal_replay r = {
+        .ctx = s, .pair = intern, .define = define, .samples = take_samples, .warn = pass_warning};
     if (rc == 0)
         rc = ax_wal_replay(s->dir.fd, m.wal_from, &r, err);
     if (rc == 0 && s->damaged) /* what was found out shall not be found out again */
@@ -179,7 +186,7 @@ int ax_store_load(struct ax_store *s, struct ax_err *err)
         int64_t wait = s->options.commit_us ? s->options.commit_us : COMMIT_US;
         s->damaged += r.damaged;
         s->active_since = ax_store_now(s);
-        s->wal = ax_wal_open(s->dir.fd, r.next_segment, r.bytes, wait);
+        s->wal = ax_wal_open(s->dir.fd, r.next_segment, r.bytes, wait, s->intake);
     }
     ax_manifest_free(&m);
     return rc;

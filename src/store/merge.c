@@ -83,6 +83,7 @@ static bool write_merged(struct ax_store *s, const struct ax_block_list *l,
     size_t n;
     struct ax_series_ref *refs = all_series(l, &n);
     struct ax_columns c = {0};
+    struct ax_arena labels = AX_ARENA_INIT; /* of the series at hand */
     struct ax_block_reader *readers = ax_calloc(l->n, sizeof *readers);
     for (size_t i = 0; i < l->n; i++)
         readers[i].block = l->v[i];
@@ -93,13 +94,15 @@ static bool write_merged(struct ax_store *s, const struct ax_block_list *l,
         for (; i < n && refs[i].id == id && whole; i++)
             whole = take_series(&c, &readers[refs[i].block], refs[i].series);
         if (whole && c.n)
-            ax_block_add(w, ax_intake_series(s->intake, id), c.t, c.v,
+            ax_block_add(w, ax_intake_series(s->intake, id, &labels), c.t, c.v,
                          ax_samples_tidy(c.t, c.v, c.n));
+        ax_arena_reset(&labels);
     }
     for (size_t i = 0; i < l->n; i++)
         ax_block_reader_done(&readers[i]);
     free(readers);
     free(refs);
+    ax_arena_free(&labels);
     ax_columns_free(&c);
     return whole;
 }

@@ -71,9 +71,11 @@ static int collect(struct ax_store *s, const struct ax_store_select *sel, struct
     roaring_bitmap_t *ids = series_with_data(&snap);
     struct ax_map set = AX_MAP_INIT;
     roaring_uint32_iterator_t it;
-    struct ax_label l;
     for (roaring_init_iterator(ids, &it); it.has_value; roaring_advance_uint32_iterator(&it)) {
-        AX_LABELS_EACH (ax_intake_series(s->intake, it.current_value), l) {
+        size_t npairs;
+        const uint32_t *pairs = ax_intake_pairs(s->intake, it.current_value, &npairs);
+        for (size_t i = 0; i < npairs; i++) {
+            struct ax_label l = ax_intake_pair(s->intake, pairs[i]);
             if (ax_str_eq(l.name, AX_STR(AX_TENANT_LABEL)))
                 continue;
             if (of.n == 0)

@@ -20,8 +20,8 @@
 struct piece {
     struct ax_block_reader *block; /* NULL: of a memtable */
     const uint8_t *bytes;          /* encoded, of a memtable */
-    const struct ax_sample *raw;   /* not encoded */
-    struct ax_block_chunk chunk;   /* raw: only n counts */
+    const uint8_t *open;           /* open samples of one; of chunk only n counts */
+    struct ax_block_chunk chunk;
 };
 
 /* What one series has in the memtables, in order of writing. */
@@ -43,25 +43,6 @@ struct query {
     uint64_t samples, damaged;
 };
 
-/* The labels that people see: a copy without the tenant, which stands near the front. */
-static struct ax_labels visible_labels(struct ax_arena *a, struct ax_labels labels)
-{
-    const struct ax_str tenant = AX_STR(AX_TENANT_LABEL);
-    struct ax_str all = labels.bytes, rest = all;
-    struct ax_label l;
-    for (const char *at = all.p; ax_labels_next(&rest, &l); at = rest.p) {
-        if (!ax_str_eq(l.name, tenant))
-            continue;
-        size_t before = (size_t)(at - all.p);
-        char *copy = ax_arena_alloc(a, before + rest.n);
-        memcpy(copy, all.p, before);
-        if (rest.n)
-            memcpy(copy + before, rest.p, rest.n);
-        return (struct ax_labels){{copy, before + rest.n}};
-    }
-    return (struct ax_labels){ax_arena_str(a, all)};
-}
-
 static void room_for(struct query *q, size_t n)
 {
     if (q->cap - q->n >= n)
@@ -75,8 +56,8 @@ static void room_for(struct query *q, size_t n)
 static void emit(struct query *q, uint32_t id, const int64_t *t, const double *v, size_t n)
 {
     room_for(q, q->n < 64 ? 64 : 1);
-    struct ax_labels labels = ax_intake_series(q->snap.store->intake, id);
-    q->v[q->n++] = (struct ax_series){visible_labels(q->out, labels), t, v, n};
+    struct ax_labels labels = ax_intake_visible(q->snap.store->intake, id, q->out);
+    q->v[q->n++] = (struct ax_series){labels, t, v, n};
     q->samples += n;
 }
 
@@ -89,28 +70,30 @@ static void emit_copy(struct query *q, uint32_t id, const int64_t *t, const doub
     emit(q, id, ts, vs, n);
 }
 
-/* Under the head's lock: pieces of one memtable. Chunks stay where they are, raw samples are copied
- * because they move. */
-static void capture(struct query *q, const struct ax_mem_series *s, struct head_part *part)
+/* Under the head's lock: pieces of one memtable. Chunks stay where they are, open samples are
+ * copied because they do not. */
+static void capture(struct query *q, const struct ax_memtable *m, struct head_part *part)
 {
+    const struct ax_mem_series *s = ax_mem_series(m, part->id);
     if (!s || !ax_snapshot_overlaps(&q->snap, s->mint, s->maxt))
         return;
     part->v = ax_arena_grow(&q->scratch, part->v, part->n * sizeof *part->v,
                             (part->n + s->nchunks + 1) * sizeof *part->v);
     uint32_t first = part->n;
-    for (const struct ax_mem_chunk *c = s->chunks; c; c = c->older)
-        if (ax_snapshot_overlaps(&q->snap, c->mint, c->maxt))
+    for (const struct ax_mem_chunk *c = ax_mem_chunk(m, s->chunks); c;
+         c = ax_mem_chunk(m, c->older))
+        if (ax_snapshot_overlaps(&q->snap, c->mint, ax_mem_chunk_maxt(c)))
             part->v[part->n++] = (struct piece){
-                .bytes = c->data,
-                .chunk = {.mint = c->mint, .maxt = c->maxt, .n = c->n, .len = c->len}};
+                .bytes = c->data, .chunk = {.mint = c->mint, .n = c->n, .len = c->len}};
     for (uint32_t a = first, b = part->n; a + 1 < b; a++) { /* they came newest first */
         struct piece swap = part->v[a];
         part->v[a] = part->v[--b];
         part->v[b] = swap;
     }
-    struct ax_sample *raw = AX_NEWS(&q->scratch, struct ax_sample, s->nopen + 1u);
-    memcpy(raw, s->open, s->nopen * sizeof *raw);
-    part->v[part->n++] = (struct piece){.raw = raw, .chunk = {.n = s->nopen}};
+    uint8_t *open = ax_arena_room(&q->scratch, s->len + 1u);
+    if (s->nopen)
+        memcpy(open, ax_slab_at(&m->slab, s->open), s->len);
+    part->v[part->n++] = (struct piece){.open = open, .chunk = {.n = s->nopen}};
 }
 
 static void capture_head(struct query *q)
@@ -124,8 +107,8 @@ static void capture_head(struct query *q)
     for (; it.has_value; roaring_advance_uint32_iterator(&it)) {
         struct head_part *part = &q->head[q->nhead];
         part->id = it.current_value;
-        capture(q, ax_mem_series(q->snap.mem[0], part->id), part);
-        capture(q, ax_mem_series(q->snap.mem[1], part->id), part);
+        capture(q, q->snap.mem[0], part);
+        capture(q, q->snap.mem[1], part);
         q->nhead += part->n > 0;
     }
     pthread_rwlock_unlock(&s->head);
@@ -165,9 +148,11 @@ static void decode_piece(struct query *q, const struct piece *p)
     }
     if (p->bytes)
         AX_ASSERT(ax_chunk_decode(p->bytes, c->len, c->mint, t, v, c->n));
+    if (p->open)
+        ax_mem_decode_open(p->open, c->n, t, v);
     ax_columns_room(&q->columns, c->n);
     for (uint32_t i = 0; i < c->n; i++)
-        take_sample(q, p->raw ? p->raw[i].t : t[i], p->raw ? p->raw[i].v : v[i]);
+        take_sample(q, t[i], v[i]);
 }
 
 static void decode_block_series(struct query *q, const struct ax_series_ref *ref)

@@ -77,7 +77,7 @@ int ax_store_open(struct ax_store **out, const struct ax_store_options *o, struc
     init_lock(&s->flip);
     init_lock(&s->head);
     s->active = ax_mem_new();
-    s->index = ax_index_new();
+    s->index = ax_index_new(in);
     rc = ax_store_load(s, err);
     if (rc < 0) {
         ax_store_close(s);
@@ -110,11 +110,11 @@ void ax_store_close(struct ax_store *s)
  * is begun some series ahead. */
 static void fetch_ahead(const struct ax_memtable *m, const struct ax_batch *b, size_t i)
 {
-    const struct ax_mem_series *s;
-    if (i + 16 < b->n)
-        __builtin_prefetch(ax_mem_series(m, b->v[i + 16].id), 1);
-    if (i + 8 < b->n && (s = ax_mem_series(m, b->v[i + 8].id)) && s->open)
-        __builtin_prefetch(&s->open[s->nopen], 1);
+    if (i + 16 < b->n && b->v[i + 16].id < m->nseries)
+        __builtin_prefetch(&m->series[b->v[i + 16].id], 1);
+    const struct ax_mem_series *s = i + 8 < b->n ? ax_mem_series(m, b->v[i + 8].id) : NULL;
+    if (s && s->open)
+        __builtin_prefetch((uint8_t *)ax_slab_at(&m->slab, s->open) + s->len, 1);
 }
 
 static void take_into_head(struct ax_store *s, const struct ax_batch *b)
@@ -126,7 +126,7 @@ static void take_into_head(struct ax_store *s, const struct ax_batch *b)
         if (!x->n)
             continue;
         if (!ax_index_has(s->index, x->id))
-            ax_index_add(s->index, x->id, ax_intake_series(s->intake, x->id));
+            ax_index_add(s->index, x->id);
         ax_mem_append(s->active, x->id, x->samples, x->n);
         for (uint32_t k = 0; k < x->n; k++)
             ax_store_note_last(s, x->id, x->samples[k].t, x->samples[k].v);

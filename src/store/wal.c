@@ -26,6 +26,7 @@
 
 struct ax_wal {
     int dirfd;
+    struct ax_intake *intake;
     int64_t commit_us;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -35,9 +36,8 @@ struct ax_wal {
     struct ax_buf pending;
     int64_t pending_since; /* ns */
     uint64_t group, decided;
-    uint64_t seq;      /* the segment that pending records are for */
-    uint64_t *defined; /* by series id: the last segment that names its labels */
-    uint32_t ndefined;
+    uint64_t seq; /* the segment that pending records are for */
+    struct ax_wal_names names;
     bool hurry, stop, failing;
     struct {
         uint64_t group;
@@ -163,10 +163,12 @@ static void *committer(void *arg)
     return NULL;
 }
 
-struct ax_wal *ax_wal_open(int dirfd, uint64_t first, uint64_t bytes, int64_t commit_us)
+struct ax_wal *ax_wal_open(int dirfd, uint64_t first, uint64_t bytes, int64_t commit_us,
+                           struct ax_intake *in)
 {
     struct ax_wal *w = ax_calloc(1, sizeof *w);
     w->dirfd = dirfd;
+    w->intake = in;
     w->commit_us = commit_us;
     w->group = 1;
     w->seq = first;
@@ -196,27 +198,11 @@ void ax_wal_close(struct ax_wal *w)
         close(w->fd);
     ax_buf_free(&w->pending);
     ax_buf_free(&w->writing);
-    free(w->defined);
+    ax_wal_names_free(&w->names);
     pthread_mutex_destroy(&w->lock);
     pthread_cond_destroy(&w->work);
     pthread_cond_destroy(&w->done);
     free(w);
-}
-
-static bool is_new(void *ctx, uint32_t id)
-{
-    struct ax_wal *w = ctx;
-    if (id >= w->ndefined) {
-        uint32_t n = w->ndefined ? w->ndefined : 1024;
-        while (n <= id)
-            n *= 2;
-        w->defined = ax_realloc(w->defined, n * sizeof *w->defined);
-        memset(w->defined + w->ndefined, 0, (n - w->ndefined) * sizeof *w->defined);
-        w->ndefined = n;
-    }
-    bool fresh = w->defined[id] != w->seq;
-    w->defined[id] = w->seq;
-    return fresh;
 }
 
 int ax_wal_append(struct ax_wal *w, const struct ax_batch *b, uint64_t *ticket, struct ax_err *err)
@@ -233,7 +219,7 @@ int ax_wal_append(struct ax_wal *w, const struct ax_batch *b, uint64_t *ticket, 
     } else if (w->pending.n >= GROUP_BYTES) {
         pthread_cond_signal(&w->work);
     }
-    ax_wal_encode(&w->pending, b, is_new, w);
+    ax_wal_encode(&w->pending, b, w->intake, &w->names, (uint32_t)w->seq);
     AX_ASSERT(!w->pending.overflow);
     *ticket = w->group;
     pthread_mutex_unlock(&w->lock);

@@ -10,7 +10,7 @@
 #ifndef AX_STORE_WAL_H
 #define AX_STORE_WAL_H
 
-#include "model/sample.h"
+#include "intake/intake.h"
 
 struct ax_wal;
 
@@ -19,8 +19,9 @@ struct ax_wal_stats {
 };
 
 /* `first` is the number of the first segment to write, above all that exist; `bytes` is what the
- * existing ones hold. `dirfd` is the store's directory. */
-struct ax_wal *ax_wal_open(int dirfd, uint64_t first, uint64_t bytes, int64_t commit_us);
+ * existing ones hold. `dirfd` is the store's directory; `in` knows the labels of series. */
+struct ax_wal *ax_wal_open(int dirfd, uint64_t first, uint64_t bytes, int64_t commit_us,
+                           struct ax_intake *in);
 /* Writes and syncs what is pending, then frees. */
 void ax_wal_close(struct ax_wal *w);
 
@@ -40,7 +41,10 @@ void ax_wal_stats(struct ax_wal *w, struct ax_wal_stats *out);
 
 struct ax_wal_replay {
     void *ctx;
-    uint32_t (*define)(void *ctx, struct ax_labels labels); /* its id; AX_SERIES_NONE = refuse */
+    /* Numbers of the reader's own for a label, and for a series with such labels; AX_PAIR_NONE and
+     * AX_SERIES_NONE refuse. */
+    uint32_t (*pair)(void *ctx, const struct ax_label *l);
+    uint32_t (*define)(void *ctx, const uint32_t *pairs, size_t n);
     void (*samples)(void *ctx, uint32_t id, const struct ax_sample *s, size_t n);
     void (*warn)(void *ctx, const char *text);
 
@@ -53,7 +57,7 @@ int ax_wal_replay(int dirfd, uint64_t from, struct ax_wal_replay *r, struct ax_e
 /* Within the log: */
 uint64_t ax_wal_delete_below(int dirfd, uint64_t keep); /* how many bytes that freed */
 #define AX_WAL_HEAD    16
-#define AX_WAL_VERSION 1
+#define AX_WAL_VERSION 2 /* what is written; 1 is read too */
 #define AX_WAL_NAME    32
 void ax_wal_name(uint64_t seq, char out[AX_WAL_NAME]); /* "wal/0000000001.wal" */
 

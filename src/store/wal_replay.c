@@ -14,10 +14,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PIECE    (1u << 20)  /* to read at once */
 #define REFS_MAX (64u << 20) /* series ids above this are nonsense, not a reason to take memory */
 
 struct segments {
@@ -69,35 +69,73 @@ uint64_t ax_wal_delete_below(int dirfd, uint64_t keep)
     return freed;
 }
 
+/* Numbers of the segment's writer to numbers of ours. */
+struct numbers {
+    uint32_t *v;
+    uint32_t n;
+};
+
 struct segment {
     struct ax_wal_replay *r;
-    uint32_t *ids; /* by the writer's ref */
-    uint32_t nids;
+    uint32_t version;
+    struct numbers pairs, ids;
     size_t unknown; /* runs of samples whose series was never named */
 };
 
-static bool define(void *ctx, uint64_t ref, struct ax_labels labels)
+static bool set_number(struct numbers *t, uint64_t theirs, uint32_t ours)
+{
+    if (theirs >= REFS_MAX)
+        return false;
+    if (theirs >= t->n) {
+        uint32_t n = t->n ? t->n : 1024;
+        while (n <= theirs)
+            n *= 2;
+        t->v = ax_realloc(t->v, n * sizeof *t->v);
+        memset(t->v + t->n, 0xff, (n - t->n) * sizeof *t->v);
+        t->n = n;
+    }
+    t->v[theirs] = ours;
+    return true;
+}
+
+static uint32_t number(const struct numbers *t, uint64_t theirs)
+{
+    return theirs < t->n ? t->v[theirs] : UINT32_MAX;
+}
+
+static bool take_pair(void *ctx, uint64_t pair, const struct ax_label *l)
 {
     struct segment *s = ctx;
-    if (ref >= REFS_MAX)
-        return false;
-    if (ref >= s->nids) {
-        uint32_t n = s->nids ? s->nids : 1024;
-        while (n <= ref)
-            n *= 2;
-        s->ids = ax_realloc(s->ids, n * sizeof *s->ids);
-        memset(s->ids + s->nids, 0xff, (n - s->nids) * sizeof *s->ids);
-        s->nids = n;
-    }
-    s->ids[ref] = s->r->define(s->r->ctx, labels);
-    return true;
+    return set_number(&s->pairs, pair, s->r->pair(s->r->ctx, l));
+}
+
+static bool take_series(void *ctx, uint64_t ref, const uint64_t *pairs, size_t n)
+{
+    struct segment *s = ctx;
+    uint32_t ours[AX_LABELS_MAX];
+    for (size_t i = 0; i < n; i++)
+        if ((ours[i] = number(&s->pairs, pairs[i])) == AX_PAIR_NONE)
+            return false;
+    return set_number(&s->ids, ref, s->r->define(s->r->ctx, ours, n));
+}
+
+static bool take_labels(void *ctx, uint64_t ref, struct ax_labels labels)
+{
+    struct segment *s = ctx;
+    uint32_t ours[AX_LABELS_MAX];
+    struct ax_label l;
+    size_t n = 0;
+    AX_LABELS_EACH (labels, l)
+        ours[n++] = s->r->pair(s->r->ctx, &l);
+    return set_number(&s->ids, ref, s->r->define(s->r->ctx, ours, n));
 }
 
 static bool take_samples(void *ctx, uint64_t ref, const struct ax_sample *samples, size_t n)
 {
     struct segment *s = ctx;
-    if (ref < s->nids && s->ids[ref] != AX_SERIES_NONE)
-        s->r->samples(s->r->ctx, s->ids[ref], samples, n);
+    uint32_t id = number(&s->ids, ref);
+    if (id != AX_SERIES_NONE)
+        s->r->samples(s->r->ctx, id, samples, n);
     else
         s->unknown++;
     return true;
@@ -145,12 +183,12 @@ __attribute__((format(printf, 2, 3))) static void warn(struct ax_wal_replay *r, 
 /* Returns where the valid part ends. */
 static size_t replay_records(struct segment *s, const char *name, const uint8_t *p, size_t n)
 {
-    struct ax_wal_visitor v = {s, define, take_samples};
+    struct ax_wal_visitor v = {s, take_pair, take_series, take_labels, take_samples};
     struct ax_reader r = ax_reader(p + AX_WAL_HEAD, n - AX_WAL_HEAD);
     while (ax_read_left(&r)) {
         uint32_t len;
         const uint8_t *payload = check_record(r, &len), *bad = r.p;
-        if (payload && ax_wal_decode(payload, len, &v)) {
+        if (payload && ax_wal_decode(payload, len, s->version, &v)) {
             r.p = payload + len;
             continue;
         }
@@ -164,30 +202,50 @@ static size_t replay_records(struct segment *s, const char *name, const uint8_t 
     return n;
 }
 
+/* Reads the file; what the disk does not give back is zeros, and so damage. False when there was
+ * some of that. */
+static bool read_whole(int fd, uint8_t *p, size_t n)
+{
+    bool whole = true;
+    for (size_t done = 0; done < n; done += PIECE) {
+        size_t take = n - done < PIECE ? n - done : PIECE;
+        if (ax_disk_read(fd, p + done, take, done) < 0) {
+            memset(p + done, 0, take);
+            whole = false;
+        }
+    }
+    return whole;
+}
+
+static bool head_ok(const uint8_t *p)
+{
+    return memcmp(p, "AXWAL\0\0", 8) == 0 && p[8] >= 1 && p[8] <= AX_WAL_VERSION;
+}
+
 static void replay_segment(struct ax_wal_replay *r, const char *name, int fd, size_t n)
 {
-    const uint8_t *p = mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (p == MAP_FAILED) {
-        r->damaged++;
-        warn(r, "%s: cannot be read: %s", name, strerror(errno));
-        return;
-    }
+    AX_CLEANUP(ax_free_ptr) uint8_t *p = ax_malloc(n);
     struct segment s = {.r = r};
-    size_t valid = 0;
-    if (memcmp(p, "AXWAL\0\0", 8) == 0 && p[8] == AX_WAL_VERSION) {
+    size_t valid = n;
+    bool whole = read_whole(fd, p, n);
+    if (!whole) {
+        r->damaged++;
+        warn(r, "%s: the disk cannot read all of it; what it gave back is taken", name);
+    }
+    if (head_ok(p)) {
+        s.version = p[8];
         valid = replay_records(&s, name, p, n);
     } else {
         r->damaged++;
         warn(r, "%s: its head is damaged, %zu bytes were left out", name, n);
-        valid = n;
     }
-    munmap((void *)(uintptr_t)p, n);
-    free(s.ids);
+    free(s.pairs.v);
+    free(s.ids.v);
     if (s.unknown) {
         r->damaged++;
         warn(r, "%s: samples of series that it does not name, %zu times", name, s.unknown);
     }
-    if (valid < n && ftruncate(fd, (off_t)valid) == 0)
+    if (whole && valid < n && ftruncate(fd, (off_t)valid) == 0)
         warn(r, "%s: %zu bytes of an unfinished write were cut off", name, n - valid);
     r->bytes += valid;
 }

@@ -77,27 +77,25 @@ static void blocks(struct ax_arena *a)
     seed_prefixed("block", "plain", 0, ax_buf_view(&b));
 }
 
-static bool is_new(void *ctx, uint32_t id)
-{
-    return (*(uint32_t *)ctx)++ < 3;
-}
-
 static void log_segment(struct ax_arena *a)
 {
     struct ax_sample s[20];
     struct ax_batch batch = {.arena = a};
-    uint32_t calls = 0;
+    struct ax_intake *in = ax_intake_new(&(struct ax_intake_options){0});
+    struct ax_wal_names named = {0};
     AX_CLEANUP(ax_buf_free) struct ax_buf b = AX_BUF_INIT;
     for (int i = 0; i < 20; i++)
         s[i] = (struct ax_sample){T0 + i * 5000, i / 3.0};
     for (uint32_t i = 0; i < 3; i++) {
         const char *names[] = {"a", "b", "c"};
         ax_batch_add(&batch, fuzz_labels(a, "t", "__name__", names[i], NULL), s, i ? i : 20);
-        batch.v[i].id = i * 7;
+        batch.v[i].id = ax_intake_define(in, batch.v[i].labels);
     }
-    ax_buf_add(&b, "AXWAL\0\0\0\1\0\0\0\0\0\0\0", 16);
-    ax_wal_encode(&b, &batch, is_new, &calls);
-    ax_wal_encode(&b, &batch, is_new, &calls);
+    ax_buf_add(&b, "AXWAL\0\0\0\2\0\0\0\0\0\0\0", 16);
+    ax_wal_encode(&b, &batch, in, &named, 1);
+    ax_wal_encode(&b, &batch, in, &named, 1);
+    ax_wal_names_free(&named);
+    ax_intake_free(in);
     seed_prefixed("wal", "sealed", 1, ax_buf_view(&b));
     seed_prefixed("wal", "plain", 0, ax_buf_view(&b));
     seed("labels", "one", batch.v[0].labels.bytes.p, batch.v[0].labels.bytes.n);

@@ -7,9 +7,18 @@
 
 #include <string.h>
 
-static uint32_t define(void *ctx, struct ax_labels labels)
+static uint32_t intern(void *ctx, const struct ax_label *l)
 {
-    AX_ASSERT(ax_labels_valid(labels.bytes));
+    static uint32_t pairs;
+    for (size_t i = 0; i < l->name.n + l->value.n; i++) /* so that reading beyond would be seen */
+        *(volatile char *)&(char){i < l->name.n ? l->name.p[i] : l->value.p[i - l->name.n]};
+    return l->value.n ? pairs++ : AX_PAIR_NONE;
+}
+
+static uint32_t define(void *ctx, const uint32_t *pairs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        AX_ASSERT(pairs[i] != AX_PAIR_NONE);
     return (*(uint32_t *)ctx)++;
 }
 
@@ -29,7 +38,8 @@ FUZZ_TARGET(p, n)
 {
     static uint8_t copy[1 << 16];
     uint32_t ids = 0;
-    struct ax_wal_replay r = {&ids, define, take, warn, 0, 0, 0};
+    struct ax_wal_replay r = {
+        .ctx = &ids, .pair = intern, .define = define, .samples = take, .warn = warn};
     if (n < 2 || n > sizeof copy)
         return 0;
     memcpy(copy, p + 1, n - 1);

@@ -67,11 +67,21 @@ static struct ax_str two_series(void)
     return body;
 }
 
+static int decode(struct ax_str body, const char *tenant, struct ax_batch *b, uint64_t *bad,
+                  struct ax_err *err)
+{
+    struct ax_walk walk;
+    ax_walk_begin(&walk, in, ax_str(tenant));
+    int rc = ax_remote_write_decode(body, ax_str(tenant), &walk, b, bad, err);
+    ax_walk_end(&walk);
+    return rc;
+}
+
 static void a_request_is_decoded_bit_by_bit(void **state)
 {
     struct ax_batch b = {.arena = &arena};
     uint64_t bad;
-    assert_int_equal(ax_remote_write_decode(two_series(), AX_STR("t1"), in, &b, &bad, NULL), 0);
+    assert_int_equal(decode(two_series(), "t1", &b, &bad, NULL), 0);
     assert_int_equal(bad, 0);
     assert_int_equal(b.n, 2);
     assert_int_equal(b.samples, 2);
@@ -92,7 +102,7 @@ static void a_bad_series_does_not_spoil_its_neighbours(void **state)
     struct ax_batch b = {.arena = &arena};
     struct ax_err err = {0};
     uint64_t bad;
-    assert_int_equal(ax_remote_write_decode(pack(&request), AX_STR("t"), in, &b, &bad, &err), 0);
+    assert_int_equal(decode(pack(&request), "t", &b, &bad, &err), 0);
     assert_int_equal(b.n, 2);
     assert_int_equal(bad, 2);
     assert_non_null(strstr(err.text, "ho-st"));
@@ -109,8 +119,7 @@ static void every_truncation_is_refused_or_whole(void **state)
         struct ax_batch b = {.arena = &arena};
         uint64_t bad;
         struct ax_err err;
-        assert_int_equal(ax_remote_write_decode(pack(&cut), AX_STR("t"), in, &b, &bad, &err),
-                         -EBADMSG);
+        assert_int_equal(decode(pack(&cut), "t", &b, &bad, &err), -EBADMSG);
         ax_buf_free(&cut);
     }
     ax_buf_free(&request);
@@ -126,8 +135,7 @@ static void samples_are_counted_even_when_empty(void **state)
     for (size_t i = 0; i <= AX_INGEST_MAX_SAMPLES; i++)
         put_bytes(&series, 2, AX_STR(""));
     put_bytes(&request, 1, ax_buf_view(&series));
-    assert_int_equal(ax_remote_write_decode(pack(&request), AX_STR("t"), in, &b, &bad, &err),
-                     -EFBIG);
+    assert_int_equal(decode(pack(&request), "t", &b, &bad, &err), -EFBIG);
     assert_non_null(strstr(err.text, "more than 4194304 samples"));
     ax_buf_free(&series);
     ax_buf_free(&request);
@@ -138,11 +146,8 @@ static void damaged_and_oversized_bodies_are_refused(void **state)
     struct ax_batch b = {.arena = &arena};
     struct ax_err err;
     uint64_t bad;
-    assert_int_equal(ax_remote_write_decode(AX_STR("\x05garbage"), AX_STR("t"), in, &b, &bad, &err),
-                     -EBADMSG);
-    assert_int_equal(
-        ax_remote_write_decode(AX_STR("\xff\xff\xff\xff\x0f"), AX_STR("t"), in, &b, &bad, &err),
-        -EFBIG);
+    assert_int_equal(decode(AX_STR("\x05garbage"), "t", &b, &bad, &err), -EBADMSG);
+    assert_int_equal(decode(AX_STR("\xff\xff\xff\xff\x0f"), "t", &b, &bad, &err), -EFBIG);
     assert_non_null(strstr(err.text, "limit"));
     struct ax_str good = two_series();
     unsigned seed = 7;
@@ -151,7 +156,7 @@ static void damaged_and_oversized_bodies_are_refused(void **state)
         memcpy(copy, good.p, good.n);
         copy[(size_t)rand_r(&seed) % good.n] ^= (char)(1 << rand_r(&seed) % 8);
         struct ax_batch out = {.arena = &arena};
-        ax_remote_write_decode((struct ax_str){copy, good.n}, AX_STR("t"), in, &out, &bad, &err);
+        decode((struct ax_str){copy, good.n}, "t", &out, &bad, &err);
         free(copy);
         if (i % 1000 == 0) {
             ax_arena_free(&arena);

@@ -77,7 +77,8 @@ static void same_labels_get_the_same_id(void **state)
     }
     assert_int_equal(s.committed, 3);
     assert_int_equal(ax_intake_count(in), 2);
-    assert_true(ax_str_eq(ax_labels_get(ax_intake_series(in, 1), AX_STR("host")), AX_STR("h2")));
+    assert_true(
+        ax_str_eq(ax_labels_get(ax_intake_series(in, 1, &a), AX_STR("host")), AX_STR("h2")));
     ax_intake_free(in);
     ax_arena_free(&a);
 }
@@ -165,7 +166,7 @@ static void *define_many(void *arg)
     for (int i = 0; i < 20000; i++) {
         struct ax_str host = ax_arena_printf(&a, "h%d", i);
         uint32_t id = ax_intake_define(in, labels(&a, "up", host.p));
-        assert_true(ax_str_eq(ax_labels_get(ax_intake_series(in, id), AX_STR("host")), host));
+        assert_true(ax_str_eq(ax_labels_get(ax_intake_series(in, id, &a), AX_STR("host")), host));
     }
     ax_arena_free(&a);
     return NULL;
