@@ -67,6 +67,7 @@ struct ax_set {
     uint32_t next; /* atomic */
     uint8_t n;
     bool sorted; /* the pairs are in the order of their names */
+    bool retired;
     uint32_t pairs[];
 };
 
@@ -76,6 +77,8 @@ struct ax_series_table {
     struct ax_set **pages[AX_PAGES];
     struct ax_ids ids;
     uint32_t n, live, max; /* ids given so far; series that there are; how many there may be */
+    uint32_t *free;        /* ids of forgotten series */
+    size_t nfree, cap_free;
     size_t set_bytes;
     struct ax_pair_table pairs;
 };
@@ -90,6 +93,7 @@ uint32_t ax_series_table_find(const struct ax_series_table *t, const uint32_t *p
  * which they came. AX_SERIES_NONE: the table is full. */
 uint32_t ax_series_table_define(struct ax_series_table *t, struct ax_labels labels,
                                 const struct ax_label *sent, size_t nsent);
+uint32_t ax_series_table_live(struct ax_series_table *t);
 uint64_t ax_series_table_bytes(struct ax_series_table *t); /* an estimate */
 uint32_t ax_series_table_define_pairs(struct ax_series_table *t, const uint32_t *pairs, size_t n);
 

@@ -225,7 +225,7 @@ struct ax_series_table *ax_intake_table(struct ax_intake *in)
 
 void ax_intake_stats(struct ax_intake *in, struct ax_intake_stats *out)
 {
-    *out = (struct ax_intake_stats){.series = ax_intake_count(in),
+    *out = (struct ax_intake_stats){.series = ax_series_table_live(&in->table),
                                     .batches = in->batches,
                                     .samples = in->samples,
                                     .rejected = in->rejected,

@@ -43,8 +43,8 @@ struct ax_intake_result {
 };
 
 struct ax_intake_stats {
-    uint64_t series, batches, samples, rejected;
-    uint64_t bytes; /* what series and their labels take */
+    uint64_t series, batches, samples, rejected; /* series: not retired */
+    uint64_t bytes;                              /* what series and their labels take */
 };
 
 struct ax_intake *ax_intake_new(const struct ax_intake_options *o);
@@ -82,13 +82,22 @@ size_t ax_walk_follow(struct ax_walk *w, struct ax_str series, char unless, uint
 bool ax_walk_find(struct ax_walk *w, const struct ax_label *labels, size_t n, uint32_t *id);
 void ax_walk_end(struct ax_walk *w);
 
-/* The series table: ids are 0 .. count-1. */
+/* The series table. Ids are below count; those of forgotten series are given anew. */
 
 /* Finds or makes the id of a canonical set; AX_SERIES_NONE when max_series is reached. */
 uint32_t ax_intake_define(struct ax_intake *in, struct ax_labels labels);
 /* The labels of an id that exists, made into the arena. `visible` ones have no tenant. */
 struct ax_labels ax_intake_series(struct ax_intake *in, uint32_t id, struct ax_arena *a);
 struct ax_labels ax_intake_visible(struct ax_intake *in, uint32_t id, struct ax_arena *a);
+
+/* Forgetting, for who knows which series are over. With the intake held nobody is between finding
+ * an id and using it; hold waits for those who are. A retired series cannot be found any more: when
+ * its labels come again, that is another id. What was found of it before stays readable until it is
+ * forgotten, which makes the id free for another series. */
+void ax_intake_hold(struct ax_intake *in);
+void ax_intake_release(struct ax_intake *in);
+void ax_intake_retire(struct ax_intake *in, uint32_t id); /* held */
+void ax_intake_forget(struct ax_intake *in, uint32_t id); /* held; after retire */
 
 /* Pairs, for who keeps many series. A pair's bytes, and the pairs of a series, stay where they are
  * as long as the series exists. */
@@ -101,7 +110,7 @@ uint32_t ax_intake_intern(struct ax_intake *in, struct ax_str name, struct ax_st
 /* As define, by pairs; AX_SERIES_NONE also when two of them have one name. */
 uint32_t ax_intake_define_pairs(struct ax_intake *in, const uint32_t *pairs, size_t n);
 
-uint32_t ax_intake_count(struct ax_intake *in);
+uint32_t ax_intake_count(struct ax_intake *in); /* ids given so far */
 void ax_intake_stats(struct ax_intake *in, struct ax_intake_stats *out);
 
 #endif

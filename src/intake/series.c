@@ -22,6 +22,7 @@ void ax_series_table_free(struct ax_series_table *t)
         free(ax_series_table_get(t, id));
     for (size_t i = 0; i < AX_PAGES; i++)
         free(t->pages[i]);
+    free(t->free);
     ax_ids_free(&t->ids);
     ax_pair_table_free(&t->pairs);
     pthread_rwlock_destroy(&t->lock);
@@ -98,7 +99,7 @@ static uint32_t add(struct ax_series_table *t, const uint32_t *pairs, size_t n)
     memcpy(s->pairs, pairs, n * sizeof *pairs);
     for (size_t i = 0; i < n; i++)
         ax_pair_get(&t->pairs, pairs[i])->refs++;
-    uint32_t id = t->n++;
+    uint32_t id = t->nfree ? t->free[--t->nfree] : t->n++;
     struct ax_set ***page = &t->pages[id / AX_PAGE];
     if (!*page)
         __atomic_store_n(page, ax_calloc(AX_PAGE, sizeof **page), __ATOMIC_RELEASE);
@@ -169,6 +170,48 @@ uint32_t ax_series_table_define_pairs(struct ax_series_table *t, const uint32_t 
     return id;
 }
 
+/* ---- forgetting ---- */
+
+void ax_intake_hold(struct ax_intake *in)
+{
+    pthread_rwlock_wrlock(&ax_intake_table(in)->life);
+}
+
+void ax_intake_release(struct ax_intake *in)
+{
+    pthread_rwlock_unlock(&ax_intake_table(in)->life);
+}
+
+void ax_intake_retire(struct ax_intake *in, uint32_t id)
+{
+    struct ax_series_table *t = ax_intake_table(in);
+    struct ax_set *s = ax_series_table_get(t, id);
+    pthread_rwlock_wrlock(&t->lock);
+    ax_ids_remove(&t->ids, hash_of(s->pairs, s->n), id);
+    s->retired = true;
+    t->live--;
+    pthread_rwlock_unlock(&t->lock);
+}
+
+void ax_intake_forget(struct ax_intake *in, uint32_t id)
+{
+    struct ax_series_table *t = ax_intake_table(in);
+    struct ax_set *s = ax_series_table_get(t, id);
+    AX_ASSERT(s->retired);
+    pthread_rwlock_wrlock(&t->lock);
+    for (size_t i = 0; i < s->n; i++)
+        ax_pair_unref(&t->pairs, s->pairs[i]);
+    t->set_bytes -= sizeof *s + s->n * sizeof *s->pairs;
+    __atomic_store_n(slot(t, id), NULL, __ATOMIC_RELEASE);
+    if (t->nfree == t->cap_free) {
+        t->cap_free = t->cap_free ? t->cap_free * 2 : 64;
+        t->free = ax_realloc(t->free, t->cap_free * sizeof *t->free);
+    }
+    t->free[t->nfree++] = id;
+    pthread_rwlock_unlock(&t->lock);
+    free(s);
+}
+
 /* malloc's share of a small piece. */
 #define PIECE 16
 
@@ -179,6 +222,14 @@ uint64_t ax_series_table_bytes(struct ax_series_table *t)
     uint64_t n = sizeof *t + (t->ids.cap + p->ids.cap) * 8 + t->n * sizeof(struct ax_set *) +
                  t->set_bytes + t->live * PIECE + p->n * (sizeof(struct ax_pair) + PIECE) +
                  p->bytes;
+    pthread_rwlock_unlock(&t->lock);
+    return n;
+}
+
+uint32_t ax_series_table_live(struct ax_series_table *t)
+{
+    pthread_rwlock_rdlock(&t->lock);
+    uint32_t n = t->live;
     pthread_rwlock_unlock(&t->lock);
     return n;
 }

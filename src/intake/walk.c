@@ -51,7 +51,7 @@ size_t ax_walk_follow(struct ax_walk *w, struct ax_str series, char unless, uint
         w->before == AX_SERIES_NONE ? NULL : ax_series_table_get(w->table, w->before);
     uint32_t next = before ? __atomic_load_n(&before->next, __ATOMIC_RELAXED) : AX_SERIES_NONE;
     const struct ax_set *s = next == AX_SERIES_NONE ? NULL : ax_series_table_get(w->table, next);
-    if (!s)
+    if (!s || s->retired)
         return 0;
     fetch_ahead(w->table, s);
     size_t n = leading(w, s, series);

@@ -9,8 +9,12 @@
 
 #include <stdlib.h>
 
-#define WAL_BYTES  (128ull << 20) /* of log: more would make the next start slow */
-#define HEAD_BYTES (256ull << 20) /* of memory */
+/* So much log makes the next start slow (a second for 20 million samples), and so much for each
+ * series is needed for blocks that are worth their index. */
+#define WAL_BYTES         (64ull << 20)
+#define WAL_SERIES_BYTES  128
+#define HEAD_BYTES        (256ull << 20) /* of memory, and the same for each series */
+#define HEAD_SERIES_BYTES 512
 #define LATE_MS                                                                                    \
     (15 * 60000) /* so long after its end a partition is flushed, and not sooner                   \
                     than that again for what came later still */
@@ -24,7 +28,9 @@ static bool flush_is_due(struct ax_store *s)
     const struct ax_memtable *m = s->active;
     bool over = m->samples && ax_partition_of(m->mint, m->mint).end + LATE_MS <= now &&
                 now - s->active_since >= LATE_MS;
-    bool due = m->samples && (over || wal.bytes >= WAL_BYTES || ax_mem_bytes(m) >= HEAD_BYTES);
+    uint64_t series = ax_intake_count(s->intake);
+    bool due = m->samples && (over || wal.bytes >= WAL_BYTES + series * WAL_SERIES_BYTES ||
+                              ax_mem_bytes(m) >= HEAD_BYTES + series * HEAD_SERIES_BYTES);
     pthread_rwlock_unlock(&s->head);
     return due;
 }

@@ -47,6 +47,8 @@ struct ax_store {
 int64_t ax_store_now(const struct ax_store *s);
 void ax_store_warn(const struct ax_store *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* Samples into the head. Under head, or before there are other threads. */
+void ax_store_take(struct ax_store *s, const struct ax_batch *b);
 /* Remembers the newest sample of a series. Under head, or before there are other threads. */
 void ax_store_note_last(struct ax_store *s, uint32_t id, int64_t t, double v);
 uint32_t ax_store_define(void *store, struct ax_labels labels);

@@ -150,18 +150,12 @@ static uint32_t intern(void *ctx, const struct ax_label *l)
 static uint32_t define(void *ctx, const uint32_t *pairs, size_t n)
 {
     struct ax_store *s = ctx;
-    uint32_t id = ax_intake_define_pairs(s->intake, pairs, n);
-    if (id != AX_SERIES_NONE && !ax_index_has(s->index, id))
-        ax_index_add(s->index, id);
-    return id;
+    return ax_intake_define_pairs(s->intake, pairs, n);
 }
 
-static void take_samples(void *ctx, uint32_t id, const struct ax_sample *samples, size_t n)
+static void take(void *ctx, const struct ax_batch *b)
 {
-    struct ax_store *s = ctx;
-    ax_mem_append(s->active, id, samples, n);
-    for (size_t i = 0; i < n; i++)
-        ax_store_note_last(s, id, samples[i].t, samples[i].v);
+    ax_store_take(ctx, b);
 }
 
 static void pass_warning(void *ctx, const char *text)
@@ -177,7 +171,7 @@ int ax_store_load(struct ax_store *s, struct ax_err *err)
         rc = load_blocks(s, &m, err);
     s->wal_from = m.wal_from;
     struct ax_wal_replay r = {
-        .ctx = s, .pair = intern, .define = define, .samples = take_samples, .warn = pass_warning};
+        .ctx = s, .pair = intern, .define = define, .take = take, .warn = pass_warning};
     if (rc == 0)
         rc = ax_wal_replay(s->dir.fd, m.wal_from, &r, err);
     if (rc == 0 && s->damaged) /* what was found out shall not be found out again */

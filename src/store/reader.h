@@ -62,6 +62,8 @@ static inline uint64_t ax_read_u64(struct ax_reader *r)
 static inline uint64_t ax_read_varint(struct ax_reader *r)
 {
     uint64_t v = 0;
+    if (!r->bad && r->p < r->end && *r->p < 0x80) /* most are that short */
+        return *r->p++;
     for (unsigned shift = 0; shift < 64; shift += 7) {
         uint8_t c = ax_read_u8(r);
         v |= (uint64_t)(c & 0x7f) << shift;
@@ -82,11 +84,17 @@ static inline int64_t ax_read_zigzag(struct ax_reader *r)
 static inline double ax_read_double(struct ax_reader *r, unsigned zeros)
 {
     uint64_t bits = 0;
-    const uint8_t *at = zeros > 8 ? NULL : ax_read_bytes(r, 8 - zeros);
-    if (at)
-        memcpy((char *)&bits + zeros, at, 8 - zeros);
-    else
-        r->bad = true;
+    if (zeros < 8 && ax_read_left(r) >= 8) { /* eight bytes at once are quicker than just as many */
+        memcpy(&bits, r->p, 8);
+        bits <<= 8 * zeros;
+        r->p += 8 - zeros;
+    } else {
+        const uint8_t *at = zeros > 8 ? NULL : ax_read_bytes(r, 8 - zeros);
+        if (at)
+            memcpy((char *)&bits + zeros, at, 8 - zeros);
+        else
+            r->bad = true;
+    }
     double v;
     memcpy(&v, &bits, 8);
     return v;

@@ -117,9 +117,8 @@ static void fetch_ahead(const struct ax_memtable *m, const struct ax_batch *b, s
         __builtin_prefetch((uint8_t *)ax_slab_at(&m->slab, s->open) + s->len, 1);
 }
 
-static void take_into_head(struct ax_store *s, const struct ax_batch *b)
+void ax_store_take(struct ax_store *s, const struct ax_batch *b)
 {
-    pthread_rwlock_wrlock(&s->head);
     for (size_t i = 0; i < b->n; i++) {
         const struct ax_batch_series *x = &b->v[i];
         fetch_ahead(s->active, b, i);
@@ -131,7 +130,6 @@ static void take_into_head(struct ax_store *s, const struct ax_batch *b)
         for (uint32_t k = 0; k < x->n; k++)
             ax_store_note_last(s, x->id, x->samples[k].t, x->samples[k].v);
     }
-    pthread_rwlock_unlock(&s->head);
 }
 
 static int append(void *self, const struct ax_batch *b, uint64_t *ticket, struct ax_err *err)
@@ -142,8 +140,11 @@ static int append(void *self, const struct ax_batch *b, uint64_t *ticket, struct
     /* While the disk takes nothing, memory shall not fill with what is being refused. */
     if (rc == 0 && ax_wal_failing(s->wal))
         rc = ax_wal_commit(s->wal, *ticket, err);
-    if (rc == 0)
-        take_into_head(s, b);
+    if (rc == 0) {
+        pthread_rwlock_wrlock(&s->head);
+        ax_store_take(s, b);
+        pthread_rwlock_unlock(&s->head);
+    }
     pthread_rwlock_unlock(&s->flip);
     return rc;
 }

@@ -45,7 +45,7 @@ struct ax_wal_replay {
      * AX_SERIES_NONE refuse. */
     uint32_t (*pair)(void *ctx, const struct ax_label *l);
     uint32_t (*define)(void *ctx, const uint32_t *pairs, size_t n);
-    void (*samples)(void *ctx, uint32_t id, const struct ax_sample *s, size_t n);
+    void (*take)(void *ctx, const struct ax_batch *b); /* with ids; b only lives so long */
     void (*warn)(void *ctx, const char *text);
 
     uint64_t next_segment, bytes, damaged; /* results */

@@ -79,6 +79,9 @@ struct segment {
     struct ax_wal_replay *r;
     uint32_t version;
     struct numbers pairs, ids;
+    struct ax_batch batch;     /* of the record at hand; its arrays are used again and again */
+    struct ax_sample *samples; /* of all its series, one behind the other */
+    size_t samples_cap;
     size_t unknown; /* runs of samples whose series was never named */
 };
 
@@ -134,11 +137,37 @@ static bool take_samples(void *ctx, uint64_t ref, const struct ax_sample *sample
 {
     struct segment *s = ctx;
     uint32_t id = number(&s->ids, ref);
-    if (id != AX_SERIES_NONE)
-        s->r->samples(s->r->ctx, id, samples, n);
-    else
+    if (id == AX_SERIES_NONE) {
         s->unknown++;
+        return true;
+    }
+    struct ax_batch *b = &s->batch;
+    if (b->n == b->cap) {
+        b->cap = b->cap ? b->cap * 2 : 4096;
+        b->v = ax_realloc(b->v, b->cap * sizeof *b->v);
+    }
+    if (b->samples + n > s->samples_cap) {
+        s->samples_cap = (b->samples + n) * 2;
+        s->samples = ax_realloc(s->samples, s->samples_cap * sizeof *s->samples);
+    }
+    memcpy(s->samples + b->samples, samples, n * sizeof *samples);
+    b->v[b->n++] = (struct ax_batch_series){.id = id, .n = (uint32_t)n};
+    b->samples += n;
     return true;
+}
+
+/* False when the record makes no sense somewhere; what was good up to there is taken. */
+static bool take_record(struct segment *s, const uint8_t *payload, uint32_t len)
+{
+    struct ax_wal_visitor v = {s, take_pair, take_series, take_labels, take_samples};
+    struct ax_batch *b = &s->batch;
+    b->n = b->samples = 0;
+    bool ok = ax_wal_decode(payload, len, s->version, &v);
+    const struct ax_sample *at = s->samples;
+    for (size_t i = 0; i < b->n; at += b->v[i++].n)
+        b->v[i].samples = at;
+    s->r->take(s->r->ctx, b);
+    return ok;
 }
 
 /* The payload of the record at r->p; NULL when there is none. */
@@ -183,12 +212,11 @@ __attribute__((format(printf, 2, 3))) static void warn(struct ax_wal_replay *r, 
 /* Returns where the valid part ends. */
 static size_t replay_records(struct segment *s, const char *name, const uint8_t *p, size_t n)
 {
-    struct ax_wal_visitor v = {s, take_pair, take_series, take_labels, take_samples};
     struct ax_reader r = ax_reader(p + AX_WAL_HEAD, n - AX_WAL_HEAD);
     while (ax_read_left(&r)) {
         uint32_t len;
         const uint8_t *payload = check_record(r, &len), *bad = r.p;
-        if (payload && ax_wal_decode(payload, len, s->version, &v)) {
+        if (payload && take_record(s, payload, len)) {
             r.p = payload + len;
             continue;
         }
@@ -239,6 +267,8 @@ static void replay_segment(struct ax_wal_replay *r, const char *name, int fd, si
         r->damaged++;
         warn(r, "%s: its head is damaged, %zu bytes were left out", name, n);
     }
+    free(s.batch.v);
+    free(s.samples);
     free(s.pairs.v);
     free(s.ids.v);
     if (s.unknown) {

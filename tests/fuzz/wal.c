@@ -22,11 +22,13 @@ static uint32_t define(void *ctx, const uint32_t *pairs, size_t n)
     return (*(uint32_t *)ctx)++;
 }
 
-static void take(void *ctx, uint32_t id, const struct ax_sample *s, size_t n)
+static void take(void *ctx, const struct ax_batch *b)
 {
-    AX_ASSERT(n > 0 && id < *(uint32_t *)ctx);
-    for (size_t i = 0; i < n; i++) /* so that reading beyond them would be seen */
-        *(volatile int64_t *)&(int64_t){s[i].t};
+    for (size_t k = 0; k < b->n; k++) {
+        AX_ASSERT(b->v[k].n > 0 && b->v[k].id < *(uint32_t *)ctx);
+        for (size_t i = 0; i < b->v[k].n; i++) /* so that reading beyond them would be seen */
+            *(volatile int64_t *)&(int64_t){b->v[k].samples[i].t};
+    }
 }
 
 static void warn(void *ctx, const char *text)
@@ -39,7 +41,7 @@ FUZZ_TARGET(p, n)
     static uint8_t copy[1 << 16];
     uint32_t ids = 0;
     struct ax_wal_replay r = {
-        .ctx = &ids, .pair = intern, .define = define, .samples = take, .warn = warn};
+        .ctx = &ids, .pair = intern, .define = define, .take = take, .warn = warn};
     if (n < 2 || n > sizeof copy)
         return 0;
     memcpy(copy, p + 1, n - 1);
