@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+/* crash-cuts: simulated power cuts under load; counts what was acknowledged against what is there.
+ *
+ * In each round three writers, a reader and the background work (flush, merge, retention) share a
+ * store on a disk that loses its power at a random operation. Every other start is cut, too. */
+#include "ledger.h"
+#include "options.h"
+#include "power.h"
+#include "store/disk.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WRITERS    3
+#define HOUR       3600000ll
+#define DAY        (24 * HOUR)
+#define SHORT_LIFE (5 * DAY)   /* retention at work */
+#define LONG_LIFE  (300 * DAY) /* blocks of 32 days */
+#define AGE_ROUNDS 25          /* rounds with one directory */
+
+struct house {
+    char dir[128], tsdb[160];
+    int64_t retention;
+    struct ledger ledger;
+    uint64_t seed;
+    struct ax_intake *intake;
+    struct ax_store *store;
+};
+struct sums {
+    uint64_t acknowledged, sent, lost, invented, warned_of_damage, cuts, cuts_in_starts, odd;
+    uint64_t files, blocks;
+};
+
+static _Atomic int64_t now_ms;
+static int64_t read_now(void)
+{
+    return now_ms;
+}
+
+static bool open_house(struct house *h)
+{
+    struct ax_intake_options in = {.max_age_ms = h->retention};
+    struct ax_store_options st = {
+        .dir = h->tsdb, .retention_ms = h->retention, .commit_us = 300, .now_ms = read_now};
+    struct ax_err err = {0};
+    h->intake = ax_intake_new(&in);
+    if (ax_store_open(&h->store, &st, h->intake, &err) < 0) {
+        ax_intake_free(h->intake);
+        h->store = NULL;
+        if (!power_is_off())
+            fprintf(stderr, "the store does not open: %s\n", err.text);
+        return false;
+    }
+    struct ax_subscriber sub = ax_store_subscriber(h->store);
+    ax_intake_subscribe(h->intake, &sub);
+    return true;
+}
+
+static void close_house(struct house *h)
+{
+    ax_store_close(h->store);
+    ax_intake_free(h->intake);
+    h->store = NULL;
+}
+
+/* Mostly of now, some late, by up to most of the retention or 70 days. */
+static int64_t some_time(const struct house *h, uint64_t *chance)
+{
+    int64_t most = h->retention < 70 * DAY ? h->retention * 3 / 4 : 70 * DAY;
+    int64_t late[] = {60000, 60000, 60000, 60000, 5 * HOUR, 30 * HOUR, most, most};
+    return now_ms - (int64_t)ledger_chance(chance, (uint64_t)late[ledger_chance(chance, 8)]);
+}
+
+struct writer {
+    struct house *h;
+    uint32_t number;
+    uint64_t chance, refused;
+};
+
+static void send_one(struct writer *w)
+{
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_batch b = {.arena = &a};
+    size_t places[LEDGER_SERIES];
+    struct ax_sample s[8];
+    for (uint32_t i = w->number; i < LEDGER_SERIES; i += WRITERS) {
+        places[i] = ledger_place(&w->h->ledger, i);
+        size_t n = ledger_chance(&w->chance, 8);
+        for (size_t k = 0; k < n; k++) {
+            int64_t t = some_time(w->h, &w->chance);
+            s[k] = (struct ax_sample){t, ledger_value(i, t)};
+            ledger_send(&w->h->ledger, i, t);
+        }
+        if (n)
+            ax_batch_add(&b, ledger_labels(i, AX_STR("default"), &a), s, n);
+    }
+    for (size_t i = 0; i < b.n; i++)
+        b.v[i].id = AX_SERIES_NONE;
+    struct ax_intake_result r = {0};
+    int rc = ax_intake_push(w->h->intake, &b, now_ms, &r, NULL);
+    w->refused += r.rejected;
+    for (uint32_t i = w->number; rc == 0 && i < LEDGER_SERIES; i += WRITERS)
+        ledger_ack(&w->h->ledger, i, places[i]);
+    ax_arena_free(&a);
+}
+
+static void *write_on(void *arg)
+{
+    struct writer *w = arg;
+    while (!power_is_off()) {
+        now_ms += (int64_t)ledger_chance(&w->chance, 8 * 60000);
+        send_one(w);
+    }
+    return NULL;
+}
+
+static void *keep_on(void *arg)
+{
+    struct house *h = arg;
+    while (!power_is_off()) {
+        ax_store_tick(h->store, NULL);
+        usleep(500);
+    }
+    return NULL;
+}
+
+static void *read_on(void *arg)
+{
+    struct house *h = arg;
+    while (!power_is_off()) {
+        struct ax_arena a = AX_ARENA_INIT;
+        struct ax_store_select sel = {
+            .tenant = AX_STR("default"), .mint = now_ms - 6 * HOUR, .maxt = now_ms};
+        struct ax_series_set set;
+        ax_store_select(h->store, &sel, &a, &set, NULL);
+        ax_arena_free(&a);
+        usleep(2000);
+    }
+    return NULL;
+}
+
+/* Until the power goes. */
+static void live(struct house *h, struct sums *sums)
+{
+    pthread_t threads[WRITERS + 2];
+    struct writer writers[WRITERS];
+    for (uint32_t i = 0; i < WRITERS; i++) {
+        writers[i] = (struct writer){h, i, ledger_mix(h->seed + i), 0};
+        AX_ASSERT(pthread_create(&threads[i], NULL, write_on, &writers[i]) == 0);
+    }
+    AX_ASSERT(pthread_create(&threads[WRITERS], NULL, keep_on, h) == 0);
+    AX_ASSERT(pthread_create(&threads[WRITERS + 1], NULL, read_on, h) == 0);
+    for (int i = 0; i < WRITERS + 2; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < WRITERS; i++)
+        sums->odd += writers[i].refused;
+}
+
+/* Starts after the cut, of which some are cut themselves before they are done. */
+static void recover(struct house *h, struct sums *sums, bool holes)
+{
+    while (ledger_chance(&h->seed, 2)) {
+        power_on(h->tsdb, 1 + ledger_chance(&h->seed, 12), ledger_mix(h->seed), holes);
+        ax_disk = &power_disk;
+        if (open_house(h)) {
+            for (int i = 0; i < 4 && !power_is_off(); i++)
+                ax_store_tick(h->store, NULL);
+            close_house(h);
+        }
+        ax_disk = &ax_disk_real;
+        power_restore();
+        sums->cuts_in_starts++;
+    }
+}
+
+static bool check_all(struct house *h, struct sums *sums, bool holes)
+{
+    if (!open_house(h))
+        return false;
+    struct ax_store_stats st;
+    struct ledger_verdict v = ledger_check(&h->ledger, h->store, now_ms - h->retention);
+    ax_store_stats(h->store, &st);
+    close_house(h);
+    sums->lost += v.lost;
+    sums->invented += v.invented;
+    sums->acknowledged = v.acknowledged;
+    sums->sent = v.sent;
+    sums->warned_of_damage += st.damaged;
+    sums->blocks = st.blocks;
+    /* Sectors that never came look like damage, but of prefixes the store knows what they are. */
+    return v.lost + v.invented == 0 && (holes || st.damaged == 0);
+}
+
+static bool one_round(struct house *h, struct sums *sums)
+{
+    bool holes = ledger_chance(&h->seed, 2);
+    power_on(h->tsdb, 5 + ledger_chance(&h->seed, 2500), ledger_mix(h->seed), holes);
+    ax_disk = &power_disk;
+    if (open_house(h)) {
+        live(h, sums);
+        close_house(h);
+    }
+    ax_disk = &ax_disk_real;
+    power_restore();
+    sums->cuts++;
+    recover(h, sums, holes);
+    return check_all(h, sums, holes);
+}
+
+static void remove_house(struct house *h)
+{
+    char command[160];
+    snprintf(command, sizeof command, "rm -rf '%s'", h->dir);
+    AX_ASSERT(system(command) == 0);
+    ledger_free(&h->ledger);
+}
+
+/* A directory's whole life. On failure it stays, for whoever wants to look. */
+static bool age(const struct crash_options *o, unsigned first, unsigned rounds, struct sums *total)
+{
+    struct house h = {.seed = ledger_mix(o->seed + first), .retention = LONG_LIFE};
+    struct sums sums = {0};
+    if (first / AGE_ROUNDS % 2)
+        h.retention = SHORT_LIFE;
+    now_ms = 1790000000000 + (int64_t)ledger_chance(&h.seed, 64 * DAY);
+    snprintf(h.dir, sizeof h.dir, "/tmp/auspex-cuts-XXXXXX");
+    AX_ASSERT(mkdtemp(h.dir) != NULL);
+    snprintf(h.tsdb, sizeof h.tsdb, "%s/tsdb", h.dir);
+    bool good = open_house(&h);
+    if (good)
+        close_house(&h);
+    for (unsigned i = 0; i < rounds && good; i++) {
+        good = one_round(&h, &sums);
+        if (!good)
+            fprintf(stderr, "round %u of seed %llu: the directory is in %s\n", first + i,
+                    (unsigned long long)o->seed, h.dir);
+    }
+    total->acknowledged += sums.acknowledged;
+    total->sent += sums.sent;
+    total->lost += sums.lost;
+    total->invented += sums.invented;
+    total->warned_of_damage += sums.warned_of_damage;
+    total->cuts += sums.cuts;
+    total->cuts_in_starts += sums.cuts_in_starts;
+    total->odd += sums.odd;
+    total->blocks += sums.blocks;
+    if (good)
+        remove_house(&h);
+    return good;
+}
+
+int main(int argc, char **argv)
+{
+    struct crash_options o = {.seed = 1, .rounds = 60};
+    if (!crash_options(argc, argv, &o))
+        return 2;
+    struct sums sums = {0};
+    bool good = true;
+    for (unsigned i = 0; i < o.rounds && good; i += AGE_ROUNDS)
+        good = age(&o, i, o.rounds - i < AGE_ROUNDS ? o.rounds - i : AGE_ROUNDS, &sums);
+    good = good && !sums.odd;
+    printf("%llu power cuts under load, %llu more in starts (seed %llu): %llu samples sent, %llu "
+           "acknowledged, %llu lost, %llu invented; %llu refused, %llu blocks at the end\n",
+           (unsigned long long)sums.cuts, (unsigned long long)sums.cuts_in_starts,
+           (unsigned long long)o.seed, (unsigned long long)sums.sent,
+           (unsigned long long)sums.acknowledged, (unsigned long long)sums.lost,
+           (unsigned long long)sums.invented, (unsigned long long)sums.odd,
+           (unsigned long long)sums.blocks);
+    printf("%d passed, %d failed\n", good, !good);
+    return good ? 0 : 1;
+}
