@@ -31,20 +31,33 @@ static bool worth_it(const struct ax_block_list *l)
     return l->n > MERGE_ANYWAY || (l->n > 1 && (sum - largest) * 2 >= largest);
 }
 
+/* Blocks of a partition that follow each other. One that stays as it is, damaged or wider than the
+ * partition (from before the clock went back), parts them: the result counts as new as the newest
+ * that is in it, so what is older than the one that stays must not get above it. */
+static bool choose_in(struct ax_store *s, struct ax_partition p, struct ax_block_list *list)
+{
+    list->n = 0;
+    for (size_t i = 0; i < s->nblocks; i++) {
+        struct ax_block *b = s->blocks[i];
+        if (mergeable(b, p)) {
+            ax_block_list_add(list, b);
+        } else if (b->mint < p.end && b->maxt >= p.start) {
+            if (worth_it(list))
+                return true;
+            list->n = 0;
+        }
+    }
+    return worth_it(list);
+}
+
 /* The first partition with enough to merge; an empty list when there is none. */
 static struct ax_block_list choose(struct ax_store *s)
 {
     struct ax_block_list list = {0};
     int64_t now = ax_store_now(s);
-    for (size_t i = 0; i < s->nblocks; i++) {
-        struct ax_partition p = ax_partition_of(s->blocks[i]->mint, now);
-        list.n = 0;
-        for (size_t k = 0; k < s->nblocks; k++)
-            if (mergeable(s->blocks[k], p))
-                ax_block_list_add(&list, s->blocks[k]);
-        if (worth_it(&list))
+    for (size_t i = 0; i < s->nblocks; i++)
+        if (choose_in(s, ax_partition_of(s->blocks[i]->mint, now), &list))
             return list;
-    }
     list.n = 0;
     return list;
 }

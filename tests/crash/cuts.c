@@ -77,10 +77,10 @@ static void close_house(struct house *h)
     h->store = NULL;
 }
 
-/* Mostly of now, some late, by up to most of the retention or 70 days. */
+/* Mostly of now, some late, by up to almost the retention or 70 days. */
 static int64_t some_time(const struct house *h, uint64_t *chance)
 {
-    int64_t most = h->retention < 70 * DAY ? h->retention * 3 / 4 : 70 * DAY;
+    int64_t most = h->retention < 70 * DAY ? h->retention - 3 * HOUR : 70 * DAY;
     int64_t late[] = {60000, 60000, 60000, 60000, 5 * HOUR, 30 * HOUR, most, most};
     return now_ms - (int64_t)ledger_chance(chance, (uint64_t)late[ledger_chance(chance, 8)]);
 }
