@@ -33,6 +33,20 @@ static bool contains(const struct ax_block_list *l, const struct ax_block *b)
     return false;
 }
 
+int ax_store_finish_block(struct ax_store *s, struct ax_block_writer *w, uint64_t file,
+                          struct ax_block **out, struct ax_err *err)
+{
+    char name[AX_BLOCK_NAME];
+    int rc = ax_block_finish(w, err);
+    if (rc < 0)
+        return rc;
+    rc = ax_block_open(s->dir.fd, file, ax_store_define, s, out, err);
+    ax_block_name(file, name);
+    if (rc < 0)
+        ax_disk->unlink(s->dir.fd, name); /* it is tried again each second: not to fill the disk */
+    return rc;
+}
+
 /* The blocks that will count, by rising order. */
 static struct ax_block_list next_blocks(const struct ax_store *s, const struct ax_block_list *add,
                                         const struct ax_block_list *drop)

@@ -26,8 +26,9 @@ static bool flush_is_due(struct ax_store *s)
     int64_t now = ax_store_now(s);
     pthread_rwlock_rdlock(&s->head);
     const struct ax_memtable *m = s->active;
+    int64_t since = now - s->active_since; /* below 0 when the clock went back */
     bool over = m->samples && ax_partition_of(m->mint, m->mint).end + LATE_MS <= now &&
-                now - s->active_since >= LATE_MS;
+                (since >= LATE_MS || since < 0);
     uint64_t series = ax_intake_count(s->intake);
     bool due = m->samples && (over || wal.bytes >= WAL_BYTES + series * WAL_SERIES_BYTES ||
                               ax_mem_bytes(m) >= HEAD_BYTES + series * HEAD_SERIES_BYTES);
@@ -120,8 +121,7 @@ static int write_partition(struct ax_store *s, struct ax_partition p, int64_t *n
     if (!w)
         return rc;
     s->next_file++;
-    rc = ax_block_finish(w, err);
-    return rc < 0 ? rc : ax_block_open(s->dir.fd, file, ax_store_define, s, out, err);
+    return ax_store_finish_block(s, w, file, out, err);
 }
 
 static int write_blocks(struct ax_store *s, struct ax_block_list *list, struct ax_err *err)

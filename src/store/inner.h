@@ -76,6 +76,9 @@ void ax_series_refs_sort(struct ax_series_ref *refs, size_t n); /* by id, then b
 int ax_store_flush(struct ax_store *s, bool *did, struct ax_err *err);
 int ax_store_merge(struct ax_store *s, bool *did, struct ax_err *err);
 int ax_store_expire(struct ax_store *s, struct ax_err *err);
+/* Finishes the file of that number and opens it; on failure it is gone. */
+int ax_store_finish_block(struct ax_store *s, struct ax_block_writer *w, uint64_t file,
+                          struct ax_block **out, struct ax_err *err);
 /* Makes `add` count instead of `drop` (either may be NULL): on disk, then for queries. A wal_from
  * other than the one before says that the frozen memtable is on disk now: it goes. On failure the
  * old state goes on, and `add` is given back and emptied. */

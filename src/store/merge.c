@@ -136,10 +136,8 @@ static int merge(struct ax_store *s, struct ax_block_list *l, struct ax_err *err
                       "a damaged chunk was found in merging: the block that has it stays as it is");
         return 0; /* it is marked now, and the next round leaves it out */
     }
-    rc = ax_block_finish(w, err);
     struct ax_block *b = NULL;
-    if (rc == 0)
-        rc = ax_block_open(s->dir.fd, file, ax_store_define, s, &b, err);
+    rc = ax_store_finish_block(s, w, file, &b, err);
     if (rc < 0)
         return rc;
     struct ax_block_list add = {&b, 1};

@@ -263,11 +263,29 @@ static void so_it_is_when_the_clock_jumps(void **state)
     forget();
 }
 
+/* The head does not wait for the clock to be again where it has been. */
+static void flushing_goes_on_when_the_clock_went_back(void **state)
+{
+    struct kit *k = *state;
+    kit_now += 400 * DAY;
+    kit_close(k);
+    kit_open(k);
+    kit_now -= 400 * DAY;
+    kit_write1(k, "m", "a", kit_now, 1);
+    kit_now += 5 * HOUR;
+    kit_tick(k, 2);
+    assert_int_equal(kit_stats(k).blocks, 1);
+    assert_int_equal(kit_stats(k).head_samples, 0);
+    assert_int_equal(kit_read(k, "m", "a").n, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_read_is_what_was_written_last, kit_new, kit_end),
         cmocka_unit_test_setup_teardown(so_it_is_when_the_clock_jumps, kit_new, kit_end),
+        cmocka_unit_test_setup_teardown(flushing_goes_on_when_the_clock_went_back, kit_new,
+                                        kit_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
