@@ -31,6 +31,7 @@ struct ax_store {
     struct ax_wal *wal;
     uint64_t wal_from, next_file, next_order; /* of the ticking thread */
     uint64_t frozen_keep;                     /* first log segment that frozen does not need */
+    int64_t clock_seen, clock_leapt;          /* the ticking thread's: for retention */
     uint64_t damaged;                         /* atomic */
 
     pthread_rwlock_t flip, head;

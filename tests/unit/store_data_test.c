@@ -131,6 +131,15 @@ static void samples_of_the_year_2000(void **state)
     assert_int_equal(kit_read(k, "m", "a").n, 101);
 }
 
+/* The clock is there, and has been for long enough to be believed. */
+static void settle_at(struct kit *k, int64_t now)
+{
+    kit_now = now - HOUR;
+    kit_tick(k, 2);
+    kit_now = now;
+    kit_tick(k, 2);
+}
+
 static void retention_deletes_what_has_ended(void **state)
 {
     struct kit *k = *state;
@@ -141,15 +150,40 @@ static void retention_deletes_what_has_ended(void **state)
     kit_now = T0 + 5 * DAY + 6 * HOUR;
     kit_tick(k, 2);
     assert_int_equal(kit_read(k, "m", "a").n, 2);
-    kit_now = T0 + 8 * DAY;
-    kit_tick(k, 2);
+    settle_at(k, T0 + 8 * DAY);
     struct ax_series got = kit_read(k, "m", "a");
     assert_int_equal(got.n, 1);
     assert_true(got.v[0] == 2);
-    kit_now = T0 + 13 * DAY;
-    kit_tick(k, 2);
+    settle_at(k, T0 + 13 * DAY);
     assert_int_equal(kit_read(k, "m", "a").n, 0);
     assert_int_equal(kit_stats(k).blocks, 0);
+}
+
+/* By a bad clock chip at boot, or somebody's typing error. */
+static void a_clock_that_leaps_ahead_and_back_deletes_nothing(void **state)
+{
+    struct kit *k = *state;
+    kit_close(k);
+    assert_int_equal(kit_try_open(k, 7 * DAY, NULL), 0);
+    for (int day = 0; day < 3; day++) {
+        kit_now = T0 + day * DAY;
+        kit_write1(k, "m", "a", kit_now, day);
+        kit_now += 5 * HOUR;
+        kit_tick(k, 2);
+    }
+    int64_t right = kit_now;
+    for (int minute = 0; minute < 50; minute++) {
+        kit_now = right + 400 * DAY + minute * 60000;
+        kit_tick(k, 2);
+    }
+    kit_close(k); /* and so at start */
+    assert_int_equal(kit_try_open(k, 7 * DAY, NULL), 0);
+    kit_tick(k, 2);
+    kit_now = right + HOUR;
+    kit_tick(k, 2);
+    assert_int_equal(kit_read(k, "m", "a").n, 3);
+    settle_at(k, T0 + 12 * DAY);
+    assert_int_equal(kit_read(k, "m", "a").n, 0); /* when its time has come it goes */
 }
 
 static struct ax_series last_of(struct kit *k, int64_t mint, int64_t maxt)
@@ -258,6 +292,8 @@ int main(void)
                                         kit_end),
         cmocka_unit_test_setup_teardown(samples_of_the_year_2000, kit_new, kit_end),
         cmocka_unit_test_setup_teardown(retention_deletes_what_has_ended, kit_new, kit_end),
+        cmocka_unit_test_setup_teardown(a_clock_that_leaps_ahead_and_back_deletes_nothing, kit_new,
+                                        kit_end),
         cmocka_unit_test_setup_teardown(last_is_the_newest_in_the_window, kit_new, kit_end),
         cmocka_unit_test_setup_teardown(too_much_is_refused, kit_new, kit_end),
         cmocka_unit_test_setup_teardown(agrees_with_a_plain_model, kit_new, kit_end),
