@@ -8,6 +8,7 @@
 #include "power.h"
 #include "store/disk.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -33,8 +34,8 @@ struct house {
 };
 static char warning[AX_ERR_TEXT]; /* the store's last */
 struct sums {
-    uint64_t acknowledged, sent, lost, invented, warned_of_damage, cuts, cuts_in_starts, odd;
-    uint64_t files, blocks;
+    uint64_t acknowledged, sent, retired, lost, invented, cuts, cuts_in_starts, odd;
+    uint64_t blocks;
 };
 
 static _Atomic int64_t now_ms;
@@ -96,10 +97,11 @@ static void send_one(struct writer *w)
     struct ax_arena a = AX_ARENA_INIT;
     struct ax_batch b = {.arena = &a};
     size_t places[LEDGER_SERIES];
-    struct ax_sample s[8];
+    struct ax_sample s[12];
+    uint64_t most = ledger_chance(&w->chance, 10) ? 3 : 12;
     for (uint32_t i = w->number; i < LEDGER_SERIES; i += WRITERS) {
         places[i] = ledger_place(&w->h->ledger, i);
-        size_t n = ledger_chance(&w->chance, 8);
+        size_t n = ledger_chance(&w->chance, most);
         for (size_t k = 0; k < n; k++) {
             int64_t t = some_time(w->h, &w->chance);
             s[k] = (struct ax_sample){t, ledger_value(i, t)};
@@ -122,7 +124,7 @@ static void *write_on(void *arg)
 {
     struct writer *w = arg;
     while (!power_is_off()) {
-        now_ms += (int64_t)ledger_chance(&w->chance, 8 * 60000);
+        now_ms += (int64_t)ledger_chance(&w->chance, 3 * 60000);
         send_one(w);
     }
     return NULL;
@@ -170,11 +172,20 @@ static void live(struct house *h, struct sums *sums)
         sums->odd += writers[i].refused;
 }
 
+/* The log does most of what is done: a third of the cuts are for the rest. */
+static void plan_cut(struct house *h, uint64_t operations)
+{
+    struct power_plan p = {.root = h->tsdb, .holes = h->holes, .seed = ledger_mix(h->seed)};
+    p.rare = ledger_chance(&h->seed, 3) == 0;
+    p.cut_at = 1 + ledger_chance(&h->seed, p.rare ? operations / 50 + 2 : operations);
+    power_on(&p);
+}
+
 /* Starts after the cut, of which some are cut themselves before they are done. */
 static void recover(struct house *h, struct sums *sums)
 {
     while (ledger_chance(&h->seed, 2)) {
-        power_on(h->tsdb, 1 + ledger_chance(&h->seed, 12), ledger_mix(h->seed), h->holes);
+        plan_cut(h, 12);
         ax_disk = &power_disk;
         if (open_house(h)) {
             for (int i = 0; i < 4 && !power_is_off(); i++)
@@ -199,7 +210,7 @@ static bool check_all(struct house *h, struct sums *sums)
     sums->invented += v.invented;
     sums->acknowledged = v.acknowledged;
     sums->sent = v.sent;
-    sums->warned_of_damage += st.damaged;
+    sums->retired = v.retired;
     sums->blocks = st.blocks;
     /* Sectors that never came look like damage; an end that is missing does not. */
     bool damaged = st.damaged && !h->holes;
@@ -210,7 +221,7 @@ static bool check_all(struct house *h, struct sums *sums)
 
 static bool one_round(struct house *h, struct sums *sums)
 {
-    power_on(h->tsdb, 5 + ledger_chance(&h->seed, 2500), ledger_mix(h->seed), h->holes);
+    plan_cut(h, 2500);
     ax_disk = &power_disk;
     if (open_house(h)) {
         live(h, sums);
@@ -231,6 +242,29 @@ static void remove_house(struct house *h)
     ledger_free(&h->ledger);
 }
 
+static void add(struct sums *to, const struct sums *x)
+{
+    to->acknowledged += x->acknowledged;
+    to->sent += x->sent;
+    to->retired += x->retired;
+    to->lost += x->lost;
+    to->invented += x->invented;
+    to->cuts += x->cuts;
+    to->cuts_in_starts += x->cuts_in_starts;
+    to->odd += x->odd;
+    to->blocks += x->blocks;
+}
+
+static void report(const struct crash_options *o, const struct sums *x)
+{
+    printf("%" PRIu64 " power cuts under load, %" PRIu64 " more in starts (seed %" PRIu64 ")\n",
+           x->cuts, x->cuts_in_starts, o->seed);
+    printf("  %" PRIu64 " samples sent, %" PRIu64 " acknowledged, %" PRIu64
+           " deleted by retention; %" PRIu64 " refused, %" PRIu64 " blocks left\n",
+           x->sent, x->acknowledged, x->retired, x->odd, x->blocks);
+    printf("  %" PRIu64 " lost, %" PRIu64 " invented\n", x->lost, x->invented);
+}
+
 /* A directory's whole life. On failure it stays, for whoever wants to look. */
 static bool age(const struct crash_options *o, unsigned first, unsigned rounds, struct sums *total)
 {
@@ -248,18 +282,10 @@ static bool age(const struct crash_options *o, unsigned first, unsigned rounds, 
     for (unsigned i = 0; i < rounds && good; i++) {
         good = one_round(&h, &sums);
         if (!good)
-            fprintf(stderr, "round %u of seed %llu: the directory is in %s\n", first + i,
-                    (unsigned long long)o->seed, h.dir);
+            fprintf(stderr, "round %u of seed %" PRIu64 ": the directory is in %s\n", first + i,
+                    o->seed, h.dir);
     }
-    total->acknowledged += sums.acknowledged;
-    total->sent += sums.sent;
-    total->lost += sums.lost;
-    total->invented += sums.invented;
-    total->warned_of_damage += sums.warned_of_damage;
-    total->cuts += sums.cuts;
-    total->cuts_in_starts += sums.cuts_in_starts;
-    total->odd += sums.odd;
-    total->blocks += sums.blocks;
+    add(total, &sums);
     if (good)
         remove_house(&h);
     return good;
@@ -267,7 +293,7 @@ static bool age(const struct crash_options *o, unsigned first, unsigned rounds, 
 
 int main(int argc, char **argv)
 {
-    struct crash_options o = {.seed = 1, .rounds = 60};
+    struct crash_options o = {.seed = 1, .rounds = 100};
     if (!crash_options(argc, argv, &o))
         return 2;
     struct sums sums = {0};
@@ -275,13 +301,7 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < o.rounds && good; i += AGE_ROUNDS)
         good = age(&o, i, o.rounds - i < AGE_ROUNDS ? o.rounds - i : AGE_ROUNDS, &sums);
     good = good && !sums.odd;
-    printf("%llu power cuts under load, %llu more in starts (seed %llu): %llu samples sent, %llu "
-           "acknowledged, %llu lost, %llu invented; %llu refused, %llu blocks at the end\n",
-           (unsigned long long)sums.cuts, (unsigned long long)sums.cuts_in_starts,
-           (unsigned long long)o.seed, (unsigned long long)sums.sent,
-           (unsigned long long)sums.acknowledged, (unsigned long long)sums.lost,
-           (unsigned long long)sums.invented, (unsigned long long)sums.odd,
-           (unsigned long long)sums.blocks);
+    report(&o, &sums);
     printf("%d passed, %d failed\n", good, !good);
     return good ? 0 : 1;
 }

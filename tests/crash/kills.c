@@ -14,8 +14,8 @@
 
 #include <curl/curl.h>
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ struct run {
     struct senders *senders;
     int64_t start_ms; /* how long starts took lately */
     unsigned in_starts, amid_blocks, checks;
-    uint64_t blocks, files;
+    uint64_t blocks;
 };
 
 static int64_t clock_of_run;
@@ -230,15 +230,15 @@ static bool log_is_clean(const struct run *r)
 static void report(struct run *r, unsigned kills, const struct ledger_verdict *v)
 {
     struct senders_stats s = senders_stats(r->senders);
-    printf("%u kills (seed %llu): %u before the first answer, %u amid writing blocks; %u checks\n",
-           kills, (unsigned long long)r->o->seed, r->in_starts, r->amid_blocks, r->checks);
-    printf("  %llu requests answered, %llu cut, %llu refused; %llu blocks written, %llu left\n",
-           (unsigned long long)s.answered, (unsigned long long)s.cut, (unsigned long long)s.odd,
-           (unsigned long long)blocks_written(r), (unsigned long long)r->blocks);
-    printf("  %llu samples sent, %llu acknowledged, %llu stored: %llu lost, %llu invented\n",
-           (unsigned long long)v->sent, (unsigned long long)v->acknowledged,
-           (unsigned long long)v->stored, (unsigned long long)v->lost,
-           (unsigned long long)v->invented);
+    printf("%u kills (seed %" PRIu64 "): %u before the first answer, %u amid writing blocks; %u "
+           "checks\n",
+           kills, r->o->seed, r->in_starts, r->amid_blocks, r->checks);
+    printf("  %" PRIu64 " requests answered, %" PRIu64 " cut, %" PRIu64 " refused; %" PRIu64
+           " blocks written, %" PRIu64 " left\n",
+           s.answered, s.cut, s.odd, blocks_written(r), r->blocks);
+    printf("  %" PRIu64 " samples sent, %" PRIu64 " acknowledged, %" PRIu64 " stored: %" PRIu64
+           " lost, %" PRIu64 " invented\n",
+           v->sent, v->acknowledged, v->stored, v->lost, v->invented);
 }
 
 static void finish(struct run *r, bool good)

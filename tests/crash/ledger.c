@@ -124,7 +124,9 @@ static void check_line(const struct ledger_line *line, uint32_t number, const st
             out->invented++;
             tell("another value than was sent", number, t);
         }
-        if (acknowledged && !right && t >= keep_from) {
+        if (acknowledged && !there && t < keep_from) {
+            out->retired++;
+        } else if (acknowledged && !right) {
             out->lost++;
             tell("lost", number, t);
         }

@@ -21,6 +21,7 @@ struct ledger {
 };
 struct ledger_verdict {
     uint64_t sent, acknowledged, stored;
+    uint64_t retired;  /* acknowledged and not there, but old enough for that */
     uint64_t lost;     /* acknowledged, and not there or with another value */
     uint64_t invented; /* there, and never sent or with another value */
 };

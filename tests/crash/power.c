@@ -42,7 +42,7 @@ static struct {
     pthread_mutex_t lock;
     char root[128];
     uint64_t ops, cut_at, seed;
-    bool off, holes;
+    bool off, holes, rare;
     struct image *images;
     size_t nimages;
     struct dir dirs[DIRS];
@@ -118,10 +118,12 @@ static void cut(void)
 enum state { ON, GOING, OFF };
 
 /* Begins an operation; GOING is for the one in which the power goes, which ends it with gone(). */
-static enum state begin(void)
+static enum state begin(bool rare)
 {
     pthread_mutex_lock(&power.lock);
-    return power.off ? OFF : ++power.ops >= power.cut_at ? GOING : ON;
+    if (power.off)
+        return OFF;
+    return (rare || !power.rare) && ++power.ops >= power.cut_at ? GOING : ON;
 }
 
 static int end(enum state state, long result)
@@ -136,7 +138,7 @@ static int end(enum state state, long result)
 
 static ssize_t power_write(int fd, const void *p, size_t n)
 {
-    enum state state = begin();
+    enum state state = begin(false);
     if (state == GOING)
         n = ledger_chance(&power.seed, n + 1);
     return end(state, state == OFF ? -1 : write(fd, p, n));
@@ -144,7 +146,7 @@ static ssize_t power_write(int fd, const void *p, size_t n)
 
 static ssize_t power_pread(int fd, void *p, size_t n, off_t at)
 {
-    enum state state = begin();
+    enum state state = begin(false);
     return end(state, state == OFF ? -1 : pread(fd, p, n, at));
 }
 
@@ -172,40 +174,51 @@ static void make_durable(int fd)
             list_names(&power.dirs[i], &power.dirs[i].durable);
 }
 
-static int power_sync(int fd)
+static int sync_one(int fd, bool rare)
 {
-    enum state state = begin();
+    enum state state = begin(rare);
     if (state == ON || (state == GOING && heads()))
         make_durable(fd);
     return end(state, 0);
 }
 
+static int power_fsync(int fd)
+{
+    return sync_one(fd, true);
+}
+
+static int power_fdatasync(int fd)
+{
+    return sync_one(fd, false);
+}
+
 static int power_rename(int dirfd, const char *from, const char *to)
 {
-    enum state state = begin();
+    enum state state = begin(true);
     bool done = state == ON || (state == GOING && heads());
     return end(state, done ? renameat(dirfd, from, dirfd, to) : -1);
 }
 
 static int power_unlink(int dirfd, const char *name)
 {
-    enum state state = begin();
+    enum state state = begin(true);
     bool done = state == ON || (state == GOING && heads());
     return end(state, done ? unlinkat(dirfd, name, 0) : -1);
 }
 
 const struct ax_disk power_disk = {
-    power_write, power_sync, power_sync, power_pread, power_rename, power_unlink,
+    power_write, power_fsync, power_fdatasync, power_pread, power_rename, power_unlink,
 };
 
-void power_on(const char *root, uint64_t cut_at, uint64_t seed, bool holes)
+void power_on(const struct power_plan *plan)
 {
-    snprintf(power.root, sizeof power.root, "%s", root);
+    snprintf(power.root, sizeof power.root, "%s", plan->root);
     power.ops = 0;
-    power.cut_at = cut_at;
-    power.seed = seed;
+    power.cut_at = plan->cut_at;
+    power.seed = plan->seed;
     power.off = false;
-    power.holes = holes;
+    power.holes = plan->holes;
+    power.rare = plan->rare;
     for (int i = 0; i < DIRS; i++) {
         char path[256];
         struct stat st;

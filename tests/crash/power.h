@@ -16,8 +16,16 @@
 
 extern const struct ax_disk power_disk;
 
-/* All that is in the store's directory counts as durable. At operation cut_at the power goes. */
-void power_on(const char *root, uint64_t cut_at, uint64_t seed, bool holes);
+struct power_plan {
+    const char *root; /* the store's directory */
+    uint64_t cut_at;  /* the operation at which the power goes */
+    bool rare;        /* count only those of flush, merge and the like, not what the log does */
+    bool holes;
+    uint64_t seed;
+};
+
+/* All that is there counts as durable. */
+void power_on(const struct power_plan *plan);
 bool power_is_off(void);
 /* Puts into the directory what survived. Cuts the power if it is still on. */
 void power_restore(void);
