@@ -4,7 +4,7 @@ import random
 import threading
 import time
 
-from harness import check, equal, wait_for
+from harness import auspex, check, equal, free_port, wait_for
 
 KILLS = 4
 
@@ -82,3 +82,9 @@ def test_the_collector_filled_in_what_it_could_not_send(env, server):
     gap = max(b - a for a, b in zip(times, times[1:]))
     env.note(f"longest step {gap:.2f} s at an interval of 1 s")
     check(gap < 2.6, f"a gap of {gap:.1f} s")
+
+
+def test_a_second_server_on_the_directory_is_refused(env, server):
+    status, _, err = auspex("serve", "--listen", f"127.0.0.1:{free_port()}", "--data", server.data)
+    check(status != 0 and "another auspex is using" in err, f"a second server: {status} {err[:300]!r}")
+    equal(server.http("/-/ready")[0], 200, "the first one")
