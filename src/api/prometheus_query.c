@@ -12,18 +12,46 @@
 #define TIMEOUT_MS     30000
 #define MAX_TIMEOUT_MS 120000
 
+#define POINT_TEXT   (2 * AX_NUM_TEXT + 8) /* bytes that one printed point fits in */
+#define RESERVED_MAX (64u << 20)
+
 static void put_time(struct ax_json *j, int64_t ms)
 {
     char text[AX_NUM_TEXT];
-    ax_json_raw(j, (struct ax_str){text, ax_num_print((double)ms / 1000, text)});
+    ax_json_raw(j, (struct ax_str){text, ax_seconds_print(ms, text)});
+}
+
+/* [1795314600.25,"12.5"] */
+static size_t print_point(const struct ax_point *p, char *out)
+{
+    size_t n = 0;
+    out[n++] = '[';
+    n += ax_seconds_print(p->t, out + n);
+    out[n++] = ',';
+    out[n++] = '"';
+    n += ax_num_print(p->v, out + n);
+    out[n++] = '"';
+    out[n++] = ']';
+    return n;
 }
 
 static void put_point(struct ax_json *j, const struct ax_point *p)
 {
-    char text[AX_NUM_TEXT];
+    char text[POINT_TEXT];
+    ax_json_raw(j, (struct ax_str){text, print_point(p, text)});
+}
+
+/* What answers mostly consist of, and so printed straight into the answer. */
+static void put_points(struct ax_json *j, const struct ax_point *p, size_t n)
+{
     ax_json_arr(j);
-    put_time(j, p->t);
-    ax_json_str(j, (struct ax_str){text, ax_num_print(p->v, text)});
+    char *start = ax_buf_reserve(j->out, n * POINT_TEXT), *at = start;
+    for (size_t i = 0; start && i < n; i++) {
+        if (i)
+            *at++ = ',';
+        at += print_point(&p[i], at);
+    }
+    j->out->n += (size_t)(at - start);
     ax_json_end(j);
 }
 
@@ -40,20 +68,27 @@ static void put_series(struct ax_json *j, const struct ax_query_result *res)
             put_point(j, &s->v[0]);
         } else {
             ax_json_key(j, "values");
-            ax_json_arr(j);
-            for (size_t k = 0; k < s->n; k++)
-                put_point(j, &s->v[k]);
-            ax_json_end(j);
+            put_points(j, s->v, s->n);
         }
         ax_json_end(j);
     }
     ax_json_end(j);
 }
 
+/* Room for about the whole answer, so that it is not moved while it grows. */
+static void expect_result(struct ax_buf *out, const struct ax_query_result *res)
+{
+    size_t n = 256;
+    for (size_t i = 0; i < res->n && n < RESERVED_MAX; i++)
+        n += 64 + 2 * res->series[i].labels.bytes.n + res->series[i].n * 36;
+    ax_buf_reserve(out, n < RESERVED_MAX ? n : RESERVED_MAX);
+}
+
 static void put_result(struct ax_reply *r, const struct ax_query_result *res, int64_t at)
 {
     static const char *const types[] = {"scalar", "vector", "matrix", "string"};
     struct ax_json j = {.out = &r->body};
+    expect_result(&r->body, res);
     ax_json_obj(&j);
     ax_json_key(&j, "status");
     ax_json_cstr(&j, "success");

@@ -1,62 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/num.h"
 
+#include "base/digits.h"
+
 #include <errno.h>
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-/* Shortest digits of v > 0 by widening the precision until the text reads back. Returns their
- * count; *exp10 is the decimal exponent of the first digit. */
-static int shortest_digits(double v, char digits[20], int *exp10)
+/* The digits with a point among or zeros around them; exp10 is the exponent of the first. */
+static size_t print_plain(char *out, const char *digits, size_t n, int exp10)
 {
-    char text[40];
-    for (int prec = v < DBL_MIN ? 1 : 15; prec <= 17; prec++) { /* subnormals have fewer digits */
-        snprintf(text, sizeof text, "%.*e", prec - 1, v);
-        if (strtod(text, NULL) == v || prec == 17)
-            break;
-    }
-    int n = 0;
-    char *p = text;
-    for (; *p && *p != 'e'; p++)
-        if (*p != '.')
-            digits[n++] = *p;
-    *exp10 = (int)strtol(p + 1, NULL, 10);
-    while (n > 1 && digits[n - 1] == '0')
-        n--;
-    return n;
-}
-
-static size_t print_plain(char *out, const char *digits, int n, int exp10)
-{
-    size_t o = 0;
     if (exp10 < 0) {
-        out[o++] = '0';
-        out[o++] = '.';
-        for (int i = -1; i > exp10; i--)
-            out[o++] = '0';
+        size_t zeros = (size_t)-exp10 + 1; /* the one before the point, too */
+        memcpy(out, "0.00000", zeros);
+        memcpy(out + zeros, digits, n);
+        return zeros + n;
     }
-    for (int i = 0; i < n; i++) {
-        out[o++] = digits[i];
-        if (exp10 >= 0 && i == exp10 && i < n - 1)
-            out[o++] = '.';
+    size_t whole = (size_t)exp10 + 1;
+    if (n <= whole) {
+        memcpy(out, digits, n);
+        memset(out + n, '0', whole - n);
+        return whole;
     }
-    for (int i = n; i <= exp10; i++)
-        out[o++] = '0';
-    return o;
+    memcpy(out, digits, whole);
+    out[whole] = '.';
+    memcpy(out + whole + 1, digits + whole, n - whole);
+    return n + 1;
 }
 
-static size_t print_exponent(char *out, const char *digits, int n, int exp10)
+static size_t print_exponent(char *out, const char *digits, size_t n, int exp10)
 {
     size_t o = 0;
     out[o++] = digits[0];
     if (n > 1) {
         out[o++] = '.';
-        memcpy(out + o, digits + 1, (size_t)n - 1);
-        o += (size_t)n - 1;
+        memcpy(out + o, digits + 1, n - 1);
+        o += n - 1;
     }
     return o + (size_t)snprintf(out + o, 8, "e%c%02d", exp10 < 0 ? '-' : '+', abs(exp10));
 }
@@ -67,17 +49,37 @@ size_t ax_num_print(double v, char out[AX_NUM_TEXT])
         return (size_t)snprintf(out, AX_NUM_TEXT, "NaN");
     if (isinf(v))
         return (size_t)snprintf(out, AX_NUM_TEXT, v > 0 ? "+Inf" : "-Inf");
-    if (fabs(v) < 1e15 && v == (double)(int64_t)v) /* most samples: whole numbers */
-        return (size_t)snprintf(out, AX_NUM_TEXT, "%s%lld", v == 0 && signbit(v) ? "-" : "",
-                                (long long)v);
     size_t o = 0;
-    if (v < 0)
+    if (signbit(v))
         out[o++] = '-';
-    char digits[20];
-    int exp10, n = shortest_digits(fabs(v), digits, &exp10);
+    v = fabs(v);
+    if (v < 1e15 && v == (double)(uint64_t)v) /* most samples: whole numbers */
+        return o + ax_digits_print((uint64_t)v, out + o);
+    uint64_t number;
+    int exponent;
+    ax_digits_shortest(v, &number, &exponent);
+    char digits[AX_DIGITS_MAX];
+    size_t n = ax_digits_print(number, digits);
+    int exp10 = exponent + (int)n - 1;
     if (exp10 >= 21 || exp10 < -6)
         return o + print_exponent(out + o, digits, n, exp10);
     return o + print_plain(out + o, digits, n, exp10);
+}
+
+size_t ax_seconds_print(int64_t ms, char out[AX_NUM_TEXT])
+{
+    size_t o = 0;
+    if (ms < 0)
+        out[o++] = '-';
+    uint64_t v = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms, rest = v % 1000;
+    o += ax_digits_print(v / 1000, out + o);
+    if (rest == 0)
+        return o;
+    char text[4] = {'.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10),
+                    (char)('0' + rest % 10)};
+    size_t n = rest % 10 ? 4 : rest % 100 ? 3 : 2;
+    memcpy(out + o, text, n);
+    return o + n;
 }
 
 static const struct unit {

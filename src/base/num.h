@@ -11,6 +11,8 @@
 /* The shortest decimal that reads back as the same double; plain notation from 1e-6 up to 1e21,
  * exponents outside, "NaN", "+Inf", "-Inf". Returns the length; adds no NUL. */
 size_t ax_num_print(double v, char out[AX_NUM_TEXT]);
+/* A time as decimal seconds, with as many decimals as it needs: 1795314600.25. The same. */
+size_t ax_seconds_print(int64_t ms, char out[AX_NUM_TEXT]);
 
 /* Durations: parts "ms s m h d w y" in falling order, each once: "1h30m", "15s", "30d"; "0" too.
  * (d = 24 h, w = 7 d, y = 365 d.) Milliseconds. */

@@ -232,15 +232,15 @@ static int give_matrix(struct ax_eval *e, const struct ax_node *n, const struct 
     int rc = ax_eval_samples(e, n, g, &s);
     if (rc < 0)
         return rc;
+    struct ax_window *w = ax_samples_windows(e, &s, g);
     r->series = AX_NEWS(a, struct ax_result_series, s.n);
     for (size_t i = 0; i < s.n; i++) {
-        size_t lo = 0, hi = 0;
-        struct ax_window w = ax_samples_window(e, &s, &s.v[i], g, 0, &lo, &hi);
-        if (!w.n)
+        ax_windows_fill(w, 1, &s.v[i]);
+        if (!w->n)
             continue;
-        struct ax_result_series *out = add_series(r, a, s.v[i].labels, w.n);
-        for (size_t k = 0; k < w.n; k++)
-            out->v[k] = (struct ax_point){w.t[k], w.v[k]};
+        struct ax_result_series *out = add_series(r, a, s.v[i].labels, w->n);
+        for (size_t k = 0; k < w->n; k++)
+            out->v[k] = (struct ax_point){w->t[k], w->v[k]};
     }
     if (r->n)
         qsort(r->series, r->n, sizeof *r->series, by_labels);

@@ -97,10 +97,10 @@ struct ax_samples {
 };
 int ax_eval_samples(struct ax_eval *e, const struct ax_node *n, const struct ax_grid *g,
                     struct ax_samples *out);
-/* The window of step k on series s; *lo and *hi are cursors that start at 0 and only advance. */
-struct ax_window ax_samples_window(const struct ax_eval *e, const struct ax_samples *s,
-                                   const struct ax_series *series, const struct ax_grid *g,
-                                   size_t k, size_t *lo, size_t *hi);
+/* The windows of all steps, still without samples; then those of one series in them. */
+struct ax_window *ax_samples_windows(struct ax_eval *e, const struct ax_samples *s,
+                                     const struct ax_grid *g);
+void ax_windows_fill(struct ax_window *w, size_t n, const struct ax_series *series);
 
 /* --- signature.c: parts of label sets; all results are canonical and made in the arena */
 struct ax_labels ax_labels_keep(struct ax_arena *a, struct ax_labels set,
@@ -129,6 +129,16 @@ enum ax_function_flags {
 /* What a range function gives for one window: false = nothing. args: its scalar arguments at this
  * step, in order. */
 typedef bool ax_range_fn(const struct ax_window *w, const double *args, double *out);
+/* What it gives for all windows of one series, where they overlap so much that to look at each
+ * anew would cost too much. room: for two doubles per sample of the series. */
+struct ax_slide {
+    const struct ax_series *series;
+    const struct ax_window *w;
+    size_t n;
+    void *room;
+    struct ax_column *out;
+};
+typedef int ax_slide_fn(struct ax_eval *e, const struct ax_slide *s);
 typedef int ax_call_fn(struct ax_eval *e, const struct ax_node *call, const struct ax_grid *g,
                        struct ax_value *out);
 
@@ -141,6 +151,7 @@ struct ax_function {
     /* one of these: */
     double (*math)(double); /* of every value of the one argument */
     ax_range_fn *range;     /* of every window of the matrix argument */
+    ax_slide_fn *slide;     /* beside range; may be NULL */
     double (*date)(int64_t seconds);
     ax_call_fn *call; /* anything else */
 };
@@ -155,6 +166,11 @@ ax_range_fn ax_fn_rate, ax_fn_increase, ax_fn_delta, ax_fn_irate, ax_fn_idelta, 
     ax_fn_predict_linear, ax_fn_changes, ax_fn_resets, ax_fn_avg, ax_fn_min, ax_fn_max, ax_fn_sum,
     ax_fn_count, ax_fn_last, ax_fn_first, ax_fn_present, ax_fn_quantile, ax_fn_stddev, ax_fn_stdvar,
     ax_fn_smooth;
+/* range_slide.c, range_marks.c: the same results, sums to within rounding */
+ax_slide_fn ax_slide_sum, ax_slide_avg, ax_slide_min, ax_slide_max, ax_slide_rate,
+    ax_slide_increase, ax_slide_changes, ax_slide_resets;
+/* rate and its relatives, of two samples at least; change: what resets took away is in it. */
+double ax_extrapolate(const struct ax_window *w, double change, bool counter);
 
 /* --- eval_functions.c, eval_labels.c, eval_dates.c, histogram.c */
 ax_call_fn ax_call_time, ax_call_vector, ax_call_scalar, ax_call_timestamp, ax_call_sort,
@@ -171,6 +187,8 @@ struct ax_sum {
 };
 void ax_sum_add(struct ax_sum *s, double x);
 double ax_sum_value(const struct ax_sum *s);
+bool ax_sum_finite(const struct ax_sum *s);
+struct ax_sum ax_sum_of(const double *v, size_t n); /* as ax_sum_add of one after the other */
 struct ax_mean {
     struct ax_sum s; /* of the values, or of the mean once the sum would overflow */
     double n;
@@ -178,6 +196,7 @@ struct ax_mean {
 };
 void ax_mean_add(struct ax_mean *m, double x);
 double ax_mean_value(const struct ax_mean *m);
+double ax_mean_of(const double *v, size_t n);
 struct ax_variance {
     struct ax_sum mean, squares;
     double n;

@@ -164,13 +164,16 @@ int ax_call_absent_over_time(struct ax_eval *e, const struct ax_node *n, const s
     int rc = ax_eval_samples(e, arg, g, &s);
     if (rc == 0)
         rc = absent_column(e, arg, g, out);
-    for (size_t i = 0; rc == 0 && i < s.n; i++) {
-        size_t lo = 0, hi = 0;
+    if (rc < 0)
+        return rc;
+    struct ax_window *w = ax_samples_windows(e, &s, g);
+    for (size_t i = 0; i < s.n; i++) {
+        ax_windows_fill(w, g->n, &s.v[i]);
         for (size_t k = 0; k < g->n; k++)
-            if (ax_samples_window(e, &s, &s.v[i], g, k, &lo, &hi).n)
+            if (w[k].n)
                 ax_unset(&out->v[0], k);
     }
-    return rc;
+    return 0;
 }
 
 /* As fmin and fmax, but NaN wins. */

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#define OVERLAPS 3 /* from so many windows per sample on it pays to slide over them */
+
 /* The scalar arguments, as columns, and the matrix among them. */
 struct arguments {
     const double *scalar[AX_ARGS_MAX];
@@ -46,25 +48,50 @@ static int check_smoothing(struct ax_eval *e, const double *args)
     return 0;
 }
 
-static int eval_series(struct ax_eval *e, const struct ax_function *f, const struct arguments *a,
-                       const struct ax_samples *s, size_t i, const struct ax_grid *g,
-                       struct ax_column *out)
+/* Each window by itself. */
+static int eval_windows(struct ax_eval *e, const struct ax_function *f, const struct arguments *a,
+                        const struct ax_window *w, size_t n, struct ax_column *out)
 {
-    size_t lo = 0, hi = 0;
     int rc = 0;
-    for (size_t k = 0; k < g->n && rc == 0; k++) {
+    for (size_t k = 0; k < n && rc == 0; k++) {
         double args[AX_ARGS_MAX] = {0}, v;
+        rc = k % 64 ? 0 : ax_eval_alive(e); /* windows may be long */
+        if (!w[k].n || rc < 0)
+            continue;
         for (size_t j = 0; j < a->nscalar; j++)
             args[j] = a->scalar[j][k];
-        rc = k % 64 ? 0 : ax_eval_alive(e); /* windows may be long */
-        struct ax_window w = ax_samples_window(e, s, &s->v[i], g, k, &lo, &hi);
-        if (!w.n || rc < 0)
-            continue;
         rc = f->range == ax_fn_smooth ? check_smoothing(e, args) : 0;
-        if (rc == 0 && f->range(&w, args, &v))
+        if (rc == 0 && f->range(&w[k], args, &v))
             ax_set(out, k, v);
     }
     return rc;
+}
+
+/* Is a sample in so many windows that it pays to slide? */
+static bool overlap(const struct ax_window *w, size_t n, const struct ax_series *s)
+{
+    size_t sum = 0;
+    for (size_t k = 0; k < n; k++)
+        sum += w[k].n;
+    return sum > OVERLAPS * s->n;
+}
+
+static int eval_series(struct ax_eval *e, const struct ax_function *f, const struct arguments *a,
+                       const struct ax_series *s, struct ax_window *w, size_t n, void *room,
+                       struct ax_column *out)
+{
+    ax_windows_fill(w, n, s);
+    if (f->slide && overlap(w, n, s))
+        return f->slide(e, &(struct ax_slide){s, w, n, room, out});
+    return eval_windows(e, f, a, w, n, out);
+}
+
+static void *room_to_slide(struct ax_eval *e, const struct ax_samples *s)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < s->n; i++)
+        longest = s->v[i].n > longest ? s->v[i].n : longest;
+    return ax_arena_room(e->a, longest * 2 * sizeof(double));
 }
 
 /* Unlike instant functions, these refuse equal label sets even where they do not overlap. */
@@ -86,10 +113,14 @@ int ax_eval_range_call(struct ax_eval *e, const struct ax_node *n, const struct 
         rc = ax_eval_samples(e, a.matrix, g, &s);
     if (rc == 0)
         rc = ax_vector_init(e, g, s.n, NULL, out);
+    if (rc < 0)
+        return rc;
+    struct ax_window *w = ax_samples_windows(e, &s, g);
+    void *room = f->slide && g->n > 1 ? room_to_slide(e, &s) : NULL;
     for (size_t i = 0; rc == 0 && i < s.n; i++) {
         out->v[i].labels =
             f->flags & AX_FN_KEEPS_NAME ? s.v[i].labels : ax_labels_nameless(e->a, s.v[i].labels);
-        rc = eval_series(e, f, &a, &s, i, g, &out->v[i]);
+        rc = eval_series(e, f, &a, &s.v[i], w, g->n, room, &out->v[i]);
     }
     return rc < 0 ? rc : refuse_duplicates(e, g, out);
 }

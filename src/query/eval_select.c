@@ -49,6 +49,18 @@ static int load(struct ax_eval *e, const struct ax_node *n, const struct ax_grid
     return ax_eval_charge(e, samples);
 }
 
+/* The newest sample that is not older than the look-back, at each of the times. */
+static void newest_at(const struct ax_series *s, const int64_t *at, size_t n, int64_t lookback,
+                      bool timestamps, struct ax_column *out)
+{
+    for (size_t k = 0, next = 0; k < n; k++) {
+        while (next < s->n && s->t[next] <= at[k])
+            next++;
+        if (next && s->t[next - 1] > at[k] - lookback && !ax_is_stale(s->v[next - 1]))
+            ax_set(out, k, timestamps ? (double)s->t[next - 1] / 1000 : s->v[next - 1]);
+    }
+}
+
 int ax_eval_selector(struct ax_eval *e, const struct ax_node *n, const struct ax_grid *g,
                      bool timestamps, struct ax_value *out)
 {
@@ -56,16 +68,14 @@ int ax_eval_selector(struct ax_eval *e, const struct ax_node *n, const struct ax
     int rc = load(e, n, g, e->lookback, g->n == 1, &set);
     if (rc == 0)
         rc = ax_vector_init(e, g, set.n, NULL, out);
+    if (rc < 0)
+        return rc;
+    int64_t *at = AX_NEWS(e->a, int64_t, g->n);
+    for (size_t k = 0; k < g->n; k++)
+        at[k] = moment(e, &n->selector.when, g, k);
     for (size_t i = 0; i < set.n && rc == 0; i++) {
-        const struct ax_series *s = &set.v[i];
-        out->v[i].labels = s->labels;
-        for (size_t k = 0, next = 0; k < g->n; k++) {
-            int64_t t = moment(e, &n->selector.when, g, k);
-            while (next < s->n && s->t[next] <= t)
-                next++;
-            if (next && s->t[next - 1] > t - e->lookback && !ax_is_stale(s->v[next - 1]))
-                ax_set(&out->v[i], k, timestamps ? (double)s->t[next - 1] / 1000 : s->v[next - 1]);
-        }
+        out->v[i].labels = set.v[i].labels;
+        newest_at(&set.v[i], at, g->n, e->lookback, timestamps, &out->v[i]);
         rc = i % 256 ? 0 : ax_eval_alive(e);
     }
     return rc;
@@ -162,20 +172,29 @@ int ax_eval_samples(struct ax_eval *e, const struct ax_node *n, const struct ax_
     return 0;
 }
 
-struct ax_window ax_samples_window(const struct ax_eval *e, const struct ax_samples *s,
-                                   const struct ax_series *series, const struct ax_grid *g,
-                                   size_t k, size_t *lo, size_t *hi)
+struct ax_window *ax_samples_windows(struct ax_eval *e, const struct ax_samples *s,
+                                     const struct ax_grid *g)
 {
-    struct ax_window w = {.end = moment(e, &s->when, g, k), .at = ax_grid_time(g, k)};
-    w.start = w.end - s->range;
-    while (*lo < series->n && series->t[*lo] <= w.start)
-        ++*lo;
-    while (*hi < series->n && series->t[*hi] <= w.end)
-        ++*hi;
-    w.n = *hi - *lo;
-    if (w.n) {
-        w.t = series->t + *lo;
-        w.v = series->v + *lo;
+    struct ax_window *w = AX_NEWS(e->a, struct ax_window, g->n);
+    for (size_t k = 0; k < g->n; k++) {
+        int64_t end = moment(e, &s->when, g, k);
+        w[k] = (struct ax_window){.start = end - s->range, .end = end, .at = ax_grid_time(g, k)};
     }
     return w;
+}
+
+void ax_windows_fill(struct ax_window *w, size_t n, const struct ax_series *series)
+{
+    const int64_t *t = series->t;
+    size_t lo = 0, hi = 0;
+    for (size_t k = 0; k < n; k++) {
+        while (lo < series->n && t[lo] <= w[k].start)
+            lo++;
+        hi = hi < lo ? lo : hi;
+        while (hi < series->n && t[hi] <= w[k].end)
+            hi++;
+        w[k].n = hi - lo;
+        w[k].t = t + lo;
+        w[k].v = series->v + lo;
+    }
 }

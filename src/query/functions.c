@@ -28,6 +28,10 @@ static double sign(double v)
     {                                                                                              \
         name, AX_VECTOR, 1, 1, {AX_MATRIX}, .range = (fn)                                          \
     }
+#define SLIDE(name, fn, sl)                                                                        \
+    {                                                                                              \
+        name, AX_VECTOR, 1, 1, {AX_MATRIX}, .range = (fn), .slide = (sl)                           \
+    }
 #define DATE(name, fn)                                                                             \
     {                                                                                              \
         name, AX_VECTOR, 0, 1, {AX_VECTOR}, .flags = AX_FN_READS_TIME, .date = (fn)                \
@@ -44,9 +48,9 @@ static const struct ax_function functions[] = {
     MATH("asinh", asinh),
     MATH("atan", atan),
     MATH("atanh", atanh),
-    RANGE("avg_over_time", ax_fn_avg),
+    SLIDE("avg_over_time", ax_fn_avg, ax_slide_avg),
     MATH("ceil", ceil),
-    RANGE("changes", ax_fn_changes),
+    SLIDE("changes", ax_fn_changes, ax_slide_changes),
     {"clamp", AX_VECTOR, 3, 3, {AX_VECTOR, AX_SCALAR, AX_SCALAR}, .call = ax_call_clamp},
     {"clamp_max", AX_VECTOR, 2, 2, {AX_VECTOR, AX_SCALAR}, .call = ax_call_clamp_max},
     {"clamp_min", AX_VECTOR, 2, 2, {AX_VECTOR, AX_SCALAR}, .call = ax_call_clamp_min},
@@ -78,7 +82,7 @@ static const struct ax_function functions[] = {
     {"holt_winters", AX_VECTOR, 3, 3, {AX_MATRIX, AX_SCALAR, AX_SCALAR}, .range = ax_fn_smooth},
     DATE("hour", ax_date_hour),
     RANGE("idelta", ax_fn_idelta),
-    RANGE("increase", ax_fn_increase),
+    SLIDE("increase", ax_fn_increase, ax_slide_increase),
     RANGE("irate", ax_fn_irate),
     {"label_join",
      AX_VECTOR,
@@ -97,8 +101,8 @@ static const struct ax_function functions[] = {
     MATH("ln", log),
     MATH("log10", log10),
     MATH("log2", log2),
-    RANGE("max_over_time", ax_fn_max),
-    RANGE("min_over_time", ax_fn_min),
+    SLIDE("max_over_time", ax_fn_max, ax_slide_max),
+    SLIDE("min_over_time", ax_fn_min, ax_slide_min),
     DATE("minute", ax_date_minute),
     DATE("month", ax_date_month),
     {"pi", AX_SCALAR, 0, 0, {0}, .call = ax_call_pi},
@@ -112,8 +116,8 @@ static const struct ax_function functions[] = {
     RANGE("present_over_time", ax_fn_present),
     {"quantile_over_time", AX_VECTOR, 2, 2, {AX_SCALAR, AX_MATRIX}, .range = ax_fn_quantile},
     MATH("rad", to_radians),
-    RANGE("rate", ax_fn_rate),
-    RANGE("resets", ax_fn_resets),
+    SLIDE("rate", ax_fn_rate, ax_slide_rate),
+    SLIDE("resets", ax_fn_resets, ax_slide_resets),
     {"round", AX_VECTOR, 1, 2, {AX_VECTOR, AX_SCALAR}, .call = ax_call_round},
     {"scalar", AX_SCALAR, 1, 1, {AX_VECTOR}, .call = ax_call_scalar},
     MATH("sgn", sign),
@@ -124,7 +128,7 @@ static const struct ax_function functions[] = {
     MATH("sqrt", sqrt),
     RANGE("stddev_over_time", ax_fn_stddev),
     RANGE("stdvar_over_time", ax_fn_stdvar),
-    RANGE("sum_over_time", ax_fn_sum),
+    SLIDE("sum_over_time", ax_fn_sum, ax_slide_sum),
     MATH("tan", tan),
     MATH("tanh", tanh),
     {"time", AX_SCALAR, 0, 0, {0}, AX_FN_READS_TIME, .call = ax_call_time},

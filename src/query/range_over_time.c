@@ -8,18 +8,13 @@
 
 bool ax_fn_avg(const struct ax_window *w, const double *args, double *out)
 {
-    struct ax_mean m = {0};
-    for (size_t i = 0; i < w->n; i++)
-        ax_mean_add(&m, w->v[i]);
-    *out = ax_mean_value(&m);
+    *out = ax_mean_of(w->v, w->n);
     return true;
 }
 
 bool ax_fn_sum(const struct ax_window *w, const double *args, double *out)
 {
-    struct ax_sum s = {0};
-    for (size_t i = 0; i < w->n; i++)
-        ax_sum_add(&s, w->v[i]);
+    struct ax_sum s = ax_sum_of(w->v, w->n);
     *out = ax_sum_value(&s);
     return true;
 }

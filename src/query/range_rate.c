@@ -18,11 +18,8 @@ static double change_of(const struct ax_window *w, bool counter)
 /* The change between the first and the last sample, stretched to the window's edges: fully where
  * the gap there is less than 1.1 sample distances, else by half a distance. A counter is never
  * stretched back beyond the point where a straight line would have it zero. */
-static bool extrapolate(const struct ax_window *w, bool counter, double *out)
+double ax_extrapolate(const struct ax_window *w, double change, bool counter)
 {
-    if (w->n < 2)
-        return false;
-    double change = change_of(w, counter);
     double sampled = (double)(w->t[w->n - 1] - w->t[0]) / 1000;
     double distance = sampled / (double)(w->n - 1);
     double before = (double)(w->t[0] - w->start) / 1000;
@@ -36,7 +33,14 @@ static bool extrapolate(const struct ax_window *w, bool counter, double *out)
     }
     if (after >= distance * 1.1)
         after = distance / 2;
-    *out = change * ((sampled + before + after) / sampled);
+    return change * ((sampled + before + after) / sampled);
+}
+
+static bool extrapolate(const struct ax_window *w, bool counter, double *out)
+{
+    if (w->n < 2)
+        return false;
+    *out = ax_extrapolate(w, change_of(w, counter), counter);
     return true;
 }
 

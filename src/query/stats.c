@@ -22,6 +22,46 @@ double ax_sum_value(const struct ax_sum *s)
     return s->sum + s->carry;
 }
 
+bool ax_sum_finite(const struct ax_sum *s)
+{
+    return isfinite(ax_sum_value(s));
+}
+
+/* The same sum, bit for bit, as long as nothing overflows and all is finite: what rounding lost is
+ * here had without asking which of the two was the greater. */
+static struct ax_sum sum_of_finite(const double *v, size_t n)
+{
+    double sum = 0, carry = 0;
+    for (size_t i = 0; i < n; i++) {
+        double t = sum + v[i], part = t - sum;
+        carry += (sum - (t - part)) + (v[i] - part);
+        sum = t;
+    }
+    return (struct ax_sum){sum, carry};
+}
+
+struct ax_sum ax_sum_of(const double *v, size_t n)
+{
+    struct ax_sum s = sum_of_finite(v, n);
+    if (ax_sum_finite(&s))
+        return s;
+    s = (struct ax_sum){0};
+    for (size_t i = 0; i < n; i++)
+        ax_sum_add(&s, v[i]);
+    return s;
+}
+
+double ax_mean_of(const double *v, size_t n)
+{
+    struct ax_mean m = {.s = sum_of_finite(v, n), .n = (double)n};
+    if (ax_sum_finite(&m.s))
+        return ax_mean_value(&m);
+    m = (struct ax_mean){0};
+    for (size_t i = 0; i < n; i++)
+        ax_mean_add(&m, v[i]);
+    return ax_mean_value(&m);
+}
+
 /* Sums for as long as that does not overflow, from there on moves the mean along. */
 void ax_mean_add(struct ax_mean *m, double x)
 {

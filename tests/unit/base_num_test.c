@@ -5,11 +5,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "base/digits.h"
 #include "base/num.h"
 
 static void shows(double v, const char *want)
@@ -54,6 +56,86 @@ static void every_double_reads_back(void **state)
         assert_true(n < AX_NUM_TEXT);
         assert_true(ax_str_double((struct ax_str){out, n}, &back));
         assert_memory_equal(&v, &back, sizeof v);
+    }
+}
+
+/* The digits of printf's shortest text that reads back: it rounds to the closest. */
+static int shortest_by_printf(double v, char digits[24])
+{
+    char text[40];
+    for (int prec = 1; prec <= 17; prec++) {
+        snprintf(text, sizeof text, "%.*e", prec - 1, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    size_t n = 0;
+    for (const char *p = text; *p != 'e'; p++)
+        if (*p != '.')
+            digits[n++] = *p;
+    digits[n] = '\0';
+    return (int)strtol(strchr(text, 'e') + 1, NULL, 10) - (int)n + 1;
+}
+
+static void same_as_printf(double v)
+{
+    uint64_t number;
+    int exponent, want_exponent;
+    char want[24], got[AX_DIGITS_MAX + 1];
+    if (!(v > 0) || isinf(v))
+        return;
+    want_exponent = shortest_by_printf(v, want);
+    ax_digits_shortest(v, &number, &exponent);
+    got[ax_digits_print(number, got)] = '\0';
+    assert_string_equal(got, want);
+    assert_int_equal(exponent, want_exponent);
+}
+
+static void digits_are_the_shortest_and_closest(void **state)
+{
+    uint64_t x = 88172645463325252ull;
+    for (int i = 0; i < 60000; i++) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        double v;
+        memcpy(&v, &x, sizeof v);
+        same_as_printf(fabs(v));
+        same_as_printf((double)(x >> 11) / 3e9);                        /* all digits */
+        same_as_printf((double)(x % 100000) / 100);                     /* few */
+        same_as_printf(ldexp((double)(x >> 11), (int)(x % 200) - 150)); /* the exact range */
+    }
+    /* The step below is half as wide: the closest text of a length may not read back, and a farther
+     * one does. So these are only read back; their neighbours are plain again. */
+    for (int e = -1074; e < 1024; e++) {
+        double v = ldexp(1, e);
+        uint64_t number;
+        int exponent;
+        ax_digits_shortest(v, &number, &exponent);
+        char text[48];
+        snprintf(text, sizeof text, "%llue%d", (unsigned long long)number, exponent);
+        assert_true(strtod(text, NULL) == v);
+        same_as_printf(nextafter(v, 0));
+        same_as_printf(nextafter(v, INFINITY));
+    }
+    same_as_printf(9007199254740991.0 * 1024);
+    same_as_printf(1.7976931348623157e308);
+}
+
+static void times_have_the_decimals_they_need(void **state)
+{
+    static const struct {
+        int64_t ms;
+        const char *want;
+    } cases[] = {{0, "0"},
+                 {1795314600000, "1795314600"},
+                 {1795314600250, "1795314600.25"},
+                 {1795314600007, "1795314600.007"},
+                 {100, "0.1"},
+                 {-1, "-0.001"},
+                 {-61000, "-61"},
+                 {INT64_MIN, "-9223372036854775.808"}};
+    for (size_t i = 0; i < AX_ARRAY_LEN(cases); i++) {
+        char out[AX_NUM_TEXT + 1];
+        out[ax_seconds_print(cases[i].ms, out)] = '\0';
+        assert_string_equal(out, cases[i].want);
     }
 }
 
@@ -111,6 +193,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_take_the_shortest_form),
         cmocka_unit_test(every_double_reads_back),
+        cmocka_unit_test(digits_are_the_shortest_and_closest),
+        cmocka_unit_test(times_have_the_decimals_they_need),
         cmocka_unit_test(durations_take_falling_units_once),
         cmocka_unit_test(times_are_seconds_or_rfc3339),
     };
