@@ -24,7 +24,7 @@ static bool take_field(struct ax_str *rest, struct ax_str *out)
     return true;
 }
 
-bool ax_labels_next(struct ax_str *rest, struct ax_label *out)
+bool ax_labels_next_any(struct ax_str *rest, struct ax_label *out)
 {
     return rest->n && take_field(rest, &out->name) && take_field(rest, &out->value);
 }

@@ -30,7 +30,18 @@ struct ax_labels {
 };
 
 /* Walks the set in order of names: AX_LABELS_EACH (set, l) { ... } with struct ax_label l. */
-bool ax_labels_next(struct ax_str *rest, struct ax_label *out);
+bool ax_labels_next_any(struct ax_str *rest, struct ax_label *out);
+static inline bool ax_labels_next(struct ax_str *rest, struct ax_label *out)
+{
+    const char *p = rest->p;
+    size_t left = rest->n, name = left ? (uint8_t)p[0] : 0x80; /* lengths mostly take one byte */
+    size_t value = name < 0x80 && name + 1 < left ? (uint8_t)p[name + 1] : 0x80;
+    if (value >= 0x80 || name + value + 2 > left)
+        return ax_labels_next_any(rest, out);
+    *out = (struct ax_label){{p + 1, name}, {p + name + 2, value}};
+    *rest = (struct ax_str){p + name + value + 2, left - name - value - 2};
+    return true;
+}
 #define AX_LABELS_EACH(set, l)                                                                     \
     for (struct ax_str l##_rest = (set).bytes; ax_labels_next(&l##_rest, &(l));)
 

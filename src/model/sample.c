@@ -31,10 +31,3 @@ double ax_stale(void)
     memcpy(&v, &bits, sizeof v);
     return v;
 }
-
-bool ax_is_stale(double v)
-{
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return bits == AX_STALE_BITS;
-}

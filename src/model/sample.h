@@ -9,6 +9,8 @@
 
 #include "model/labels.h"
 
+#include <string.h>
+
 struct ax_sample {
     int64_t t; /* ms since the epoch */
     double v;
@@ -46,6 +48,11 @@ void ax_batch_take(struct ax_batch *b, const struct ax_batch_series *s);
  * Other NaNs are values. */
 #define AX_STALE_BITS 0x7ff0000000000002ull
 double ax_stale(void);
-bool ax_is_stale(double v);
+static inline bool ax_is_stale(double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits == AX_STALE_BITS;
+}
 
 #endif

@@ -55,16 +55,50 @@ static int best_low(const void *a, const void *b)
     return best_high(&x, &y);
 }
 
-/* Sorts the members of one group that are there at step k. Returns how many. */
+typedef int rank_cmp(const void *, const void *);
+
+/* v[0 .. n) is a heap with the worst on top, but for what lies at `at`. */
+static void sift(struct ranked *v, size_t n, size_t at, rank_cmp *cmp)
+{
+    for (size_t child; (child = 2 * at + 1) < n; at = child) {
+        child += child + 1 < n && cmp(&v[child], &v[child + 1]) < 0;
+        if (cmp(&v[at], &v[child]) >= 0)
+            return;
+        struct ranked swap = v[at];
+        v[at] = v[child];
+        v[child] = swap;
+    }
+}
+
+/* Brings the best to the front, in order; the others behind them, in none. */
+static void select_best(struct ranked *v, size_t n, size_t wanted, rank_cmp *cmp)
+{
+    if (wanted == 0 || n == 0)
+        return;
+    if (wanted < n) {
+        for (size_t i = wanted / 2; i-- > 0;)
+            sift(v, wanted, i, cmp);
+        for (size_t i = wanted; i < n; i++) {
+            if (cmp(&v[i], &v[0]) >= 0)
+                continue;
+            struct ranked swap = v[i];
+            v[i] = v[0];
+            v[0] = swap;
+            sift(v, wanted, 0, cmp);
+        }
+    }
+    qsort(v, wanted < n ? wanted : n, sizeof *v, cmp);
+}
+
+/* The members of one group that are there at step k, the wanted ones first. Returns how many. */
 static size_t rank_step(const struct ax_value *v, const struct members *m, size_t group, size_t k,
-                        bool top, struct ranked *out)
+                        bool top, size_t wanted, struct ranked *out)
 {
     size_t n = 0;
     for (size_t i = m->start[group]; i < m->start[group + 1]; i++)
         if (ax_has(&v->v[m->v[i]], k))
             out[n++] = (struct ranked){v->v[m->v[i]].v[k], m->v[i]};
-    if (n)
-        qsort(out, n, sizeof *out, top ? best_high : best_low);
+    select_best(out, n, wanted, top ? best_high : best_low);
     return n;
 }
 
@@ -90,7 +124,7 @@ int ax_agg_rank(struct ax_eval *e, bool top, const struct ax_grid *g, const doub
         if (rc < 0)
             return rc;
         for (size_t j = 0; j < groups->n; j++) {
-            size_t n = rank_step(v, &m, j, s, top, ranked);
+            size_t n = rank_step(v, &m, j, s, top, wanted, ranked);
             for (size_t i = wanted; i < n; i++)
                 ax_unset(&v->v[ranked[i].series], s);
             for (size_t i = 0; g->n == 1 && i < n && i < wanted; i++)

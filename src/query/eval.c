@@ -42,12 +42,21 @@ int ax_column_init(struct ax_eval *e, const struct ax_grid *g, struct ax_labels 
 int ax_vector_init(struct ax_eval *e, const struct ax_grid *g, size_t n,
                    const struct ax_value *like, struct ax_value *out)
 {
-    *out = (struct ax_value){.type = AX_VECTOR, .n = n, .v = AX_NEWS(e->a, struct ax_column, n)};
-    int rc = 0;
-    for (size_t i = 0; i < n && rc == 0; i++)
-        rc = ax_column_init(e, g, like ? like->v[i].labels : (struct ax_labels){AX_STR_NULL},
-                            &out->v[i]);
-    return rc;
+    size_t words = (g->n + 63) / 64;
+    *out = (struct ax_value){.type = AX_VECTOR};
+    if (n > UINT32_MAX / g->n) /* also bounds the products below */
+        return ax_eval_charge(e, UINT64_MAX);
+    int rc = ax_eval_charge(e, n * g->n);
+    if (rc < 0)
+        return rc;
+    double *v = AX_NEWS(e->a, double, n * g->n);
+    uint64_t *has = AX_NEWS(e->a, uint64_t, n * words);
+    out->n = n;
+    out->v = ax_arena_room(e->a, n * sizeof *out->v);
+    for (size_t i = 0; i < n; i++)
+        out->v[i] = (struct ax_column){like ? like->v[i].labels : (struct ax_labels){AX_STR_NULL},
+                                       v + i * g->n, has + i * words};
+    return 0;
 }
 
 int ax_scalar_init(struct ax_eval *e, const struct ax_grid *g, struct ax_value *out)

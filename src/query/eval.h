@@ -56,6 +56,9 @@ struct ax_eval {
     struct ax_arena *a;
     int64_t start, end; /* of the whole query, for @ start() and @ end() */
     int64_t lookback;
+    /* The labels that the aggregation above looks at, when those of the series are of no other use:
+     * then selectors may leave out the rest. NULL: all labels. */
+    const struct ax_names *only;
     uint64_t left; /* cells and samples that may still be made */
     int64_t deadline_ns;
     struct ax_str warning;
@@ -102,7 +105,11 @@ struct ax_window *ax_samples_windows(struct ax_eval *e, const struct ax_samples 
                                      const struct ax_grid *g);
 void ax_windows_fill(struct ax_window *w, size_t n, const struct ax_series *series);
 
-/* --- signature.c: parts of label sets; all results are canonical and made in the arena */
+/* --- signature.c: parts of label sets; all results are canonical, and made in the arena (or views
+ * of the set given). part: in *room instead, which has as many bytes as the set: the labels that
+ * are listed (keep) or are not. */
+struct ax_labels ax_labels_part(struct ax_labels set, const struct ax_names *names, bool keep,
+                                bool drop_name, char *room);
 struct ax_labels ax_labels_keep(struct ax_arena *a, struct ax_labels set,
                                 const struct ax_names *names);
 struct ax_labels ax_labels_drop(struct ax_arena *a, struct ax_labels set,

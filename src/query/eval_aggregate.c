@@ -7,22 +7,31 @@
 
 #include <math.h>
 
-/* The group of every series: its labels, and who is in it. */
+/* The group of every series: its labels, and who is in it. Neighbours are mostly of one group. */
 static void make_groups(struct ax_eval *e, const struct ax_node *n, const struct ax_value *v,
                         struct ax_agg_groups *out)
 {
     struct ax_map seen = AX_MAP_INIT;
-    *out = (struct ax_agg_groups){.of = AX_NEWS(e->a, size_t, v->n),
-                                  .labels = AX_NEWS(e->a, struct ax_labels, v->n)};
-    for (size_t i = 0; i < v->n; i++) {
-        struct ax_labels key = n->agg.without
-                                   ? ax_labels_drop(e->a, v->v[i].labels, &n->agg.labels, true)
-                                   : ax_labels_keep(e->a, v->v[i].labels, &n->agg.labels);
-        uint64_t j;
-        if (!ax_map_get(&seen, key.bytes, &j)) {
+    size_t longest = 0;
+    uint64_t j = 0;
+    *out = (struct ax_agg_groups){.of = AX_NEWS(e->a, size_t, v->n)};
+    for (size_t i = 0; i < v->n; i++)
+        longest = v->v[i].labels.bytes.n > longest ? v->v[i].labels.bytes.n : longest;
+    char *room = ax_arena_room(e->a, longest);
+    for (size_t i = 0, cap = 0; i < v->n; i++) {
+        struct ax_labels key =
+            ax_labels_part(v->v[i].labels, &n->agg.labels, !n->agg.without, n->agg.without, room);
+        bool known = out->n && ax_str_eq(key.bytes, out->labels[j].bytes);
+        if (!known && !ax_map_get(&seen, key.bytes, &j)) {
+            if (out->n == cap) {
+                size_t more = cap ? cap * 2 : 16;
+                out->labels = ax_arena_grow(e->a, out->labels, cap * sizeof *out->labels,
+                                            more * sizeof *out->labels);
+                cap = more;
+            }
             j = out->n++;
-            out->labels[j] = key;
-            ax_map_put(&seen, key.bytes, j);
+            out->labels[j] = (struct ax_labels){ax_arena_str(e->a, key.bytes)};
+            ax_map_put(&seen, out->labels[j].bytes, j);
         }
         out->of[i] = j;
     }
@@ -90,6 +99,44 @@ static int fold(struct ax_eval *e, enum ax_agg op, const struct ax_grid *g,
     return 0;
 }
 
+static bool names_one_metric(const struct ax_node *selector)
+{
+    for (size_t i = 0; i < selector->selector.nmatchers; i++) {
+        const struct ax_matcher *m = &selector->selector.matchers[i];
+        if (m->op == AX_MATCH_EQ && m->value.n && ax_str_eq(m->name, AX_STR("__name__")))
+            return true;
+    }
+    return false;
+}
+
+/* Are the labels of what is aggregated looked at by the grouping alone? So it is with a selector
+ * and with a range function of one, as long as series do not become equal with the loss of their
+ * name, which must be noticed. */
+static bool groups_alone_see_labels(const struct ax_node *n)
+{
+    struct ax_node *arg = ax_node_bare(n->agg.arg);
+    if (n->agg.without || n->agg.op == AX_AGG_TOPK || n->agg.op == AX_AGG_BOTTOMK)
+        return false;
+    if (arg->kind == AX_NODE_SELECTOR)
+        return true;
+    if (arg->kind != AX_NODE_CALL || !arg->call.fn->range || arg->call.n != 1)
+        return false;
+    const struct ax_node *of = ax_node_bare(arg->call.args[0]);
+    return of->kind == AX_NODE_SELECTOR &&
+           (arg->call.fn->flags & AX_FN_KEEPS_NAME || names_one_metric(of));
+}
+
+static int eval_members(struct ax_eval *e, const struct ax_node *n, const struct ax_grid *g,
+                        struct ax_value *out)
+{
+    static struct ax_str none;
+    struct ax_names only = {n->agg.labels.n ? n->agg.labels.v : &none, n->agg.labels.n};
+    e->only = groups_alone_see_labels(n) ? &only : NULL;
+    int rc = ax_eval_node(e, n->agg.arg, g, out);
+    e->only = NULL;
+    return rc;
+}
+
 int ax_eval_aggregate(struct ax_eval *e, const struct ax_node *n, const struct ax_grid *g,
                       struct ax_value *out)
 {
@@ -97,7 +144,7 @@ int ax_eval_aggregate(struct ax_eval *e, const struct ax_node *n, const struct a
     struct ax_agg_groups groups;
     int rc = n->agg.param ? ax_eval_node(e, n->agg.param, g, &param) : 0;
     if (rc == 0)
-        rc = ax_eval_node(e, n->agg.arg, g, &v);
+        rc = eval_members(e, n, g, &v);
     if (rc < 0)
         return rc;
     make_groups(e, n, &v, &groups);

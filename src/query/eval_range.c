@@ -122,5 +122,5 @@ int ax_eval_range_call(struct ax_eval *e, const struct ax_node *n, const struct 
             f->flags & AX_FN_KEEPS_NAME ? s.v[i].labels : ax_labels_nameless(e->a, s.v[i].labels);
         rc = eval_series(e, f, &a, &s.v[i], w, g->n, room, &out->v[i]);
     }
-    return rc < 0 ? rc : refuse_duplicates(e, g, out);
+    return rc < 0 || e->only ? rc : refuse_duplicates(e, g, out); /* only: there are none */
 }

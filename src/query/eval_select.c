@@ -35,6 +35,8 @@ static int load(struct ax_eval *e, const struct ax_node *n, const struct ax_grid
         .mint = moment(e, &n->selector.when, g, 0) - reach + 1,
         .maxt = moment(e, &n->selector.when, g, g->n - 1),
         .max_samples = e->left ? e->left : 1,
+        .only = e->only ? e->only->v : NULL,
+        .nonly = e->only ? e->only->n : 0,
     };
     *out = (struct ax_series_set){0};
     int rc =

@@ -19,23 +19,27 @@ static bool is_name(struct ax_str name)
     return ax_str_eq(name, AX_STR("__name__"));
 }
 
-/* The labels that are listed (keep) or not listed (drop). */
-static struct ax_labels filter(struct ax_arena *a, struct ax_labels set,
-                               const struct ax_names *names, bool keep, bool drop_name)
+struct ax_labels ax_labels_part(struct ax_labels set, const struct ax_names *names, bool keep,
+                                bool drop_name, char *room)
 {
-    char *out = ax_arena_alloc(a, set.bytes.n);
     size_t n = 0;
     const char *from = set.bytes.p;
     struct ax_label l;
     AX_LABELS_EACH (set, l) {
         const char *to = l.value.p + l.value.n;
         if (listed(names, l.name) == keep && !(drop_name && is_name(l.name))) {
-            memcpy(out + n, from, (size_t)(to - from));
+            memcpy(room + n, from, (size_t)(to - from));
             n += (size_t)(to - from);
         }
         from = to;
     }
-    return (struct ax_labels){{out, n}};
+    return (struct ax_labels){{room, n}};
+}
+
+static struct ax_labels filter(struct ax_arena *a, struct ax_labels set,
+                               const struct ax_names *names, bool keep, bool drop_name)
+{
+    return ax_labels_part(set, names, keep, drop_name, ax_arena_room(a, set.bytes.n));
 }
 
 struct ax_labels ax_labels_keep(struct ax_arena *a, struct ax_labels set,
@@ -50,8 +54,13 @@ struct ax_labels ax_labels_drop(struct ax_arena *a, struct ax_labels set,
     return filter(a, set, names, false, name_too);
 }
 
+/* The name mostly stands in front. */
 struct ax_labels ax_labels_nameless(struct ax_arena *a, struct ax_labels set)
 {
+    struct ax_str rest = set.bytes;
+    struct ax_label first;
+    if (ax_labels_next(&rest, &first) && is_name(first.name))
+        return (struct ax_labels){rest};
     return filter(a, set, &(struct ax_names){0}, false, true);
 }
 

@@ -58,6 +58,10 @@ struct ax_store_select {
     size_t nmatchers;
     int64_t mint, maxt;   /* inclusive; samples outside are not returned */
     uint64_t max_samples; /* more is -E2BIG; 0 = 50 million */
+    /* Labels that the caller looks at; others may be left out of the answer, even when series then
+     * look alike. NULL: all. */
+    const struct ax_str *only;
+    size_t nonly;
 };
 
 struct ax_series {
