@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,56 @@ struct ax_arena_block {
     _Alignas(ALIGN) unsigned char data[];
 };
 
+/* Big blocks that nobody uses, for the next arena that wants one: the system's way of taking memory
+ * back and handing out pages of zeros costs a query more than its work on them. */
+#if !defined(__has_feature)
+#define __has_feature(x) 0 /* gcc 12 */
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define POOL_MAX 0u /* the sanitizer shall see each use of what was freed */
+#else
+#define POOL_MAX (24u << 20)
+#endif
+static struct {
+    pthread_mutex_t lock;
+    struct ax_arena_block *blocks;
+    size_t bytes;
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static struct ax_arena_block *take_pooled(size_t cap)
+{
+    struct ax_arena_block *found = NULL;
+    pthread_mutex_lock(&pool.lock);
+    for (struct ax_arena_block **at = &pool.blocks; *at; at = &(*at)->next)
+        if ((*at)->cap >= cap && (*at)->cap / 2 <= cap) {
+            found = *at;
+            *at = found->next;
+            pool.bytes -= found->cap;
+            break;
+        }
+    pthread_mutex_unlock(&pool.lock);
+    return found;
+}
+
+static bool give_pooled(struct ax_arena_block *b)
+{
+    pthread_mutex_lock(&pool.lock);
+    bool fits = pool.bytes + b->cap <= POOL_MAX;
+    if (fits) {
+        b->next = pool.blocks;
+        pool.blocks = b;
+        pool.bytes += b->cap;
+    }
+    pthread_mutex_unlock(&pool.lock);
+    return fits;
+}
+
+static void free_block(struct ax_arena_block *b)
+{
+    if (b->cap < MAX_BLOCK || !give_pooled(b))
+        free(b);
+}
+
 static struct ax_arena_block *add_block(struct ax_arena *a, size_t need)
 {
     size_t cap = a->blocks ? a->blocks->cap * 2 : FIRST_BLOCK;
@@ -25,8 +76,11 @@ static struct ax_arena_block *add_block(struct ax_arena *a, size_t need)
         cap = MAX_BLOCK;
     if (cap < need)
         cap = need;
-    struct ax_arena_block *b = ax_malloc(sizeof *b + cap);
-    b->cap = cap;
+    struct ax_arena_block *b = cap < MAX_BLOCK ? NULL : take_pooled(cap);
+    if (!b) {
+        b = ax_malloc(sizeof *b + cap);
+        b->cap = cap;
+    }
     b->used = 0;
     b->next = a->blocks;
     a->blocks = b;
@@ -81,6 +135,17 @@ void *ax_arena_grow(struct ax_arena *a, void *old, size_t old_size, size_t new_s
     return p;
 }
 
+void ax_arena_shrink(struct ax_arena *a, void *p, size_t old_size, size_t new_size)
+{
+    AX_ASSERT(new_size <= old_size);
+    struct ax_arena_block *b = a->blocks;
+    size_t oldr = rounded(old_size), newr = rounded(new_size);
+    if (!b || oldr > b->used || (unsigned char *)p + oldr != b->data + b->used)
+        return;
+    b->used -= oldr - newr;
+    a->used -= oldr - newr;
+}
+
 char *ax_arena_cstr(struct ax_arena *a, struct ax_str s)
 {
     char *p = ax_arena_alloc(a, s.n + 1);
@@ -124,7 +189,7 @@ void ax_arena_free(struct ax_arena *a)
 {
     for (struct ax_arena_block *b = a->blocks, *next; b; b = next) {
         next = b->next;
-        free(b);
+        free_block(b);
     }
     *a = (struct ax_arena)AX_ARENA_INIT;
 }

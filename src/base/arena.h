@@ -29,6 +29,8 @@ void *ax_arena_room(struct ax_arena *a, size_t size);                /* the same
 void *ax_arena_array(struct ax_arena *a, size_t count, size_t size); /* checks the product */
 /* Grows an array that was made by this arena: copies to a new place, unless it was the last. */
 void *ax_arena_grow(struct ax_arena *a, void *old, size_t old_size, size_t new_size);
+/* Gives back the end of what was made last; what was made before that stays as it is. */
+void ax_arena_shrink(struct ax_arena *a, void *p, size_t old_size, size_t new_size);
 struct ax_str ax_arena_str(struct ax_arena *a, struct ax_str s); /* a copy, NUL-terminated too */
 char *ax_arena_cstr(struct ax_arena *a, struct ax_str s);
 struct ax_str ax_arena_printf(struct ax_arena *a, const char *fmt, ...)

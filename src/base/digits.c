@@ -169,20 +169,47 @@ void ax_digits_shortest(double v, uint64_t *digits, int *exponent)
     strip_zeros(digits, exponent);
 }
 
-size_t ax_digits_print(uint64_t v, char out[AX_DIGITS_MAX])
+void ax_digits_pad(uint64_t v, size_t width, char *out)
 {
     static const char pairs[201] = "00010203040506070809101112131415161718192021222324"
                                    "25262728293031323334353637383940414243444546474849"
                                    "50515253545556575859606162636465666768697071727374"
                                    "75767778798081828384858687888990919293949596979899";
-    char text[AX_DIGITS_MAX];
-    size_t at = sizeof text;
-    for (; v >= 100; v /= 100)
-        memcpy(text + (at -= 2), pairs + v % 100 * 2, 2);
-    if (v >= 10)
-        memcpy(text + (at -= 2), pairs + v * 2, 2);
-    else
-        text[--at] = (char)('0' + v);
-    memcpy(out, text + at, sizeof text - at);
-    return sizeof text - at;
+    for (; width >= 2; v /= 100)
+        memcpy(out + (width -= 2), pairs + v % 100 * 2, 2);
+    if (width)
+        out[0] = (char)('0' + v % 10);
+}
+
+static size_t count_digits(uint64_t v)
+{
+    static const uint64_t powers[] = {0,
+                                      10,
+                                      100,
+                                      1000,
+                                      10000,
+                                      100000,
+                                      1000000,
+                                      10000000,
+                                      100000000,
+                                      1000000000,
+                                      10000000000,
+                                      100000000000,
+                                      1000000000000,
+                                      10000000000000,
+                                      100000000000000,
+                                      1000000000000000,
+                                      10000000000000000,
+                                      100000000000000000,
+                                      1000000000000000000,
+                                      10000000000000000000ull};
+    size_t about = (size_t)(64 - __builtin_clzll(v | 1)) * 1233 >> 12; /* that or one less */
+    return about + (v >= powers[about]);
+}
+
+size_t ax_digits_print(uint64_t v, char out[AX_DIGITS_MAX])
+{
+    size_t n = count_digits(v);
+    ax_digits_pad(v, n, out);
+    return n;
 }

@@ -14,5 +14,7 @@ void ax_digits_shortest(double v, uint64_t *digits, int *exponent);
 
 /* Writes v in decimal and returns how many digits that are. Adds no NUL. */
 size_t ax_digits_print(uint64_t v, char out[AX_DIGITS_MAX]);
+/* The last `width` digits of v, with zeros in front. */
+void ax_digits_pad(uint64_t v, size_t width, char *out);
 
 #endif

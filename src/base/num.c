@@ -43,6 +43,23 @@ static size_t print_exponent(char *out, const char *digits, size_t n, int exp10)
     return o + (size_t)snprintf(out + o, 8, "e%c%02d", exp10 < 0 ? '-' : '+', abs(exp10));
 }
 
+/* Most samples that are not whole have few decimals: then a whole number of millionths divided by a
+ * million is v again. Below 10^15 of them no other decimal of so few digits reads back as v. */
+static size_t print_few_decimals(double v, char *out)
+{
+    if (v >= 1e9)
+        return 0;
+    uint64_t millionths = (uint64_t)(v * 1e6 + 0.5);
+    if ((double)millionths / 1e6 != v)
+        return 0;
+    size_t o = ax_digits_print(millionths / 1000000, out);
+    out[o] = '.';
+    ax_digits_pad(millionths % 1000000, 6, out + o + 1);
+    for (o += 7; out[o - 1] == '0';)
+        o--;
+    return o;
+}
+
 size_t ax_num_print(double v, char out[AX_NUM_TEXT])
 {
     if (isnan(v))
@@ -55,6 +72,9 @@ size_t ax_num_print(double v, char out[AX_NUM_TEXT])
     v = fabs(v);
     if (v < 1e15 && v == (double)(uint64_t)v) /* most samples: whole numbers */
         return o + ax_digits_print((uint64_t)v, out + o);
+    size_t few = print_few_decimals(v, out + o);
+    if (few)
+        return o + few;
     uint64_t number;
     int exponent;
     ax_digits_shortest(v, &number, &exponent);
@@ -75,11 +95,9 @@ size_t ax_seconds_print(int64_t ms, char out[AX_NUM_TEXT])
     o += ax_digits_print(v / 1000, out + o);
     if (rest == 0)
         return o;
-    char text[4] = {'.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10),
-                    (char)('0' + rest % 10)};
-    size_t n = rest % 10 ? 4 : rest % 100 ? 3 : 2;
-    memcpy(out + o, text, n);
-    return o + n;
+    out[o++] = '.';
+    ax_digits_pad(rest, 3, out + o);
+    return o + (rest % 10 ? 3u : rest % 100 ? 2u : 1u);
 }
 
 static const struct unit {

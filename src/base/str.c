@@ -10,11 +10,6 @@ struct ax_str ax_str(const char *cstr)
     return (struct ax_str){cstr, cstr ? strlen(cstr) : 0};
 }
 
-bool ax_str_eq(struct ax_str a, struct ax_str b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 int ax_str_cmp(struct ax_str a, struct ax_str b)
 {
     size_t n = a.n < b.n ? a.n : b.n;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct ax_str {
     const char *p;
@@ -30,7 +31,10 @@ struct ax_str {
 #define AX_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 struct ax_str ax_str(const char *cstr); /* NULL gives the empty view */
-bool ax_str_eq(struct ax_str a, struct ax_str b);
+static inline bool ax_str_eq(struct ax_str a, struct ax_str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 int ax_str_cmp(struct ax_str a, struct ax_str b); /* bytewise, a prefix sorts first */
 bool ax_str_starts(struct ax_str s, struct ax_str prefix);
 bool ax_str_ends(struct ax_str s, struct ax_str suffix);

@@ -89,6 +89,9 @@ uint32_t ax_intake_define(struct ax_intake *in, struct ax_labels labels);
 /* The labels of an id that exists, made into the arena. `visible` ones have no tenant. */
 struct ax_labels ax_intake_series(struct ax_intake *in, uint32_t id, struct ax_arena *a);
 struct ax_labels ax_intake_visible(struct ax_intake *in, uint32_t id, struct ax_arena *a);
+/* Those of them that have one of the names. */
+struct ax_labels ax_intake_only(struct ax_intake *in, uint32_t id, const struct ax_str *names,
+                                size_t n, struct ax_arena *a);
 
 /* Forgetting, for who knows which series are over. With the intake held nobody is between finding
  * an id and using it; hold waits for those who are. A retired series cannot be found any more: when

@@ -84,29 +84,39 @@ uint32_t ax_intake_define_pairs(struct ax_intake *in, const uint32_t *pairs, siz
     return names_differ(p, n) ? ax_series_table_define_pairs(t, pairs, n) : AX_SERIES_NONE;
 }
 
-/* The pairs that count in the order of their names. */
-static size_t sorted_pairs(const struct ax_series_table *t, uint32_t id, bool visible,
-                           const struct ax_pair **p)
+/* Which labels of a series are wanted. */
+struct choice {
+    bool tenant;
+    const struct ax_str *names; /* NULL: all */
+    size_t n;
+};
+
+static bool is_wanted(const struct ax_pair *p, const struct choice *c)
 {
+    if (p->tenant || !c->names)
+        return c->tenant || !p->tenant;
+    struct ax_str name = ax_pair_label(p).name;
+    for (size_t i = 0; i < c->n; i++)
+        if (ax_str_eq(c->names[i], name))
+            return true;
+    return false;
+}
+
+static struct ax_labels canonical(struct ax_intake *in, uint32_t id, const struct choice *c,
+                                  struct ax_arena *a)
+{
+    struct ax_series_table *t = ax_intake_table(in);
     const struct ax_set *s = ax_series_table_get(t, id);
-    size_t n = 0;
+    const struct ax_pair *p[AX_LABELS_MAX];
+    size_t n = 0, size = 0;
     AX_ASSERT(s != NULL);
     for (size_t i = 0; i < s->n; i++) {
         p[n] = ax_pair_get(&t->pairs, s->pairs[i]);
-        n += !(visible && p[n]->tenant);
+        if (is_wanted(p[n], c))
+            size += ax_pair_canonical_size(p[n++]);
     }
     if (!s->sorted)
         sort_by_name(p, n);
-    return n;
-}
-
-static struct ax_labels canonical(struct ax_intake *in, uint32_t id, bool visible,
-                                  struct ax_arena *a)
-{
-    const struct ax_pair *p[AX_LABELS_MAX];
-    size_t n = sorted_pairs(ax_intake_table(in), id, visible, p), size = 0;
-    for (size_t i = 0; i < n; i++)
-        size += ax_pair_canonical_size(p[i]);
     char *bytes = ax_arena_room(a, size), *at = bytes;
     for (size_t i = 0; i < n; i++)
         at = ax_pair_canonical(p[i], at);
@@ -115,10 +125,17 @@ static struct ax_labels canonical(struct ax_intake *in, uint32_t id, bool visibl
 
 struct ax_labels ax_intake_series(struct ax_intake *in, uint32_t id, struct ax_arena *a)
 {
-    return canonical(in, id, false, a);
+    return canonical(in, id, &(struct choice){.tenant = true}, a);
 }
 
 struct ax_labels ax_intake_visible(struct ax_intake *in, uint32_t id, struct ax_arena *a)
 {
-    return canonical(in, id, true, a);
+    return canonical(in, id, &(struct choice){.tenant = false}, a);
+}
+
+struct ax_labels ax_intake_only(struct ax_intake *in, uint32_t id, const struct ax_str *names,
+                                size_t n, struct ax_arena *a)
+{
+    static const struct ax_str none;
+    return canonical(in, id, &(struct choice){.names = n ? names : &none, .n = n}, a);
 }

@@ -61,6 +61,7 @@ struct ax_eval {
     const struct ax_names *only;
     uint64_t left; /* cells and samples that may still be made */
     int64_t deadline_ns;
+    uint64_t spent; /* since the clock was looked at */
     struct ax_str warning;
     struct ax_err *err;
 };
@@ -70,6 +71,8 @@ int ax_eval_node(struct ax_eval *e, const struct ax_node *n, const struct ax_gri
                  struct ax_value *out);
 int ax_eval_charge(struct ax_eval *e, uint64_t cells); /* -E2BIG past the limit */
 int ax_eval_alive(struct ax_eval *e);                  /* -ETIMEDOUT past the deadline */
+/* The same, but looks at the clock only now and then: after so many samples. */
+int ax_eval_spend(struct ax_eval *e, uint64_t samples);
 int ax_column_init(struct ax_eval *e, const struct ax_grid *g, struct ax_labels labels,
                    struct ax_column *out);
 /* A vector with n columns, each with the labels of `like` (NULL: none) and no samples yet. */
@@ -167,6 +170,8 @@ int ax_eval_call(struct ax_eval *e, const struct ax_node *n, const struct ax_gri
                  struct ax_value *out);
 
 /* --- eval_range.c */
+/* Do the series of this selector surely have different labels after this range function? */
+bool ax_stays_distinct(const struct ax_function *f, const struct ax_node *of);
 int ax_eval_range_call(struct ax_eval *e, const struct ax_node *n, const struct ax_grid *g,
                        struct ax_value *out);
 ax_range_fn ax_fn_rate, ax_fn_increase, ax_fn_delta, ax_fn_irate, ax_fn_idelta, ax_fn_deriv,

@@ -99,19 +99,9 @@ static int fold(struct ax_eval *e, enum ax_agg op, const struct ax_grid *g,
     return 0;
 }
 
-static bool names_one_metric(const struct ax_node *selector)
-{
-    for (size_t i = 0; i < selector->selector.nmatchers; i++) {
-        const struct ax_matcher *m = &selector->selector.matchers[i];
-        if (m->op == AX_MATCH_EQ && m->value.n && ax_str_eq(m->name, AX_STR("__name__")))
-            return true;
-    }
-    return false;
-}
-
 /* Are the labels of what is aggregated looked at by the grouping alone? So it is with a selector
- * and with a range function of one, as long as series do not become equal with the loss of their
- * name, which must be noticed. */
+ * and with a range function of one, unless series may become equal with the loss of their name,
+ * which must be noticed. */
 static bool groups_alone_see_labels(const struct ax_node *n)
 {
     struct ax_node *arg = ax_node_bare(n->agg.arg);
@@ -122,8 +112,7 @@ static bool groups_alone_see_labels(const struct ax_node *n)
     if (arg->kind != AX_NODE_CALL || !arg->call.fn->range || arg->call.n != 1)
         return false;
     const struct ax_node *of = ax_node_bare(arg->call.args[0]);
-    return of->kind == AX_NODE_SELECTOR &&
-           (arg->call.fn->flags & AX_FN_KEEPS_NAME || names_one_metric(of));
+    return of->kind == AX_NODE_SELECTOR && ax_stays_distinct(arg->call.fn, of);
 }
 
 static int eval_members(struct ax_eval *e, const struct ax_node *n, const struct ax_grid *g,

@@ -55,7 +55,7 @@ static int eval_windows(struct ax_eval *e, const struct ax_function *f, const st
     int rc = 0;
     for (size_t k = 0; k < n && rc == 0; k++) {
         double args[AX_ARGS_MAX] = {0}, v;
-        rc = k % 64 ? 0 : ax_eval_alive(e); /* windows may be long */
+        rc = ax_eval_spend(e, w[k].n + 1); /* windows may be long */
         if (!w[k].n || rc < 0)
             continue;
         for (size_t j = 0; j < a->nscalar; j++)
@@ -94,6 +94,18 @@ static void *room_to_slide(struct ax_eval *e, const struct ax_samples *s)
     return ax_arena_room(e->a, longest * 2 * sizeof(double));
 }
 
+bool ax_stays_distinct(const struct ax_function *f, const struct ax_node *of)
+{
+    if (f->flags & AX_FN_KEEPS_NAME)
+        return of->kind == AX_NODE_SELECTOR;
+    for (size_t i = 0; of->kind == AX_NODE_SELECTOR && i < of->selector.nmatchers; i++) {
+        const struct ax_matcher *m = &of->selector.matchers[i];
+        if (m->op == AX_MATCH_EQ && m->value.n && ax_str_eq(m->name, AX_STR("__name__")))
+            return true;
+    }
+    return false;
+}
+
 /* Unlike instant functions, these refuse equal label sets even where they do not overlap. */
 static int refuse_duplicates(struct ax_eval *e, const struct ax_grid *g, struct ax_value *v)
 {
@@ -122,5 +134,5 @@ int ax_eval_range_call(struct ax_eval *e, const struct ax_node *n, const struct 
             f->flags & AX_FN_KEEPS_NAME ? s.v[i].labels : ax_labels_nameless(e->a, s.v[i].labels);
         rc = eval_series(e, f, &a, &s.v[i], w, g->n, room, &out->v[i]);
     }
-    return rc < 0 || e->only ? rc : refuse_duplicates(e, g, out); /* only: there are none */
+    return rc < 0 || ax_stays_distinct(f, a.matrix) ? rc : refuse_duplicates(e, g, out);
 }

@@ -127,31 +127,16 @@ void ax_reading_damage(struct ax_reading *r, const struct ax_block *b)
                   name);
 }
 
-static bool is_wanted(const struct ax_store_select *sel, struct ax_str name)
-{
-    for (size_t i = 0; i < sel->nonly; i++)
-        if (ax_str_eq(sel->only[i], name))
-            return true;
-    return false;
-}
-
+/* Mostly those of the series before: then they are not kept again. */
 static struct ax_labels only_wanted(struct ax_reading *r, uint32_t id)
 {
-    struct ax_labels labels = ax_intake_visible(r->snap.store->intake, id, r->out);
-    char *to = (char *)(uintptr_t)labels.bytes.p;
-    const char *from = labels.bytes.p;
-    size_t n = 0;
-    struct ax_label l;
-    AX_LABELS_EACH (labels, l) {
-        size_t len = (size_t)(l.value.p + l.value.n - from);
-        const char *next = from + len;
-        if (is_wanted(r->snap.sel, l.name)) {
-            memmove(to + n, from, len);
-            n += len;
-        }
-        from = next;
-    }
-    return (struct ax_labels){{to, n}};
+    const struct ax_store_select *sel = r->snap.sel;
+    struct ax_labels labels =
+        ax_intake_only(r->snap.store->intake, id, sel->only, sel->nonly, r->out);
+    if (r->n == 0 || !ax_str_eq(labels.bytes, r->v[r->n - 1].labels.bytes))
+        return labels;
+    ax_arena_shrink(r->out, (void *)(uintptr_t)labels.bytes.p, labels.bytes.n, 0);
+    return r->v[r->n - 1].labels;
 }
 
 void ax_reading_emit(struct ax_reading *r, uint32_t id, const int64_t *t, const double *v, size_t n)

@@ -60,6 +60,39 @@ static void arena_arrays_grow_and_keep_their_content(void **state)
     ax_arena_free(&a);
 }
 
+static void an_arena_takes_back_the_end_of_what_was_last(void **state)
+{
+    struct ax_arena a = AX_ARENA_INIT;
+    char *first = ax_arena_room(&a, 100), *last = ax_arena_room(&a, 1000);
+    size_t used = a.used;
+    ax_arena_shrink(&a, first, 100, 10); /* not the last: stays */
+    assert_int_equal(a.used, used);
+    ax_arena_shrink(&a, last, 1000, 20);
+    assert_ptr_equal(ax_arena_alloc(&a, 1), last + 32);
+    ax_arena_free(&a);
+}
+
+/* Big blocks go round between arenas: never to two at once, and zeroed again for each. */
+static void big_arena_blocks_are_used_again(void **state)
+{
+    enum { ARENAS = 8, SIZE = 3 << 20 };
+    for (int round = 0; round < 3; round++) {
+        struct ax_arena a[ARENAS] = {{0}};
+        unsigned char *p[ARENAS];
+        for (int i = 0; i < ARENAS; i++) {
+            p[i] = ax_arena_alloc(&a[i], SIZE - (size_t)round * 1000);
+            for (size_t k = 0; k < SIZE - 3000; k += 500)
+                assert_int_equal(p[i][k], 0);
+            memset(p[i], i + 1, SIZE - 3000);
+        }
+        for (int i = 0; i < ARENAS; i++) {
+            assert_int_equal(p[i][0], i + 1);
+            assert_int_equal(p[i][SIZE - 3001], i + 1);
+            ax_arena_free(&a[i]);
+        }
+    }
+}
+
 static void a_buffer_stops_at_its_maximum_and_says_so(void **state)
 {
     struct ax_buf b = {.max = 10};
@@ -133,6 +166,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_memory_is_zeroed_aligned_and_apart),
         cmocka_unit_test(arena_arrays_grow_and_keep_their_content),
+        cmocka_unit_test(an_arena_takes_back_the_end_of_what_was_last),
+        cmocka_unit_test(big_arena_blocks_are_used_again),
         cmocka_unit_test(a_buffer_stops_at_its_maximum_and_says_so),
         cmocka_unit_test(a_map_finds_every_key_through_growth),
         cmocka_unit_test(files_are_read_within_bounds_and_replaced_whole),

@@ -119,6 +119,29 @@ static void digits_are_the_shortest_and_closest(void **state)
     same_as_printf(1.7976931348623157e308);
 }
 
+/* Numbers that people or meters rounded come back as they were written. */
+static void few_decimals_stay_as_written(void **state)
+{
+    uint64_t x = 88172645463325252ull;
+    for (int i = 0; i < 100000; i++) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        int decimals = 1 + (int)(x % 9);
+        char want[48];
+        double v = (double)(x % 10000000019) / pow(10, decimals);
+        snprintf(want, sizeof want, "%.*f", decimals, v);
+        size_t n = strlen(want);
+        while (want[n - 1] == '0')
+            n--;
+        want[want[n - 1] == '.' ? n - 1 : n] = '\0';
+        if (v >= 1e-6) /* below that it is written with an exponent */
+            shows(v, want);
+    }
+    shows(999999999.999999, "999999999.999999");
+    shows(0.000001, "0.000001");
+    shows(0.0000015, "0.0000015");
+    shows(-12.34, "-12.34");
+}
+
 static void times_have_the_decimals_they_need(void **state)
 {
     static const struct {
@@ -194,6 +217,7 @@ int main(void)
         cmocka_unit_test(numbers_take_the_shortest_form),
         cmocka_unit_test(every_double_reads_back),
         cmocka_unit_test(digits_are_the_shortest_and_closest),
+        cmocka_unit_test(few_decimals_stay_as_written),
         cmocka_unit_test(times_have_the_decimals_they_need),
         cmocka_unit_test(durations_take_falling_units_once),
         cmocka_unit_test(times_are_seconds_or_rfc3339),
