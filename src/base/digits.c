@@ -175,8 +175,15 @@ void ax_digits_pad(uint64_t v, size_t width, char *out)
                                    "25262728293031323334353637383940414243444546474849"
                                    "50515253545556575859606162636465666768697071727374"
                                    "75767778798081828384858687888990919293949596979899";
-    for (; width >= 2; v /= 100)
+    for (; width >= 4; v /= 10000) {
+        uint32_t four = (uint32_t)(v % 10000);
+        memcpy(out + (width -= 2), pairs + four % 100 * 2, 2);
+        memcpy(out + (width -= 2), pairs + four / 100 * 2, 2);
+    }
+    if (width >= 2) {
         memcpy(out + (width -= 2), pairs + v % 100 * 2, 2);
+        v /= 100;
+    }
     if (width)
         out[0] = (char)('0' + v % 10);
 }

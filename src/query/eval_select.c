@@ -190,6 +190,8 @@ void ax_windows_fill(struct ax_window *w, size_t n, const struct ax_series *seri
     const int64_t *t = series->t;
     size_t lo = 0, hi = 0;
     for (size_t k = 0; k < n; k++) {
+        if (k && w[k].start >= w[k - 1].end) /* the one before has passed them all */
+            lo = hi;
         while (lo < series->n && t[lo] <= w[k].start)
             lo++;
         hi = hi < lo ? lo : hi;

@@ -95,6 +95,38 @@ static void what_does_not_change_is_asked_for_once(void **state)
     assert_int_equal(f.selects, 1);
 }
 
+/* How many labels the source was asked for, -1: all. */
+static int labels_asked(const char *text)
+{
+    struct fake f = {.selects = 0};
+    struct ax_err err;
+    struct ax_query_options o = {.start = 999000, .end = 999000};
+    assert_int_equal(eval(&f, text, &o, &err), 0);
+    return f.asked.only ? (int)f.asked.nonly : -1;
+}
+
+static void only_what_groups_go_by_is_asked_for(void **state)
+{
+    assert_int_equal(labels_asked("sum(x)"), 0);
+    assert_int_equal(labels_asked("avg by (a, b) ((x))"), 2);
+    assert_int_equal(labels_asked("max by (a) (rate(x[5m]))"), 1);
+    assert_int_equal(labels_asked("quantile by (a) (0.5, last_over_time({b=\"c\"}[5m]))"), 1);
+    static const char *const all[] = {
+        "x",
+        "sum without (a) (x)",
+        "topk by (a) (2, x)",
+        "sum by (a) (x + 1)",
+        "sum by (a) (abs(x))",
+        "sum by (a) (rate({b=\"c\"}[5m]))", /* two metrics may become one: an error */
+        "sum by (a) (rate({__name__=~\"x|y\"}[5m]))",
+        "sum by (a) (max_over_time(x[5m:1m]))",
+        "sum by (a) (quantile_over_time(scalar(x), y[5m]))",
+        "sum by (a) (count without (b) (x))",
+        "count(vector(1)) + x"};
+    for (size_t i = 0; i < AX_ARRAY_LEN(all); i++)
+        assert_int_equal(labels_asked(all[i]), -1);
+}
+
 static void too_many_samples_are_refused(void **state)
 {
     struct fake f = {.selects = 0};
@@ -250,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_instant_query_asks_for_the_last_sample_only),
         cmocka_unit_test(what_does_not_change_is_asked_for_once),
+        cmocka_unit_test(only_what_groups_go_by_is_asked_for),
         cmocka_unit_test(too_many_samples_are_refused),
         cmocka_unit_test(a_deadline_that_has_passed_ends_it),
         cmocka_unit_test(errors_of_the_source_come_through),
