@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLAGS_MAX 16
+#define FLAGS_MAX 20
 #define COMMON    4 /* --server --tenant --json --help, the last of the long options */
 
 static const char COMMON_HELP[] = "\n"

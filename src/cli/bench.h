@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Inside the command line: the measuring itself, apart from flags and printing. */
+/* Inside the command line: the benches, one file each, and what their flags have in common. */
 #ifndef AX_CLI_BENCH_H
 #define AX_CLI_BENCH_H
 
-#include "base/err.h"
+#include "cli/inner.h"
 
-#include <stddef.h>
-#include <stdint.h>
+#define AX_BENCH_ROUND_MS 15000 /* between two samples of a series, unless told otherwise */
 
-struct ax_bench {
-    unsigned series, rounds, batch, connections;
-    const char *dir;
+/* Like commands (cli.h); argv[0] is "bench ingest" and so on. */
+int ax_bench_ingest(int argc, char **argv);
+int ax_bench_query(int argc, char **argv);
+int ax_bench_recover(int argc, char **argv);
+
+/* A flag that takes a whole number. */
+struct ax_count_flag {
+    const char *name, *text; /* text: NULL = not given, *out stays */
+    unsigned min, max;
+    unsigned *out;
 };
+int ax_bench_counts(const struct ax_cli *c, const struct ax_count_flag *v, size_t n);
 
-struct ax_bench_result {
-    uint64_t samples, failed; /* acknowledged; requests not answered with 204 */
-    double wall_s, cpu_s;     /* cpu: of the server, from its own /metrics */
-    double resident;          /* bytes, of the server */
-    int64_t *latency_ns;      /* of each request; the caller frees */
-    size_t requests;
-};
-
-int ax_bench_ingest(const struct ax_bench *b, struct ax_bench_result *out, struct ax_err *err);
+/* $TMPDIR or /tmp, unless `dir` is given. */
+const char *ax_bench_dir(const char *dir);
 
 #endif

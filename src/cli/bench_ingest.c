@@ -1,286 +1,289 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "api/api.h"
-#include "base/clock.h"
+/* auspex bench ingest: what taking in samples costs a server, and how fast it is. */
 #include "cli/bench.h"
-#include "push/push.h"
 
-#include <curl/curl.h>
-#include <errno.h>
-#include <ftw.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/num.h"
+#include "cli/bench_model.h"
+#include "cli/bench_send.h"
+#include "cli/bench_server.h"
+
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#define STEP_MS          15000
-#define SERIES_PER_VM    25
-#define START_TIMEOUT_MS 20000
+#define WRITE_PATH   "/api/v1/write"
+#define BODY_SAMPLES 400000 /* of a request: some 16 MiB decoded, half of what receivers take */
 
-struct server {
-    pid_t pid;
-    char url[64], data[512];
+static const char HELP[] =
+    "auspex bench ingest [FLAGS]\n"
+    "\n"
+    "Sends remote write as fast as it is taken: the samples of a pretended site, the same in each\n"
+    "run. Without --url into a server of its own, durable as always.\n"
+    "\n"
+    "  auspex bench ingest\n"
+    "  auspex bench ingest --series 1000000 --rounds 6 --prebuild --json\n"
+    "  auspex bench ingest --url http://127.0.0.1:9090 --pid $(pidof prometheus) --prebuild\n"
+    "\n"
+    "  --url URL         send there; " WRITE_PATH " is added when it has no path\n"
+    "  --pid N           the server's process, whose cost is measured (default: its own server's)\n"
+    "  --series N        how many series (default 100000)\n"
+    "  --rounds N        samples of each series (default 40)\n"
+    "  --warm-up N       rounds before the measured ones, told apart (default 0)\n"
+    "  --interval TIME   between two samples of a series (default 15s)\n"
+    "  --start TIME      time of the first round (default: so that the last is now)\n"
+    "  --batch N         series in a request (default 2000)\n"
+    "  --samples-per-request-series N  samples of each series in a request (default 1)\n"
+    "  --connections N   senders at once (default 4)\n"
+    "  --rate N          samples per second (default: as fast as they are taken)\n"
+    "  --prebuild        make requests before the clock starts\n"
+    "  --until-gone      the server is going to be killed: end with the first broken connection\n"
+    "  --settle TIME     wait so long at the end, and measure again\n"
+    "  --dir DIR         where the data go while it runs (default $TMPDIR or /tmp)\n";
+
+struct options {
+    struct ax_bench_load load;
+    const char *url, *pid, *interval, *start, *rate, *settle, *dir;
+    int64_t settle_ms;
 };
 
-struct sender {
-    const struct ax_bench *b;
-    const struct server *server;
-    unsigned from, to; /* its series */
-    int64_t first_ms;
-    uint64_t samples, failed;
-    int64_t *latency_ns;
-    size_t requests;
+struct cost { /* of the server, at the end and after it has settled */
+    struct ax_proc end, settled;
+    bool known;
 };
 
-static size_t swallow(char *p, size_t size, size_t n, void *to)
+/* ---- the report ---- */
+
+static double us_per_sample(double cpu_s, uint64_t samples)
 {
-    if (to)
-        ax_buf_add(to, p, size * n);
-    return size * n;
+    return samples ? cpu_s * 1e6 / (double)samples : NAN;
 }
 
-/* ---- the server ---- */
-
-static int free_port(struct ax_err *err)
+static void member(struct ax_json *j, const char *key, double v)
 {
-    int fd = ax_listen_tcp("127.0.0.1:0", err);
-    if (fd < 0)
-        return fd;
-    int port = ax_listen_port(fd);
-    close(fd);
-    return port;
+    ax_json_key(j, key);
+    ax_json_num(j, isfinite(v) ? round(v * 1e6) / 1e6 : NAN);
 }
 
-static int answers(const struct server *s, const char *path, struct ax_buf *out)
+static void report_part(struct ax_json *j, const char *key, const struct ax_bench_part *p)
 {
-    char url[128];
-    snprintf(url, sizeof url, "%s%s", s->url, path);
-    CURL *c = curl_easy_init();
-    curl_easy_setopt(c, CURLOPT_URL, url);
-    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c, CURLOPT_TIMEOUT, 10L);
-    curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);
-    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, swallow);
-    curl_easy_setopt(c, CURLOPT_WRITEDATA, out);
-    CURLcode rc = curl_easy_perform(c);
-    curl_easy_cleanup(c);
-    return rc == CURLE_OK;
+    ax_json_key(j, key);
+    ax_json_obj(j);
+    member(j, "acknowledged", (double)p->acknowledged);
+    member(j, "seconds", p->wall_s);
+    member(j, "samples_per_second", p->wall_s > 0 ? (double)p->acknowledged / p->wall_s : NAN);
+    member(j, "server_cpu_seconds", p->cpu_s);
+    member(j, "server_cpu_us_per_sample", us_per_sample(p->cpu_s, p->acknowledged));
+    ax_json_end(j);
 }
 
-static void become_server(const struct server *s)
+static double settled_cpu(const struct ax_bench_sent *r, const struct cost *c)
 {
-    char self[] = "/proc/self/exe", serve[] = "serve", listen[] = "--listen", data[] = "--data";
-    char retention[] = "--retention", year[] = "1y";
-    char where[64], dir[512];
-    snprintf(where, sizeof where, "%s", s->url + strlen("http://"));
-    snprintf(dir, sizeof dir, "%s", s->data);
-    char *argv[] = {self, serve, listen, where, data, dir, retention, year, NULL};
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    execv(self, argv);
-    _exit(127);
+    return us_per_sample(r->measured.cpu_s + c->settled.cpu_s - c->end.cpu_s,
+                         r->measured.acknowledged);
 }
 
-static int start_server(struct server *s, const char *dir, struct ax_err *err)
+static void report_cost(struct ax_json *j, const struct ax_bench_sent *r, const struct cost *c)
 {
-    int port = free_port(err);
-    if (port < 0)
-        return port;
-    snprintf(s->url, sizeof s->url, "http://127.0.0.1:%d", port);
-    snprintf(s->data, sizeof s->data, "%s/auspex-bench-XXXXXX", dir);
-    if (!mkdtemp(s->data))
-        return ax_fail_errno(err, "cannot make a directory in %s", dir);
-    s->pid = fork();
-    if (s->pid < 0)
-        return ax_fail_errno(err, "cannot start a server");
-    if (s->pid == 0)
-        become_server(s);
-    for (int waited = 0; waited < START_TIMEOUT_MS; waited += 50) {
-        if (answers(s, "/-/ready", NULL))
-            return 0;
-        if (waitpid(s->pid, NULL, WNOHANG) != 0) {
-            s->pid = 0;
-            break;
-        }
-        ax_sleep_ms(50);
-    }
-    return ax_fail(err, -EIO, "the server for the measurement did not start");
+    if (!c->known)
+        return;
+    member(j, "resident_bytes", c->end.resident);
+    member(j, "settled_cpu_us_per_sample", settled_cpu(r, c));
+    member(j, "settled_resident_bytes", c->settled.resident);
+    member(j, "settled_anonymous_bytes", c->settled.anonymous);
+    member(j, "peak_resident_bytes", c->settled.peak);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+static void report_json(const struct options *o, const struct ax_bench_sent *r,
+                        const struct cost *c)
 {
-    return remove(path);
+    AX_CLEANUP(ax_buf_free) struct ax_buf text = AX_BUF_INIT;
+    struct ax_json j = {.out = &text};
+    uint64_t all = r->warm_up.acknowledged + r->measured.acknowledged;
+    ax_json_obj(&j);
+    member(&j, "series", o->load.series);
+    report_part(&j, "warm_up", &r->warm_up);
+    report_part(&j, "measured", &r->measured);
+    member(&j, "refused", (double)r->refused);
+    member(&j, "unanswered", (double)r->unanswered);
+    member(&j, "retries", (double)r->retries);
+    member(&j, "wire_bytes_per_sample", all ? (double)r->bytes / (double)all : NAN);
+    member(&j, "request_p50_ms", (double)ax_bench_quantile(r->latency_ns, r->requests, 0.5) / 1e6);
+    member(&j, "request_p99_ms", (double)ax_bench_quantile(r->latency_ns, r->requests, 0.99) / 1e6);
+    report_cost(&j, r, c);
+    member(&j, "sender_cpu_seconds", (double)ax_cpu_ns() / 1e9);
+    member(&j, "load_average", ax_load_average());
+    ax_json_key(&j, "start_ms");
+    ax_json_int(&j, o->load.first_ms);
+    ax_json_key(&j, "end_ms");
+    ax_json_int(&j, r->end_ms);
+    ax_json_end(&j);
+    printf("%.*s\n", AX_STR_ARG(ax_buf_view(&text)));
 }
 
-static void stop_server(struct server *s)
+static void report_people(const struct options *o, const struct ax_bench_sent *r,
+                          const struct cost *c)
 {
-    if (s->pid > 0) {
-        kill(s->pid, SIGTERM);
-        waitpid(s->pid, NULL, 0);
-    }
-    if (s->data[0])
-        nftw(s->data, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    char now[AX_TEXT], most[AX_TEXT];
+    const struct ax_bench_part *m = &r->measured;
+    printf("%llu samples of %u series acknowledged in %.2f s: %.0f samples/s\n",
+           (unsigned long long)m->acknowledged, o->load.series, m->wall_s,
+           (double)m->acknowledged / fmax(m->wall_s, 1e-9));
+    if (c->known)
+        printf("server: %.3f us of CPU per sample, %s resident, %s at most\n",
+               us_per_sample(m->cpu_s, m->acknowledged), ax_text_bytes(c->settled.resident, now),
+               ax_text_bytes(c->settled.peak, most));
+    printf("requests of %u series, %u samples each: p50 %.2f ms, p99 %.2f ms; load average %.2f\n",
+           o->load.batch, o->load.per_request,
+           (double)ax_bench_quantile(r->latency_ns, r->requests, 0.5) / 1e6,
+           (double)ax_bench_quantile(r->latency_ns, r->requests, 0.99) / 1e6, ax_load_average());
+    if (r->refused || r->unanswered)
+        printf("%llu samples refused, %llu without an answer; first: %s\n",
+               (unsigned long long)r->refused, (unsigned long long)r->unanswered, r->reason);
 }
 
-static double metric(const struct server *s, const char *name)
+/* ---- flags ---- */
+
+static int read_more(const struct ax_cli *c, struct options *o)
 {
-    struct ax_buf text = AX_BUF_INIT;
-    double v = 0;
-    if (answers(s, "/metrics", &text)) {
-        struct ax_str rest = ax_buf_view(&text), line, word;
-        while (ax_str_cut(&rest, '\n', &line))
-            if (ax_str_word(&line, &word) && ax_str_eq(word, ax_str(name)) &&
-                ax_str_word(&line, &word))
-                ax_str_double(word, &v);
-    }
-    ax_buf_free(&text);
-    return v;
+    struct ax_err err;
+    uint64_t n;
+    struct ax_bench_load *l = &o->load;
+    if (o->interval && ax_duration_parse(ax_str(o->interval), &l->interval_ms, &err) < 0)
+        return ax_cli_usage(c, "--interval: %s", err.text);
+    if (l->interval_ms < 1)
+        return ax_cli_usage(c, "--interval must be 1ms at least");
+    if (o->settle && ax_duration_parse(ax_str(o->settle), &o->settle_ms, &err) < 0)
+        return ax_cli_usage(c, "--settle: %s", err.text);
+    l->first_ms = ax_now_ms() - (int64_t)(l->warm_up + l->rounds) * l->interval_ms;
+    if (o->start && ax_time_parse(ax_str(o->start), &l->first_ms, &err) < 0)
+        return ax_cli_usage(c, "--start: %s", err.text);
+    if (o->rate && (!ax_str_double(ax_str(o->rate), &l->per_second) || !(l->per_second > 0)))
+        return ax_cli_usage(c, "--rate: \"%s\" is not a number above 0", o->rate);
+    if (o->pid && (!ax_str_u64(ax_str(o->pid), &n) || n == 0 || n > INT32_MAX))
+        return ax_cli_usage(c, "--pid: \"%s\" is not a process's number", o->pid);
+    if (o->pid)
+        l->pid = (pid_t)n;
+    if (o->url && !ax_str_starts(ax_str(o->url), AX_STR("http")))
+        return ax_cli_usage(c, "--url: \"%s\" does not begin with http", o->url);
+    if (o->pid && !o->url)
+        return ax_cli_usage(c, "--pid needs --url");
+    if ((uint64_t)l->batch * l->per_request > BODY_SAMPLES)
+        return ax_cli_usage(c, "a request would hold %llu samples; %u is the most",
+                            (unsigned long long)l->batch * l->per_request, BODY_SAMPLES);
+    return AX_CLI_GO;
 }
 
-/* ---- the senders ---- */
-
-static struct ax_labels series_labels(struct ax_arena *a, unsigned i)
+static int read_flags(struct ax_cli *c, int argc, char **argv, struct options *o)
 {
-    struct ax_labels_builder b;
-    struct ax_labels out = {AX_STR_NULL};
-    unsigned vm = i / SERIES_PER_VM, kind = i % SERIES_PER_VM;
-    b.n = 0;
-    b.too_many = false;
-    ax_labels_add(&b, AX_STR("__name__"), ax_arena_printf(a, "vm_bench_metric_%02u_total", kind));
-    ax_labels_add(&b, AX_STR("job"), AX_STR("bench"));
-    ax_labels_add(&b, AX_STR("host"), ax_arena_printf(a, "host-%03u.example", vm / 40));
-    ax_labels_add(&b, AX_STR("vm"), ax_arena_printf(a, "vm-%06u", vm));
-    ax_labels_add(&b, AX_STR("vm_uuid"),
-                  ax_arena_printf(a, "%08x-0000-4000-8000-%012x", vm * 2654435761u, vm));
-    int rc = ax_labels_finish(&b, a, &out, NULL);
-    AX_ASSERT(rc == 0);
+    struct ax_bench_load *l = &o->load;
+    const char *series = NULL, *rounds = NULL, *warm = NULL, *batch = NULL, *each = NULL;
+    const char *connections = NULL;
+    const struct ax_flag flags[] = {{"url", 0, &o->url, NULL},
+                                    {"pid", 0, &o->pid, NULL},
+                                    {"series", 0, &series, NULL},
+                                    {"rounds", 0, &rounds, NULL},
+                                    {"warm-up", 0, &warm, NULL},
+                                    {"interval", 0, &o->interval, NULL},
+                                    {"start", 0, &o->start, NULL},
+                                    {"batch", 0, &batch, NULL},
+                                    {"samples-per-request-series", 0, &each, NULL},
+                                    {"connections", 0, &connections, NULL},
+                                    {"rate", 0, &o->rate, NULL},
+                                    {"prebuild", 0, NULL, &l->prebuild},
+                                    {"until-gone", 0, NULL, &l->until_gone},
+                                    {"settle", 0, &o->settle, NULL},
+                                    {"dir", 0, &o->dir, NULL}};
+    int status = ax_cli_parse(c, argc, argv, flags, AX_ARRAY_LEN(flags), HELP);
+    const struct ax_count_flag counts[] = {
+        {"series", series, 1, 10000000, &l->series},
+        {"rounds", rounds, 1, 1000000, &l->rounds},
+        {"warm-up", warm, 0, 1000000, &l->warm_up},
+        {"batch", batch, AX_BENCH_SERIES_PER_NODE, 100000, &l->batch},
+        {"samples-per-request-series", each, 1, 1000, &l->per_request},
+        {"connections", connections, 1, 64, &l->connections}};
+    if (status == AX_CLI_GO)
+        status = ax_cli_expect(c, 0, 0, "");
+    if (status == AX_CLI_GO)
+        status = ax_bench_counts(c, counts, AX_ARRAY_LEN(counts));
+    if (status != AX_CLI_GO)
+        return status;
+    unsigned nodes = (l->series + AX_BENCH_SERIES_PER_NODE - 1) / AX_BENCH_SERIES_PER_NODE;
+    l->series = nodes * AX_BENCH_SERIES_PER_NODE;
+    if (l->connections > nodes)
+        l->connections = nodes;
+    return read_more(c, o);
+}
+
+/* ---- the bench ---- */
+
+static char *write_url(const char *base, char out[1024])
+{
+    const char *host = strstr(base, "://");
+    bool has_path = host && strchr(host + 3, '/');
+    snprintf(out, 1024, "%s%s", base, has_path ? "" : WRITE_PATH);
     return out;
 }
 
-/* A mix as VMs make it: constants, slow gauges, counters with noise. Reproducible. */
-static double value(unsigned series, unsigned round)
+static int measure(struct options *o, struct ax_bench_sent *sent, struct cost *cost,
+                   struct ax_err *err)
 {
-    uint32_t x = (series * 2654435761u) ^ (round * 40503u);
-    x ^= x >> 13;
-    x *= 2246822519u;
-    x ^= x >> 16;
-    switch (series % 5) {
-    case 0: return 0;
-    case 1: return (double)(series % 64) * 1048576;
-    case 2: return (double)(round * 1500u + x % 900u);
-    case 3: return (double)(4096ull * (round * 80ull + x % 40u));
-    default: return (double)(x % 10000u) / 100;
-    }
+    int rc = ax_bench_send(&o->load, sent, err);
+    if (rc < 0)
+        return rc;
+    cost->known = o->load.pid && ax_proc_read(o->load.pid, &cost->end, NULL) == 0;
+    if (o->settle_ms)
+        ax_sleep_ms(o->settle_ms);
+    cost->known = cost->known && ax_proc_read(o->load.pid, &cost->settled, NULL) == 0;
+    return 0;
 }
 
-static void post(CURL *c, struct sender *s, const struct ax_buf *body, size_t samples)
+static int with_own_server(struct options *o, struct ax_bench_sent *sent, struct cost *cost,
+                           struct ax_err *err)
 {
-    long status = 0;
-    int64_t t0 = ax_mono_ns();
-    curl_easy_setopt(c, CURLOPT_POSTFIELDS, body->p);
-    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, (long)body->n);
-    CURLcode rc = curl_easy_perform(c);
-    curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
-    s->latency_ns[s->requests++] = ax_mono_ns() - t0;
-    if (rc == CURLE_OK && status == 204)
-        s->samples += samples;
-    else
-        s->failed++;
-}
-
-static CURL *writer(const struct server *s, struct curl_slist **headers)
-{
-    char url[128];
-    CURL *c = curl_easy_init();
-    snprintf(url, sizeof url, "%s/api/v1/write", s->url);
-    *headers = curl_slist_append(NULL, "Content-Type: application/x-protobuf");
-    *headers = curl_slist_append(*headers, "Content-Encoding: snappy");
-    *headers = curl_slist_append(*headers, "Expect:");
-    curl_easy_setopt(c, CURLOPT_URL, url);
-    curl_easy_setopt(c, CURLOPT_HTTPHEADER, *headers);
-    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, swallow);
-    curl_easy_setopt(c, CURLOPT_WRITEDATA, NULL);
-    return c;
-}
-
-static void *send_all(void *arg)
-{
-    struct sender *s = arg;
-    struct curl_slist *headers;
-    CURL *c = writer(s->server, &headers);
-    struct ax_arena names = AX_ARENA_INIT, a = AX_ARENA_INIT;
-    struct ax_labels *labels = AX_NEWS(&names, struct ax_labels, s->to - s->from);
-    struct ax_buf body = AX_BUF_INIT;
-    for (unsigned i = s->from; i < s->to; i++)
-        labels[i - s->from] = series_labels(&names, i);
-    for (unsigned round = 0; round < s->b->rounds; round++) {
-        for (unsigned i = s->from; i < s->to;) {
-            struct ax_batch batch = {.arena = &a};
-            for (unsigned k = 0; k < s->b->batch && i < s->to; k++, i++) {
-                struct ax_sample x = {s->first_ms + (int64_t)round * STEP_MS, value(i, round)};
-                ax_batch_add(&batch, labels[i - s->from], &x, 1);
-            }
-            ax_buf_clear(&body);
-            if (ax_remote_write_encode(&batch, &body, NULL) == 0)
-                post(c, s, &body, batch.samples);
-            ax_arena_reset(&a);
-        }
-    }
-    ax_buf_free(&body);
-    ax_arena_free(&a);
-    ax_arena_free(&names);
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(c);
-    return NULL;
-}
-
-static void measure(const struct ax_bench *b, const struct server *server,
-                    struct ax_bench_result *r)
-{
-    struct sender *v = ax_calloc(b->connections, sizeof *v);
-    pthread_t *threads = ax_calloc(b->connections, sizeof *threads);
-    unsigned share = (b->series + b->connections - 1) / b->connections;
-    size_t most = ((size_t)share / b->batch + 1) * b->rounds;
-    int64_t first = ax_now_ms() - (int64_t)b->rounds * STEP_MS;
-    double cpu0 = metric(server, "process_cpu_seconds_total");
-    int64_t t0 = ax_mono_ns();
-    r->latency_ns = ax_calloc(most * b->connections, sizeof *r->latency_ns);
-    for (unsigned i = 0; i < b->connections; i++) {
-        unsigned to = (i + 1) * share < b->series ? (i + 1) * share : b->series;
-        unsigned from = i * share < to ? i * share : to;
-        v[i] = (struct sender){
-            b, server, from, to, first, 0, 0, ax_calloc(most, sizeof *v[i].latency_ns), 0};
-        int rc = pthread_create(&threads[i], NULL, send_all, &v[i]);
-        AX_ASSERT(rc == 0);
-    }
-    for (unsigned i = 0; i < b->connections; i++) {
-        pthread_join(threads[i], NULL);
-        r->samples += v[i].samples;
-        r->failed += v[i].failed;
-        memcpy(r->latency_ns + r->requests, v[i].latency_ns, v[i].requests * sizeof *r->latency_ns);
-        r->requests += v[i].requests;
-        free(v[i].latency_ns);
-    }
-    r->wall_s = (double)(ax_mono_ns() - t0) / 1e9;
-    r->cpu_s = metric(server, "process_cpu_seconds_total") - cpu0;
-    r->resident = metric(server, "process_resident_memory_bytes");
-    free(threads);
-    free(v);
-}
-
-int ax_bench_ingest(const struct ax_bench *b, struct ax_bench_result *out, struct ax_err *err)
-{
-    struct server s = {0};
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-    fprintf(stderr, "starting a server in %s ...\n", b->dir);
-    int rc = start_server(&s, b->dir, err);
+    struct ax_bench_server s;
+    char url[1024];
+    const char *dir = ax_bench_dir(o->dir);
+    fprintf(stderr, "starting a server in %s ...\n", dir);
+    int rc = ax_bench_server_open(&s, dir, err);
     if (rc == 0) {
-        fprintf(stderr, "sending %u rounds of %u series ...\n", b->rounds, b->series);
-        measure(b, &s, out);
+        fprintf(stderr, "sending %u rounds of %u series ...\n", o->load.warm_up + o->load.rounds,
+                o->load.series);
+        o->load.url = write_url(s.url, url);
+        o->load.pid = s.pid;
+        rc = measure(o, sent, cost, err);
     }
-    stop_server(&s);
+    ax_bench_server_close(&s);
     return rc;
+}
+
+int ax_bench_ingest(int argc, char **argv)
+{
+    struct ax_cli c;
+    struct ax_err err;
+    struct ax_bench_sent sent = {0};
+    struct cost cost = {0};
+    char url[1024];
+    struct options o = {.load = {.series = 100000,
+                                 .rounds = 40,
+                                 .batch = 2000,
+                                 .per_request = 1,
+                                 .connections = 4,
+                                 .interval_ms = AX_BENCH_ROUND_MS}};
+    int status = read_flags(&c, argc, argv, &o);
+    if (status != AX_CLI_GO)
+        return status;
+    if (o.url)
+        o.load.url = write_url(o.url, url);
+    int rc = o.url ? measure(&o, &sent, &cost, &err) : with_own_server(&o, &sent, &cost, &err);
+    if (rc < 0)
+        return ax_cli_error(&err);
+    if (c.json)
+        report_json(&o, &sent, &cost);
+    else
+        report_people(&o, &sent, &cost);
+    free(sent.latency_ns);
+    bool whole = sent.refused == 0 && (sent.unanswered == 0 || o.load.until_gone);
+    return whole ? AX_EXIT_OK : AX_EXIT_ERROR;
 }
