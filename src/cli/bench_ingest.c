@@ -37,7 +37,7 @@ static const char HELP[] =
     "  --samples-per-request-series N  samples of each series in a request (default 1)\n"
     "  --connections N   senders at once (default 4)\n"
     "  --rate N          samples per second (default: as fast as they are taken)\n"
-    "  --prebuild        make requests before the clock starts\n"
+    "  --prebuild        make requests before the clock starts, up to 1 GiB of them at a time\n"
     "  --until-gone      the server is going to be killed: end with the first broken connection\n"
     "  --settle TIME     wait so long at the end, and measure again\n"
     "  --dir DIR         where the data go while it runs (default $TMPDIR or /tmp)\n";
@@ -114,6 +114,8 @@ static void report_json(const struct options *o, const struct ax_bench_sent *r,
     report_cost(&j, r, c);
     member(&j, "sender_cpu_seconds", (double)ax_cpu_ns() / 1e9);
     member(&j, "load_average", ax_load_average());
+    ax_json_key(&j, "reason");
+    ax_json_cstr(&j, r->reason[0] ? r->reason : NULL);
     ax_json_key(&j, "start_ms");
     ax_json_int(&j, o->load.first_ms);
     ax_json_key(&j, "end_ms");

@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WINDOW_BYTES     ((size_t)512 << 20)
+#define WINDOW_BYTES     ((size_t)1 << 30)
 #define BYTES_PER_SAMPLE 24 /* at most, about */
 #define DRIFT_MS         1800000
 #define TRIES            200
