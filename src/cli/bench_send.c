@@ -11,22 +11,18 @@
 
 #include "base/clock.h"
 #include "cli/bench_model.h"
+#include "cli/bench_post.h"
 #include "push/push.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define WINDOW_BYTES     ((size_t)1 << 30)
 #define BYTES_PER_SAMPLE 24 /* at most, about */
 #define DRIFT_MS         1800000
-#define TRIES            200
-#define RETRY_MS         50 /* when the server does not say after how long */
 #define SERIES           AX_BENCH_SERIES_PER_NODE
 
 struct body {
@@ -41,23 +37,16 @@ struct connection {
     pthread_t thread;
     struct ax_bench_model *model;
     unsigned nodes;
-    CURL *curl;
+    struct ax_bench_poster poster;
     /* what is made and waits */
     struct body *made;
     size_t n, cap;
     struct ax_arena arena;
     double *values; /* of one node: per_request times SERIES */
-    /* what came of it */
-    uint64_t acknowledged, refused, unanswered, retries, bytes;
-    int64_t *latency_ns;
-    size_t requests, latency_cap;
-    int64_t due_ns; /* with a rate: when the next request may go */
-    char reason[AX_ERR_TEXT];
 };
 
 struct run {
     const struct ax_bench_load *load;
-    struct curl_slist *headers;
     struct connection *v;
     unsigned from, to; /* the rounds of this window */
     atomic_bool gone;
@@ -65,14 +54,6 @@ struct run {
     pthread_cond_t moved;
     unsigned *at; /* the group at which each connection is */
 };
-
-static void *grown(void *p, size_t n, size_t *cap, size_t size)
-{
-    if (n < *cap)
-        return p;
-    *cap = *cap ? *cap * 2 : 256;
-    return ax_realloc(p, *cap * size);
-}
 
 /* ---- sending ---- */
 
@@ -91,82 +72,9 @@ static void keep_together(struct connection *c, unsigned group)
     pthread_mutex_unlock(&r->lock);
 }
 
-static void keep_rate(struct connection *c, unsigned samples)
-{
-    const struct ax_bench_load *load = c->run->load;
-    int64_t now = ax_mono_ns();
-    if (!(load->per_second > 0))
-        return;
-    if (c->due_ns == 0)
-        c->due_ns = now;
-    if (c->due_ns > now)
-        ax_sleep_ms((c->due_ns - now) / 1000000);
-    c->due_ns += (int64_t)(samples * 1e9 * load->connections / load->per_second);
-}
-
-static size_t keep_answer(char *p, size_t size, size_t n, void *self)
-{
-    struct ax_buf *said = self;
-    ax_buf_add(said, p, size * n);
-    return size * n;
-}
-
-static void refused(struct connection *c, const struct body *b, long status, struct ax_buf *said)
-{
-    struct ax_str text = ax_str_trim(ax_buf_view(said));
-    if (c->refused == 0)
-        snprintf(c->reason, sizeof c->reason, "HTTP status %ld: %.*s", status,
-                 (int)(text.n < 300 ? text.n : 300), text.n ? text.p : "");
-    c->refused += b->samples;
-}
-
-static int64_t retry_after_ms(CURL *curl)
-{
-    curl_off_t seconds = 0;
-    curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &seconds);
-    return seconds > 0 ? (int64_t)seconds * 1000 : RETRY_MS;
-}
-
-/* One try. False: it is to be tried again, after *wait_ms. */
-static bool posted(struct connection *c, const struct body *b, int64_t *wait_ms, bool last)
-{
-    AX_CLEANUP(ax_buf_free) struct ax_buf said = {.max = 4096};
-    long status = 0;
-    curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &said);
-    curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, b->p);
-    curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE, (long)b->n);
-    int64_t t0 = ax_mono_ns();
-    CURLcode rc = curl_easy_perform(c->curl);
-    int64_t took = ax_mono_ns() - t0;
-    curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (rc != CURLE_OK) {
-        c->unanswered += b->samples;
-        snprintf(c->reason, sizeof c->reason, "%s", curl_easy_strerror(rc));
-        if (c->run->load->until_gone || rc == CURLE_COULDNT_CONNECT)
-            atomic_store(&c->run->gone, true);
-        return true;
-    }
-    *wait_ms = retry_after_ms(c->curl);
-    if ((status == 429 || status >= 500) && !last)
-        return false;
-    c->latency_ns = grown(c->latency_ns, c->requests, &c->latency_cap, sizeof *c->latency_ns);
-    c->latency_ns[c->requests++] = took;
-    c->bytes += b->n;
-    if (status >= 200 && status < 300)
-        c->acknowledged += b->samples;
-    else
-        refused(c, b, status, &said);
-    return true;
-}
-
 static void post(struct connection *c, const struct body *b)
 {
-    int64_t wait_ms = 0;
-    keep_rate(c, b->samples);
-    for (unsigned i = 1; !posted(c, b, &wait_ms, i == TRIES); i++) {
-        c->retries++;
-        ax_sleep_ms(wait_ms);
-    }
+    ax_bench_post(&c->poster, b->p, b->n, b->samples);
 }
 
 static void *send_made(void *arg)
@@ -203,7 +111,10 @@ static void make_body(struct connection *c, struct ax_batch *batch, unsigned gro
 
 static void take_later(struct connection *c, struct body *b)
 {
-    c->made = grown(c->made, c->n, &c->cap, sizeof *c->made);
+    if (c->n == c->cap) {
+        c->cap = c->cap ? c->cap * 2 : 256;
+        c->made = ax_realloc(c->made, c->cap * sizeof *c->made);
+    }
     b->p = ax_realloc(b->p, b->n); /* compression asks for more than it needs */
     c->made[c->n++] = *b;
 }
@@ -299,7 +210,7 @@ static uint64_t acknowledged(const struct run *r)
 {
     uint64_t n = 0;
     for (unsigned i = 0; i < r->load->connections; i++)
-        n += r->v[i].acknowledged;
+        n += r->v[i].poster.acknowledged;
     return n;
 }
 
@@ -333,35 +244,26 @@ static void send_rounds(struct run *r, unsigned from, unsigned to, struct ax_ben
     }
 }
 
-static CURL *writer(const struct run *r)
+static void open_one(struct run *r, struct connection *c, unsigned first, unsigned nodes)
 {
-    CURL *c = curl_easy_init();
-    AX_ASSERT(c);
-    curl_easy_setopt(c, CURLOPT_URL, r->load->url);
-    curl_easy_setopt(c, CURLOPT_HTTPHEADER, r->headers);
-    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c, CURLOPT_TIMEOUT, 300L);
-    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, keep_answer);
-    return c;
+    const struct ax_bench_load *load = r->load;
+    *c = (struct connection){.run = r, .nodes = nodes, .model = ax_bench_model_new(first, nodes)};
+    c->values = ax_calloc(load->per_request, SERIES * sizeof(double));
+    c->poster.per_second = load->per_second / load->connections;
+    c->poster.until_gone = load->until_gone;
+    c->poster.gone = &r->gone;
+    ax_bench_poster_open(&c->poster, load->url);
 }
 
 static void open_all(struct run *r)
 {
-    static const char *const lines[] = {"Content-Type: application/x-protobuf",
-                                        "Content-Encoding: snappy",
-                                        "X-Prometheus-Remote-Write-Version: 0.1.0", "Expect:"};
     const struct ax_bench_load *load = r->load;
     unsigned nodes = (load->series + SERIES - 1) / SERIES, first = 0;
-    for (size_t i = 0; i < AX_ARRAY_LEN(lines); i++)
-        r->headers = curl_slist_append(r->headers, lines[i]);
     r->v = ax_calloc(load->connections, sizeof *r->v);
     r->at = ax_calloc(load->connections, sizeof *r->at);
     for (unsigned i = 0; i < load->connections; i++) {
         unsigned end = (unsigned)((uint64_t)nodes * (i + 1) / load->connections);
-        r->v[i] = (struct connection){.run = r, .nodes = end - first, .curl = writer(r)};
-        r->v[i].model = ax_bench_model_new(first, end - first);
-        r->v[i].values = ax_calloc(load->per_request, SERIES * sizeof(double));
+        open_one(r, &r->v[i], first, end - first);
         first = end;
     }
 }
@@ -380,7 +282,7 @@ int64_t ax_bench_quantile(const int64_t *v, size_t n, double q)
 static void collect(struct run *r, struct ax_bench_sent *out)
 {
     for (unsigned i = 0; i < r->load->connections; i++) {
-        struct connection *c = &r->v[i];
+        const struct ax_bench_poster *c = &r->v[i].poster;
         out->refused += c->refused;
         out->unanswered += c->unanswered;
         out->retries += c->retries;
@@ -400,13 +302,11 @@ static void close_all(struct run *r)
 {
     for (unsigned i = 0; i < r->load->connections; i++) {
         ax_bench_model_free(r->v[i].model);
-        curl_easy_cleanup(r->v[i].curl);
+        ax_bench_poster_close(&r->v[i].poster);
         ax_arena_free(&r->v[i].arena);
         free(r->v[i].values);
         free(r->v[i].made);
-        free(r->v[i].latency_ns);
     }
-    curl_slist_free_all(r->headers);
     free(r->v);
     free(r->at);
 }
@@ -423,7 +323,7 @@ int ax_bench_send(const struct ax_bench_load *load, struct ax_bench_sent *out, s
     open_all(&r);
     send_rounds(&r, 0, load->warm_up, &sent.warm_up);
     for (unsigned i = 0; i < load->connections; i++)
-        r.v[i].requests = 0; /* latencies are those of what is measured */
+        r.v[i].poster.requests = 0; /* latencies are those of what is measured */
     send_rounds(&r, load->warm_up, load->warm_up + load->rounds, &sent.measured);
     collect(&r, &sent);
     close_all(&r);
