@@ -26,8 +26,9 @@ def test_what_is_acknowledged_is_there(env, server):
     equal(got["measured"]["acknowledged"], 30000, "samples that were measured")
     check(got["measured"]["server_cpu_seconds"] > 0, "the server's CPU time is not known")
     check(got["settled_resident_bytes"] > 1 << 20, "the server's memory is not known")
-    found = server.query('sum(count_over_time({job="virt"}[10m]))', time=got["end_ms"] / 1000)
-    equal([s["value"][1] for s in found], ["32000"], "samples that are there")
+    for name, wanted in (("host_up", 32), ("vm_cpu_time_ns_total", 39 * 32)):   # one host, its machines
+        found = server.query(f"sum(count_over_time({name}[10m]))", at=got["end_ms"] / 1000)
+        equal([value for _, value in found], [wanted], f"samples of {name} that are there")
     asked = bench("query", "--server", server.url, "--pid", str(server.process.pid), "--runs", "3",
                   "--time", str(got["end_ms"] / 1000), 'sum by (host) ({job="virt"})')["queries"]
     equal(len(asked), 1, "queries that were timed")
