@@ -60,7 +60,7 @@ class Server:
     def found(cls):
         if shutil.which(cls.program):
             return True
-        raise Failure(f"{cls.program} is not installed: leave it out with --servers, or install it")
+        raise Failure(f"{cls.program} is not installed: tools/install-deps bench installs it, --servers leaves it out")
 
     @classmethod
     def version(cls):
