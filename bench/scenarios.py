@@ -72,6 +72,15 @@ def stored(server, start, end):
     return total
 
 
+def expect_all(server, report):
+    """Whoever acknowledges has to have it: else its figures mean nothing."""
+    start, end = report["start_ms"] // 1000, report["end_ms"] // 1000
+    acknowledged = report["warm_up"]["acknowledged"] + report["measured"]["acknowledged"]
+    found = stored(server, start - INTERVAL, end)
+    if found != acknowledged:
+        raise Failure(f"{acknowledged:.0f} samples were acknowledged, {found} are there")
+
+
 def kill_and_start(server):
     server.kill()
     return server.start()
@@ -90,6 +99,7 @@ def hour(context, kind):
         answer = ask(server, 'sum by (host) ({job="virt"})', context.pick(20, 5), time=end)
         if answer["bytes"] < 5000:
             raise Failure(f"100 hosts do not fit into the answer's {answer['bytes']} bytes")
+        expect_all(server, report)
         return {"steady_us": report["measured"]["server_cpu_us_per_sample"],
                 "steady_settled_us": report["settled_cpu_us_per_sample"],
                 "steady_rate": report["measured"]["samples_per_second"],
@@ -126,6 +136,7 @@ def day(context, kind):
                         settle=context.pick("10s", "3s"))
         figures = {"backfill_us": report["measured"]["server_cpu_us_per_sample"]}
         figures.update(range_of(context, server, end - hours * 3600, end))
+        expect_all(server, report)
         try:
             figures["bytes_per_sample"] = server.final_bytes() / report["measured"]["acknowledged"]
         except Failure as e:        # the other figures are true

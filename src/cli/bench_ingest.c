@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WRITE_PATH   "/api/v1/write"
-#define BODY_SAMPLES 400000 /* of a request: some 16 MiB decoded, half of what receivers take */
+#define WRITE_PATH      "/api/v1/write"
+#define INTERVAL_MAX_MS 86400000
+#define BODY_SAMPLES    400000 /* of a request: some 16 MiB decoded, half of what receivers take */
 
 static const char HELP[] =
     "auspex bench ingest [FLAGS]\n"
@@ -154,8 +155,8 @@ static int read_more(const struct ax_cli *c, struct options *o)
     struct ax_bench_load *l = &o->load;
     if (o->interval && ax_duration_parse(ax_str(o->interval), &l->interval_ms, &err) < 0)
         return ax_cli_usage(c, "--interval: %s", err.text);
-    if (l->interval_ms < 1)
-        return ax_cli_usage(c, "--interval must be 1ms at least");
+    if (l->interval_ms < 1 || l->interval_ms > INTERVAL_MAX_MS)
+        return ax_cli_usage(c, "--interval must be from 1ms to 1d");
     if (o->settle && ax_duration_parse(ax_str(o->settle), &o->settle_ms, &err) < 0)
         return ax_cli_usage(c, "--settle: %s", err.text);
     l->first_ms = ax_now_ms() - (int64_t)(l->warm_up + l->rounds) * l->interval_ms;

@@ -67,6 +67,12 @@ int ax_proc_read(pid_t pid, struct ax_proc *out, struct ax_err *err)
     return 0;
 }
 
+double ax_proc_cpu(pid_t pid)
+{
+    struct ax_proc p;
+    return pid && ax_proc_read(pid, &p, NULL) == 0 ? p.cpu_s : NAN;
+}
+
 double ax_load_average(void)
 {
     double load;

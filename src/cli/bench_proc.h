@@ -17,6 +17,8 @@ struct ax_proc {
 /* Error: -ESRCH, there is no such process. */
 int ax_proc_read(pid_t pid, struct ax_proc *out, struct ax_err *err);
 
+double ax_proc_cpu(pid_t pid); /* seconds; NaN of 0 or when it is not there */
+
 double ax_load_average(void); /* of the last minute; NaN when unknown */
 
 #endif

@@ -93,22 +93,10 @@ static int failed(const char *expr, CURLcode rc, long status, const struct ax_bu
                    (int)(text.n < 300 ? text.n : 300), text.n ? text.p : "");
 }
 
-static double cpu_of(pid_t pid)
-{
-    struct ax_proc p;
-    return pid && ax_proc_read(pid, &p, NULL) == 0 ? p.cpu_s : NAN;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 static int ask_often(CURL *c, const struct question *q, struct timing *t, struct ax_err *err)
 {
     AX_CLEANUP(ax_buf_free) struct ax_buf url = AX_BUF_INIT, said = AX_BUF_INIT;
-    double cpu0 = cpu_of(q->pid);
+    double cpu0 = ax_proc_cpu(q->pid);
     write_url(q, t->expr, &url);
     curl_easy_setopt(c, CURLOPT_URL, url.p);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, &said);
@@ -122,9 +110,9 @@ static int ask_often(CURL *c, const struct question *q, struct timing *t, struct
         if (rc != CURLE_OK || status != 200)
             return failed(t->expr, rc, status, &said, err);
     }
-    t->cpu_ms = (cpu_of(q->pid) - cpu0) * 1000 / q->runs;
+    t->cpu_ms = (ax_proc_cpu(q->pid) - cpu0) * 1000 / q->runs;
     t->bytes = said.n;
-    qsort(t->took_ns, t->runs, sizeof *t->took_ns, ascending);
+    ax_bench_sort(t->took_ns, t->runs);
     return 0;
 }
 

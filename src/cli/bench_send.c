@@ -200,12 +200,6 @@ static void all_at_once(struct run *r, void *(*what)(void *))
         pthread_join(r->v[i].thread, NULL);
 }
 
-static double cpu_of(pid_t pid)
-{
-    struct ax_proc p;
-    return pid && ax_proc_read(pid, &p, NULL) == 0 ? p.cpu_s : NAN;
-}
-
 static uint64_t acknowledged(const struct run *r)
 {
     uint64_t n = 0;
@@ -216,12 +210,12 @@ static uint64_t acknowledged(const struct run *r)
 
 static void timed(struct run *r, void *(*what)(void *), struct ax_bench_part *part)
 {
-    double cpu0 = cpu_of(r->load->pid);
+    double cpu0 = ax_proc_cpu(r->load->pid);
     uint64_t before = acknowledged(r);
     int64_t t0 = ax_mono_ns();
     all_at_once(r, what);
     part->wall_s += (double)(ax_mono_ns() - t0) / 1e9;
-    part->cpu_s += cpu_of(r->load->pid) - cpu0;
+    part->cpu_s += ax_proc_cpu(r->load->pid) - cpu0;
     part->acknowledged += acknowledged(r) - before;
 }
 
@@ -274,6 +268,12 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+void ax_bench_sort(int64_t *v, size_t n)
+{
+    if (n)
+        qsort(v, n, sizeof *v, ascending);
+}
+
 int64_t ax_bench_quantile(const int64_t *v, size_t n, double q)
 {
     return n ? v[(size_t)((double)(n - 1) * q)] : 0;
@@ -295,7 +295,7 @@ static void collect(struct run *r, struct ax_bench_sent *out)
             memcpy(out->latency_ns + out->requests, c->latency_ns, c->requests * sizeof(int64_t));
         out->requests += c->requests;
     }
-    qsort(out->latency_ns, out->requests, sizeof(int64_t), ascending);
+    ax_bench_sort(out->latency_ns, out->requests);
 }
 
 static void close_all(struct run *r)

@@ -43,6 +43,7 @@ struct ax_bench_sent {
 /* Errors: the server's process is not there, or the URL cannot be reached at all. */
 int ax_bench_send(const struct ax_bench_load *load, struct ax_bench_sent *out, struct ax_err *err);
 
+void ax_bench_sort(int64_t *v, size_t n); /* ascending */
 /* The value below which the part q of n ascending ones lie; 0 of none. */
 int64_t ax_bench_quantile(const int64_t *v, size_t n, double q);
 

@@ -20,6 +20,7 @@
 #include "cli/bench_model.h"
 #include "cli/bench_proc.h"
 #include "cli/bench_send.h"
+#include "cli/cli.h"
 
 #define SERIES AX_BENCH_SERIES_PER_NODE
 #define NODES  120u /* three hosts and their machines */
@@ -359,6 +360,36 @@ static void a_process_is_measured_from_outside(void **state)
     assert_non_null(strstr(err.text, "2147483647"));
 }
 
+/* ---- flags ---- */
+
+static void what_cannot_be_meant_is_refused(void **state)
+{
+    static const char *const wrong[][5] = {
+        {"bench"},
+        {"bench", "everything"},
+        {"bench", "ingest", "--series", "0"},
+        {"bench", "ingest", "--rounds", "many"},
+        {"bench", "ingest", "--pid", "1"}, /* whose URL? */
+        {"bench", "ingest", "--url", "ftp://x"},
+        {"bench", "ingest", "--rate", "-1"},
+        {"bench", "ingest", "--interval", "0s"},
+        {"bench", "query", "--start", "1"},
+        {"bench", "query", "--runs", "0"},
+        {"bench", "recover", "all"},
+    };
+    for (size_t i = 0; i < AX_ARRAY_LEN(wrong); i++) {
+        char words[5][16];
+        char *argv[6];
+        int argc = 0;
+        for (; argc < 5 && wrong[i][argc]; argc++) {
+            snprintf(words[argc], sizeof words[0], "%s", wrong[i][argc]);
+            argv[argc] = words[argc];
+        }
+        argv[argc] = NULL;
+        assert_int_equal(ax_cmd_bench(argc, argv), AX_EXIT_USAGE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,6 +405,7 @@ int main(void)
         cmocka_unit_test(a_rate_is_kept),
         cmocka_unit_test(nobody_there_is_an_error),
         cmocka_unit_test(a_process_is_measured_from_outside),
+        cmocka_unit_test(what_cannot_be_meant_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
