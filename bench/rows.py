@@ -52,6 +52,7 @@ ROWS = [
         million("new_us", "CPU per new series", "us", 4)]),
     Row("disk", "bytes per sample with index, 10,000 series, 24 h at 15 s", [
         day("bytes_per_sample", "on disk with index", "bytes/sample", 0.92),
+        day("bytes_as_it_lies", "the same while it runs, with logs", "bytes/sample"),
         day("backfill_us", "CPU per sample, 60 per request", "us")]),
     Row("memory", "resident memory, settled", [
         hour("hour_resident", "100k series, after an hour", "MiB", 90),

@@ -135,6 +135,10 @@ class Server:
         except urllib.error.HTTPError as e:
             raise Failure(f"{path}: HTTP status {e.code}: {e.read(300).decode(errors='replace')}") from e
 
+    def bytes_now(self):
+        """Of all that it has on disk."""
+        return tree_bytes(self.data)
+
     def quiet(self, probe, still=5, most=300):
         """What probe says once it has said the same for `still` seconds."""
         last, since, began = None, time.monotonic(), time.monotonic()
