@@ -5,6 +5,7 @@
 #include "base/num.h"
 
 #include <math.h>
+#include <string.h>
 
 static void before_value(struct ax_json *j)
 {
@@ -57,8 +58,29 @@ static void put_escaped(struct ax_buf *out, unsigned char c)
     }
 }
 
+static bool is_plain(struct ax_str s)
+{
+    bool odd = false;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        odd |= (c < 0x20) | (c >= 0x80) | (c == '"') | (c == '\\');
+    }
+    return !odd;
+}
+
 static void put_string(struct ax_buf *out, struct ax_str s)
 {
+    if (is_plain(s)) { /* nearly all */
+        char *at = ax_buf_reserve(out, s.n + 2);
+        if (!at)
+            return;
+        at[0] = '"';
+        if (s.n)
+            memcpy(at + 1, s.p, s.n);
+        at[s.n + 1] = '"';
+        out->n += s.n + 2;
+        return;
+    }
     ax_buf_byte(out, '"');
     bool clean = ax_str_utf8(s);
     size_t from = 0;

@@ -48,20 +48,35 @@ size_t ax_labels_count(struct ax_labels set)
     return n;
 }
 
+static size_t common_prefix(struct ax_str a, struct ax_str b)
+{
+    size_t n = a.n < b.n ? a.n : b.n, i = 0;
+    for (uint64_t x, y; i + 8 <= n; i += 8) {
+        memcpy(&x, a.p + i, 8);
+        memcpy(&y, b.p + i, 8);
+        if (x != y)
+            break;
+    }
+    while (i < n && a.p[i] == b.p[i])
+        i++;
+    return i;
+}
+
+/* Labels that are sorted mostly begin alike: only the first that differs is looked at. */
 int ax_labels_cmp(struct ax_labels a, struct ax_labels b)
 {
-    struct ax_str ra = a.bytes, rb = b.bytes;
-    for (;;) {
-        struct ax_label la, lb;
-        bool ha = ax_labels_next(&ra, &la), hb = ax_labels_next(&rb, &lb);
-        if (!ha || !hb)
-            return (int)ha - (int)hb;
-        int c = ax_str_cmp(la.name, lb.name);
-        if (!c)
-            c = ax_str_cmp(la.value, lb.value);
-        if (c)
-            return c;
-    }
+    size_t same = common_prefix(a.bytes, b.bytes), at = 0;
+    struct ax_str ra = a.bytes, rb;
+    struct ax_label la, lb;
+    bool ha, hb;
+    while ((ha = ax_labels_next(&ra, &la)) && a.bytes.n - ra.n <= same)
+        at = a.bytes.n - ra.n;
+    rb = (struct ax_str){b.bytes.p + at, b.bytes.n - at};
+    hb = ax_labels_next(&rb, &lb);
+    if (!ha || !hb)
+        return (int)ha - (int)hb;
+    int c = ax_str_cmp(la.name, lb.name);
+    return c ? c : ax_str_cmp(la.value, lb.value);
 }
 
 static void print_quoted(struct ax_str s, struct ax_buf *out)

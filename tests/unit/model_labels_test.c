@@ -152,6 +152,50 @@ static void expansion_follows_go(void **state)
     ax_regex_free(r);
 }
 
+/* Label by label, as the order is defined. */
+static int order(struct ax_labels a, struct ax_labels b)
+{
+    struct ax_str ra = a.bytes, rb = b.bytes;
+    for (;;) {
+        struct ax_label la, lb;
+        bool ha = ax_labels_next_any(&ra, &la), hb = ax_labels_next_any(&rb, &lb);
+        if (!ha || !hb)
+            return (int)ha - (int)hb;
+        int c = ax_str_cmp(la.name, lb.name);
+        c = c ? c : ax_str_cmp(la.value, lb.value);
+        if (c)
+            return c;
+    }
+}
+
+static void sets_are_ordered_label_by_label(void **state)
+{
+    static const char *const names[] = {"a", "ab", "b", "a_long_name_of_a_label", "B", "z"};
+    char text[300];
+    memset(text, 'x', sizeof text);
+    uint64_t x = 88172645463325252ull;
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_labels sets[150];
+    for (size_t i = 0; i < AX_ARRAY_LEN(sets); i++) {
+        struct ax_labels_builder b = {.n = 0};
+        for (size_t k = 0; k < AX_ARRAY_LEN(names); k++) {
+            x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+            size_t n = x % 8 < 3 ? 1 + x / 8 % 3 : x % 8 == 3 ? 126 + x / 8 % 4 : 0;
+            char *v = ax_arena_cstr(&a, (struct ax_str){text, n});
+            if (n && x % 5 == 0)
+                v[n - 1] = 'w';
+            ax_labels_add(&b, ax_str(names[k]), (struct ax_str){v, n});
+        }
+        assert_int_equal(ax_labels_finish(&b, &a, &sets[i], NULL), 0);
+    }
+    for (size_t i = 0; i < AX_ARRAY_LEN(sets); i++)
+        for (size_t k = 0; k < AX_ARRAY_LEN(sets); k++) {
+            int want = order(sets[i], sets[k]), got = ax_labels_cmp(sets[i], sets[k]);
+            assert_int_equal((got > 0) - (got < 0), (want > 0) - (want < 0));
+        }
+    ax_arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +204,7 @@ int main(void)
         cmocka_unit_test(long_values_keep_their_length),
         cmocka_unit_test(random_bytes_are_never_read_beyond_their_end),
         cmocka_unit_test(only_canonical_bytes_are_valid),
+        cmocka_unit_test(sets_are_ordered_label_by_label),
         cmocka_unit_test(regexes_are_anchored_and_as_re2_has_them),
         cmocka_unit_test(expansion_follows_go),
     };
