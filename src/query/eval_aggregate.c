@@ -19,6 +19,11 @@ static void make_groups(struct ax_eval *e, const struct ax_node *n, const struct
         longest = v->v[i].labels.bytes.n > longest ? v->v[i].labels.bytes.n : longest;
     char *room = ax_arena_room(e->a, longest);
     for (size_t i = 0, cap = 0; i < v->n; i++) {
+        struct ax_str of = v->v[i].labels.bytes;
+        if (i && of.p == v->v[i - 1].labels.bytes.p && of.n == v->v[i - 1].labels.bytes.n) {
+            out->of[i] = j; /* as the store gives them when only the wanted labels are asked for */
+            continue;
+        }
         struct ax_labels key =
             ax_labels_part(v->v[i].labels, &n->agg.labels, !n->agg.without, n->agg.without, room);
         bool known = out->n && ax_str_eq(key.bytes, out->labels[j].bytes);
