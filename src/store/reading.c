@@ -127,16 +127,43 @@ void ax_reading_damage(struct ax_reading *r, const struct ax_block *b)
                   name);
 }
 
-/* Mostly those of the series before: then they are not kept again. */
+/* Is the label of this number wanted? Its name is looked at once. */
+static bool pair_is_wanted(struct ax_reading *r, uint32_t pair)
+{
+    enum { UNKNOWN, WANTED, UNWANTED };
+    const struct ax_store_select *sel = r->snap.sel;
+    if (pair >= r->npairs) {
+        uint32_t n = pair < 512 ? 1024 : pair * 2;
+        r->pair_kind = ax_arena_grow(&r->scratch, r->pair_kind, r->npairs, n);
+        r->npairs = n;
+    }
+    uint8_t *kind = &r->pair_kind[pair];
+    if (*kind == UNKNOWN) {
+        struct ax_str name = ax_intake_pair(r->snap.store->intake, pair).name;
+        *kind = UNWANTED;
+        for (size_t i = 0; i < sel->nonly; i++)
+            if (ax_str_eq(sel->only[i], name))
+                *kind = WANTED;
+    }
+    return *kind == WANTED;
+}
+
+/* Mostly those of the series before: then they are not made again. */
 static struct ax_labels only_wanted(struct ax_reading *r, uint32_t id)
 {
     const struct ax_store_select *sel = r->snap.sel;
-    struct ax_labels labels =
-        ax_intake_only(r->snap.store->intake, id, sel->only, sel->nonly, r->out);
-    if (r->n == 0 || !ax_str_eq(labels.bytes, r->v[r->n - 1].labels.bytes))
-        return labels;
-    ax_arena_shrink(r->out, (void *)(uintptr_t)labels.bytes.p, labels.bytes.n, 0);
-    return r->v[r->n - 1].labels;
+    struct ax_intake *in = r->snap.store->intake;
+    size_t n, found = 0;
+    const uint32_t *pairs = ax_intake_pairs(in, id, &n);
+    bool same = r->n > 0;
+    for (size_t i = 0; i < n; i++)
+        if (pair_is_wanted(r, pairs[i])) {
+            same = same && found < r->nwanted && r->wanted[found] == pairs[i];
+            r->wanted[found++] = pairs[i];
+        }
+    same = same && found == r->nwanted;
+    r->nwanted = found;
+    return same ? r->v[r->n - 1].labels : ax_intake_only(in, id, sel->only, sel->nonly, r->out);
 }
 
 void ax_reading_emit(struct ax_reading *r, uint32_t id, const int64_t *t, const double *v, size_t n)

@@ -44,6 +44,10 @@ struct ax_reading {
     size_t nhead;
     struct ax_pieces pieces;   /* working memory: of one series in blocks */
     struct ax_columns columns; /* the same: its samples */
+    uint8_t *pair_kind;        /* by a label's number: is it wanted? */
+    uint32_t npairs;
+    uint32_t wanted[AX_LABELS_MAX]; /* the wanted labels of the series before */
+    size_t nwanted;
     uint64_t samples, damaged;
 };
 
