@@ -4,8 +4,6 @@
  * trouble is over the store goes on by itself. */
 #include "store_kit.h"
 
-#include "store/disk.h"
-
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/syscall.h>

@@ -3,8 +3,6 @@
  * answered as taken. (Power cuts: tests/crash.) */
 #include "store_kit.h"
 
-#include "store/disk.h"
-
 #include <sys/stat.h>
 
 /* Reads of bytes in [bad_from, bad_to) of any block fail. */

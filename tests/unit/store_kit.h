@@ -4,6 +4,7 @@
 #ifndef AX_TESTS_STORE_KIT_H
 #define AX_TESTS_STORE_KIT_H
 
+#include "store/disk.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -103,6 +104,20 @@ static inline int kit_end(void **state)
     kit_remove(k->dir);
     free(k);
     return 0;
+}
+
+static inline int kit_no_sync(int fd)
+{
+    return 0;
+}
+
+/* A disk that waits for nothing: for tests that are not about what lasts. */
+static inline const struct ax_disk *kit_hasty_disk(void)
+{
+    static struct ax_disk d;
+    d = ax_disk_real;
+    d.fsync = d.fdatasync = kit_no_sync;
+    return &d;
 }
 
 /* The canonical labels of NAME{vm="VM"} of a tenant. */
