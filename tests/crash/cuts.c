@@ -239,7 +239,6 @@ static void remove_house(struct house *h)
     char command[160];
     snprintf(command, sizeof command, "rm -rf '%s'", h->dir);
     AX_ASSERT(system(command) == 0);
-    ledger_free(&h->ledger);
 }
 
 static void add(struct sums *to, const struct sums *x)
@@ -288,6 +287,7 @@ static bool age(const struct crash_options *o, unsigned first, unsigned rounds, 
     add(total, &sums);
     if (good)
         remove_house(&h);
+    ledger_free(&h.ledger);
     return good;
 }
 

@@ -59,7 +59,7 @@ static void path_of(const struct dir *d, const char *name, char out[256])
     snprintf(out, 256, "%s/%s/%s", power.root, d->path, name);
 }
 
-/* Files only grow, but for a log that is cut back: then all of it is read anew. */
+/* For what only grows, as the log does, but for when it is cut back: then all of it. */
 static void read_rest(int fd, struct ax_buf *out)
 {
     char piece[16384];
@@ -160,13 +160,16 @@ static int open_again(int fd)
     return again;
 }
 
-static void make_durable(int fd)
+static void make_durable(int fd, bool only_grows)
 {
     struct stat st;
     AX_ASSERT(fstat(fd, &st) == 0);
     if (!S_ISDIR(st.st_mode)) {
-        size_t i = image_of(open_again(fd));
-        read_rest(power.images[i].held, &power.images[i].durable);
+        size_t i = image_of(open_again(fd)); /* which may move the images */
+        struct image *x = &power.images[i];
+        if (!only_grows) /* a .tmp that an earlier cut left is written anew */
+            ax_buf_clear(&x->durable);
+        read_rest(x->held, &x->durable);
         return;
     }
     for (int i = 0; i < DIRS; i++)
@@ -178,7 +181,7 @@ static int sync_one(int fd, bool rare)
 {
     enum state state = begin(rare);
     if (state == ON || (state == GOING && heads()))
-        make_durable(fd);
+        make_durable(fd, !rare);
     return end(state, 0);
 }
 
