@@ -1,30 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A block: an immutable file with samples of one stretch of time.
  *
- *   chunks     for each series in turn: payload (codec.h), u32 CRC32C of it, ...
+ *   payloads   columns of times and, for each series in turn, values of its chunks (values.h), each
+ *              but the columns with its u32 CRC32C behind it
  *   symbols    u32 count, u32 offset[count + 1], bytes of the strings, sorted, each once
- *   series     u64 offset[nseries + 1], entries: varint nlabels, { varint name, varint value } as
- *              symbol numbers; varint nchunks, varint file offset of the first chunk, { chunk } ...
- *   chunk      zigzag mint - maxt before, varint maxt - mint, varint n, varint length, flags,
- *              then the doubles first, last, min, max, sum that the flags do not make superfluous
  *   postings   { u32 name, u32 value, u64 offset, u64 length } sorted by name and value, and the
  *              portable CRoaring bitmaps of series numbers they point to
+ *   labels     of each series: one bit for each label of the series before, lowest first, whether
+ *              it has it too; varint how many others, and varint number of each among the postings
+ *   series     u40 offset[nseries + 1], entries: varint nchunks, varint file offset of the first
+ *              chunk, and of each chunk what entry.h says
+ *   columns    struct ax_block_column for each column of times
  *   footer     struct ax_block_footer, with a CRC32C for every part and one of its own
  *
+ * Chunks with the same times share one column of them: what is polled together is stamped together.
  * Series numbers are the block's own; `ids` maps them to the intake's.
  *
- * Symbols and postings are in memory while the block is open. Entries and chunks are read when they
- * are asked for, so that what the disk cannot give back costs only what it was. */
+ * Symbols and postings are in memory while the block is open. Entries, columns and chunks are read
+ * when they are asked for, so that what the disk cannot give back costs only what it was.
+ *
+ * Version 1 had no columns, but codec.h's chunks, which have their times in them; and no labels
+ * apart, but in each entry varint nlabels, { varint name, varint value } as symbol numbers. */
 #ifndef AX_STORE_BLOCK_H
 #define AX_STORE_BLOCK_H
 
 #include "model/sample.h"
+#include "store/entry.h"
 #include "store/match.h"
-#include "store/reader.h"
 
-#define AX_BLOCK_VERSION 1
+#define AX_BLOCK_VERSION 2
+#define AX_BLOCK_OFFSET  5 /* bytes of an offset among the entries; 8 in version 1 */
 
-enum ax_block_section { AX_SYMBOLS, AX_SERIES, AX_POSTING_INDEX, AX_POSTINGS, AX_SECTIONS };
+enum ax_block_section {
+    AX_SYMBOLS,
+    AX_SERIES,
+    AX_POSTING_INDEX,
+    AX_POSTINGS,
+    AX_COLUMNS, /* not in version 1, nor are these */
+    AX_LABELS,
+    AX_SECTIONS
+};
 
 struct ax_block_footer {
     char magic[8]; /* "AXBLOCK\n" */
@@ -33,10 +48,24 @@ struct ax_block_footer {
     uint64_t order;
     int64_t mint, maxt;
     uint64_t nseries, nchunks, nsamples;
+    int64_t origin; /* the first chunk of a series is told against it */
     struct {
         uint64_t at, len;
         uint64_t crc;
     } section[AX_SECTIONS];
+};
+
+struct ax_block_footer_1 { /* of version 1 */
+    char magic[8];
+    uint32_t version;
+    uint32_t crc;
+    uint64_t order;
+    int64_t mint, maxt;
+    uint64_t nseries, nchunks, nsamples;
+    struct {
+        uint64_t at, len;
+        uint64_t crc;
+    } section[AX_COLUMNS];
 };
 
 struct ax_posting_entry {
@@ -44,7 +73,13 @@ struct ax_posting_entry {
     uint64_t at, len;
 };
 
+struct ax_block_column {
+    uint64_t at; /* of values.h's times in the file */
+    uint32_t len, crc;
+};
+
 struct ax_block {
+    uint32_t version;
     uint64_t file;  /* number in its name */
     uint64_t order; /* what was written later has a higher one, and wins */
     int64_t mint, maxt;
@@ -55,20 +90,10 @@ struct ax_block {
     int damaged;    /* atomic: something could not be read or did not match its checksum */
     int refs;       /* atomic */
     int fd;
-    uint64_t series_at;                 /* where the section of the series begins */
-    struct ax_str section[AX_SECTIONS]; /* owned; of the series only the length */
+    int64_t origin;
+    uint64_t series_at, columns_at;     /* where these sections begin */
+    struct ax_str section[AX_SECTIONS]; /* owned; of these two and labels only the length */
 };
-
-struct ax_block_chunk {
-    int64_t mint, maxt;
-    uint32_t n, len;
-    uint64_t at;    /* of the payload in the file */
-    bool has_range; /* min, max and sum are set: there is no NaN among the values */
-    double first, last, min, max, sum;
-};
-
-/* Flags of a chunk's entry: which of its doubles are not written. */
-enum { ALL_FIRST = 1, MIN_FIRST = 2, MAX_LAST = 4, NO_RANGE = 8 };
 
 #define AX_BLOCK_NAME 40
 void ax_block_name(uint64_t file, char out[AX_BLOCK_NAME]); /* "blocks/0000000001.axb" */
@@ -76,6 +101,10 @@ void ax_block_name(uint64_t file, char out[AX_BLOCK_NAME]); /* "blocks/000000000
 /* Opens the file and checks everything but the chunks. `define` gives ids. -EBADMSG: damaged. */
 int ax_block_open(int dirfd, uint64_t file, uint32_t (*define)(void *ctx, struct ax_labels labels),
                   void *ctx, struct ax_block **out, struct ax_err *err);
+static inline uint64_t ax_block_offset(const struct ax_block *b)
+{
+    return b->version == 1 ? 8 : AX_BLOCK_OFFSET;
+}
 struct ax_block *ax_block_ref(struct ax_block *b);
 void ax_block_unref(struct ax_block *b);
 struct ax_index_view ax_block_index(const struct ax_block *b);
@@ -87,10 +116,18 @@ struct ax_block_window {
     uint64_t at; /* in the file */
     size_t n, cap, ahead;
 };
-enum { AX_READ_OFFSETS, AX_READ_ENTRIES, AX_READ_CHUNKS, AX_BLOCK_WINDOWS };
+enum {
+    AX_READ_OFFSETS,
+    AX_READ_ENTRIES,
+    AX_READ_CHUNKS,
+    AX_READ_COLUMNS,
+    AX_READ_TIMES,
+    AX_BLOCK_WINDOWS
+};
 struct ax_block_reader {
     struct ax_block *block;
     struct ax_block_window window[AX_BLOCK_WINDOWS];
+    struct ax_block_times *times; /* columns decoded last */
 };
 void ax_block_reader_done(struct ax_block_reader *r);
 /* What the section of the series has of one: `bad` when it cannot be read. Valid until the next. */
@@ -101,7 +138,7 @@ struct ax_reader ax_block_entry(struct ax_block_reader *r, uint32_t series);
 struct ax_block_cursor {
     struct ax_reader r;
     uint64_t left, at;
-    int64_t before; /* maxt of the chunk before */
+    struct ax_entry_state before;
     struct ax_block *block;
 };
 struct ax_block_cursor ax_block_chunks(struct ax_block_reader *r, uint32_t series);

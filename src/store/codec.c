@@ -15,30 +15,12 @@
 #include "store/codec.h"
 
 #include "base/err.h"
+#include "store/decimal.h"
+#include "store/deltas.h"
 #include "store/writer.h"
-
-#include <math.h>
 
 enum time_mode { TIME_STEP, TIME_DELTA, TIME_DELTA2 };
 enum value_mode { VALUE_CONST, VALUE_DECIMAL, VALUE_XOR };
-
-static const double pow10s[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-#define EXPONENTS AX_ARRAY_LEN(pow10s)
-#define EXACT_MAX 9007199254740992.0 /* 2^53 */
-
-/* x[i] becomes x[i] - x[i-1], from the end; x[0] stays. Wraps, as integrate does. */
-static void differentiate(int64_t *x, size_t n)
-{
-    for (size_t i = n; i-- > 1;)
-        x[i] = (int64_t)((uint64_t)x[i] - (uint64_t)x[i - 1]);
-}
-
-static void integrate(int64_t *x, size_t n)
-{
-    for (size_t i = 1; i < n; i++)
-        x[i] = (int64_t)((uint64_t)x[i] + (uint64_t)x[i - 1]);
-}
 
 static uint8_t *encode_times(uint8_t *at, const int64_t *t, size_t n, enum time_mode *mode)
 {
@@ -47,14 +29,14 @@ static uint8_t *encode_times(uint8_t *at, const int64_t *t, size_t n, enum time_
     if (n < 2)
         return at;
     memcpy(d1, t, n * sizeof *t);
-    differentiate(d1, n);
+    ax_differentiate(d1, n);
     bool steady = true;
     for (size_t i = 2; i < n; i++)
         steady &= d1[i] == d1[1];
     if (steady)
         return ax_put_zigzag(at, d1[1]);
     memcpy(d2, d1, n * sizeof *t);
-    differentiate(d2 + 1, n - 1);
+    ax_differentiate(d2 + 1, n - 1);
     *mode = ax_ints_size(d2 + 2, n - 2) < ax_ints_size(d1 + 1, n - 1) ? TIME_DELTA2 : TIME_DELTA;
     if (*mode == TIME_DELTA)
         return ax_ints_pack(at, d1 + 1, n - 1);
@@ -74,41 +56,14 @@ static bool decode_times(struct ax_reader *r, unsigned mode, int64_t t0, int64_t
             t[i] = t[1];
         if (mode == TIME_DELTA2) {
             ax_ints_unpack(r, t + 2, n - 2);
-            integrate(t + 1, n - 1);
+            ax_integrate(t + 1, n - 1);
         }
     }
-    integrate(t, n);
+    ax_integrate(t, n);
     bool rising = !r->bad && mode <= TIME_DELTA2;
     for (size_t i = 1; rising && i < n; i++)
         rising = t[i] > t[i - 1];
     return rising;
-}
-
-/* v as a whole number of 10^-e, when that is exact. */
-static bool as_decimal(double v, unsigned e, int64_t *m)
-{
-    double scaled = v * pow10s[e];
-    *m = 0;
-    if (!(fabs(scaled) < EXACT_MAX))
-        return false;
-    *m = (int64_t)nearbyint(scaled);
-    return ax_double_bits((double)*m / pow10s[e]) == ax_double_bits(v);
-}
-
-/* The smallest e that serves all values, with the whole numbers in m; EXPONENTS when none does. */
-static unsigned find_decimals(const double *v, size_t n, int64_t *m)
-{
-    unsigned e = 0;
-    for (size_t i = 0; i < n; i++) {
-        unsigned before = e;
-        while (e < EXPONENTS && !as_decimal(v[i], e, &m[i]))
-            e++;
-        if (e == EXPONENTS)
-            return e;
-        if (e > before)
-            i = SIZE_MAX; /* the earlier ones again, on the finer scale: at most 15 times */
-    }
-    return e;
 }
 
 static uint8_t *encode_decimals(uint8_t *at, int64_t *m, size_t n, unsigned e, unsigned *order)
@@ -124,9 +79,9 @@ static uint8_t *encode_decimals(uint8_t *at, int64_t *m, size_t n, unsigned e, u
         m[i] >>= shift;
     int64_t d1[AX_CHUNK_SAMPLES], d2[AX_CHUNK_SAMPLES];
     memcpy(d1, m, n * sizeof *m);
-    differentiate(d1, n);
+    ax_differentiate(d1, n);
     memcpy(d2, d1, n * sizeof *m);
-    differentiate(d2 + 1, n - 1);
+    ax_differentiate(d2 + 1, n - 1);
     size_t s0 = ax_ints_size(m + 1, n - 1), s1 = ax_ints_size(d1 + 1, n - 1);
     size_t s2 = n > 2 ? AX_VARINT_MAX / 3 + ax_ints_size(d2 + 2, n - 2) : SIZE_MAX;
     *order = s2 < s1 && s2 < s0 ? 2 : s1 < s0 ? 1 : 0;
@@ -143,7 +98,7 @@ static bool decode_decimals(struct ax_reader *r, unsigned order, double *v, size
     int64_t m[AX_CHUNK_SAMPLES];
     unsigned e = ax_read_u8(r), shift = ax_read_u8(r);
     int64_t first = ax_read_zigzag(r);
-    if (e >= EXPONENTS || shift > 63 || order > 2 || n < 2)
+    if (e >= AX_DECIMALS || shift > 63 || order > 2 || n < 2)
         return false;
     m[0] = 0;
     if (order == 2) {
@@ -151,18 +106,15 @@ static bool decode_decimals(struct ax_reader *r, unsigned order, double *v, size
         ax_ints_unpack(r, m + 2, n - 2);
         if (r->bad)
             return false;
-        integrate(m + 1, n - 1);
+        ax_integrate(m + 1, n - 1);
     } else {
         ax_ints_unpack(r, m + 1, n - 1);
     }
     if (r->bad)
         return false;
     if (order)
-        integrate(m, n);
-    for (size_t i = 0; i < n; i++)
-        v[i] = (double)(int64_t)((uint64_t)first + ((uint64_t)m[i] << shift));
-    for (size_t i = 0; e && i < n; i++)
-        v[i] /= pow10s[e];
+        ax_integrate(m, n);
+    ax_decimals_back(m, n, shift, (uint64_t)first, e, v);
     return true;
 }
 
@@ -180,9 +132,9 @@ static uint8_t *encode_values(uint8_t *at, const double *v, size_t n, enum value
     }
     int64_t m[AX_CHUNK_SAMPLES];
     m[0] = 0;
-    unsigned e = find_decimals(v, n, m);
-    *mode = e < EXPONENTS ? VALUE_DECIMAL : VALUE_XOR;
-    return e < EXPONENTS ? encode_decimals(at, m, n, e, order) : ax_xor_pack(at, v, n);
+    unsigned e = ax_decimals(v, n, m);
+    *mode = e < AX_DECIMALS ? VALUE_DECIMAL : VALUE_XOR;
+    return e < AX_DECIMALS ? encode_decimals(at, m, n, e, order) : ax_xor_pack(at, v, n);
 }
 
 static bool decode_values(struct ax_reader *r, unsigned mode, unsigned order, double *v, size_t n)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A chunk: up to 240 samples of one series as bytes, without loss. Pure functions.
+/* A chunk that has everything in it: up to 240 samples of one series as bytes, without loss. Made
+ * fast, for the head; blocks of version 1 have them, too. Pure functions.
  *
  * The number of samples and the time of the first are kept beside the chunk, by who keeps it. The
  * decoder is safe on any bytes. */

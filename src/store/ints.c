@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/ints.h"
 
+#include "store/bits.h"
 #include "store/writer.h"
 
 struct frame {
@@ -35,24 +36,17 @@ size_t ax_ints_size(const int64_t *x, size_t n)
     for (size_t i = 0; i < n; i += AX_INTS_BLOCK) {
         size_t len = block_len(n - i);
         struct frame f = measure(x + i, len);
-        uint64_t z = ax_zigzag(f.min);
-        size += (z ? (size_t)(70 - __builtin_clzll(z)) / 7 : 1) + 1 + packed_bytes(f.width, len);
+        size += ax_varint_len(ax_zigzag(f.min)) + 1 + packed_bytes(f.width, len);
     }
     return size;
 }
 
 static uint8_t *pack_block(uint8_t *at, const int64_t *x, size_t n, struct frame f)
 {
-    unsigned __int128 acc = 0;
-    unsigned bits = 0;
-    for (size_t i = 0; i < n; i++) {
-        acc |= (unsigned __int128)((uint64_t)x[i] - (uint64_t)f.min) << bits;
-        for (bits += f.width; bits >= 8; bits -= 8, acc >>= 8)
-            *at++ = (uint8_t)acc;
-    }
-    if (bits)
-        *at++ = (uint8_t)acc;
-    return at;
+    struct ax_bits_out o = {.at = at};
+    for (size_t i = 0; i < n; i++)
+        ax_bits_put(&o, (uint64_t)x[i] - (uint64_t)f.min, f.width);
+    return ax_bits_end(&o);
 }
 
 uint8_t *ax_ints_pack(uint8_t *at, const int64_t *x, size_t n)
@@ -67,30 +61,18 @@ uint8_t *ax_ints_pack(uint8_t *at, const int64_t *x, size_t n)
     return at;
 }
 
-/* Up to 57 bits lie within 8 bytes from any bit; more may reach into a ninth. */
-static uint64_t bits_at(const uint8_t *p, size_t size, size_t bit, unsigned width)
+void ax_bits_unpack(const uint8_t *p, size_t size, unsigned width, int64_t *x, size_t n)
 {
-    size_t at = bit / 8;
-    uint64_t low = 0;
-    memcpy(&low, p + at, size - at < 8 ? size - at : 8);
-    low >>= bit % 8;
-    if (bit % 8 + width > 64)
-        low |= (uint64_t)p[at + 8] << (64 - bit % 8);
-    return width == 64 ? low : low & ((1ull << width) - 1);
-}
-
-static void unpack_block(const uint8_t *p, size_t size, struct frame f, int64_t *x, size_t n)
-{
-    uint64_t mask = (1ull << (f.width & 63)) - 1;
+    uint64_t mask = (1ull << (width & 63)) - 1;
     size_t i = 0, bit = 0;
-    if (f.width <= 57) /* the hot loop: one unaligned load for each number */
-        for (; i < n && bit / 8 + 8 <= size; i++, bit += f.width) {
+    if (width <= 57) /* the hot loop: one unaligned load for each number */
+        for (; i < n && bit / 8 + 8 <= size; i++, bit += width) {
             uint64_t word;
             memcpy(&word, p + bit / 8, 8);
-            x[i] = (int64_t)((uint64_t)f.min + (word >> bit % 8 & mask));
+            x[i] = (int64_t)(word >> bit % 8 & mask);
         }
-    for (; i < n; i++, bit += f.width)
-        x[i] = (int64_t)((uint64_t)f.min + bits_at(p, size, bit, f.width));
+    for (; i < n; i++, bit += width)
+        x[i] = (int64_t)ax_bits_at(p, size, bit, width);
 }
 
 void ax_ints_unpack(struct ax_reader *r, int64_t *x, size_t n)
@@ -105,9 +87,10 @@ void ax_ints_unpack(struct ax_reader *r, int64_t *x, size_t n)
             return;
         }
         if (f.width == 0)
-            for (size_t k = 0; k < len; k++)
-                x[i + k] = f.min;
+            memset(x + i, 0, len * sizeof *x);
         else
-            unpack_block(p, size, f, x + i, len);
+            ax_bits_unpack(p, ax_read_left(r) + size, f.width, x + i, len);
+        for (size_t k = 0; k < len; k++)
+            x[i + k] = (int64_t)((uint64_t)x[i + k] + (uint64_t)f.min);
     }
 }

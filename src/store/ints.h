@@ -15,4 +15,8 @@ size_t ax_ints_size(const int64_t *x, size_t n); /* what pack would write */
 uint8_t *ax_ints_pack(uint8_t *at, const int64_t *x, size_t n);
 void ax_ints_unpack(struct ax_reader *r, int64_t *x, size_t n); /* sets r->bad */
 
+/* n numbers of `width` bits, 0 .. 64, that lie one behind the other from p on, lowest bit first.
+ * All of the `size` bytes can be read: the more there are behind the numbers, the faster. */
+void ax_bits_unpack(const uint8_t *p, size_t size, unsigned width, int64_t *x, size_t n);
+
 #endif

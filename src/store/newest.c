@@ -82,8 +82,8 @@ static bool is_older(const struct ax_reading *r, int64_t maxt, const struct newe
 /* The samples of one piece: of equals among themselves the last counts. */
 static void look_into(struct ax_reading *r, const struct ax_piece *p, struct newest *best)
 {
-    int64_t t[AX_CHUNK_SAMPLES];
-    double v[AX_CHUNK_SAMPLES];
+    int64_t t[AX_VALUES_MAX];
+    double v[AX_VALUES_MAX];
     int64_t before = best->t;
     if (!ax_reading_decode(r, p, t, v))
         return;

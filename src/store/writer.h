@@ -4,6 +4,7 @@
 #ifndef AX_STORE_WRITER_H
 #define AX_STORE_WRITER_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -15,6 +16,11 @@ static inline uint8_t *ax_put_varint(uint8_t *at, uint64_t v)
         *at++ = (uint8_t)(v | 0x80);
     *at++ = (uint8_t)v;
     return at;
+}
+
+static inline size_t ax_varint_len(uint64_t v)
+{
+    return (70 - (size_t)__builtin_clzll(v | 1)) / 7;
 }
 
 static inline uint64_t ax_zigzag(int64_t v)

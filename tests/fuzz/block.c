@@ -3,7 +3,6 @@
 #include "kit.h"
 
 #include "store/block.h"
-#include "store/codec.h"
 
 #include <string.h>
 
@@ -15,8 +14,8 @@ static uint32_t define(void *ctx, struct ax_labels labels)
 
 static void read_chunks(struct ax_block *b)
 {
-    int64_t t[AX_CHUNK_SAMPLES];
-    double v[AX_CHUNK_SAMPLES];
+    int64_t t[AX_VALUES_MAX];
+    double v[AX_VALUES_MAX];
     struct ax_block_chunk chunk;
     AX_CLEANUP(ax_block_reader_done) struct ax_block_reader reader = {.block = b};
     for (uint32_t i = 0; i < b->nseries; i++) {

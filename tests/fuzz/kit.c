@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,18 +78,33 @@ void fuzz_write(const char *name, const void *p, size_t n)
     close(fd);
 }
 
+static void seal_footer(uint8_t *p, size_t n, void *footer, size_t size)
+{
+    uint32_t crc = 0;
+    char *at = (char *)footer + offsetof(struct ax_block_footer, crc);
+    memcpy(at, &crc, sizeof crc);
+    crc = ax_crc32c(0, footer, size);
+    memcpy(at, &crc, sizeof crc);
+    memcpy(p + n - size, footer, size);
+}
+
+#define SEAL(type, p, n)                                                                           \
+    do {                                                                                           \
+        type f;                                                                                    \
+        memcpy(&f, p + n - sizeof f, sizeof f);                                                    \
+        for (size_t i = 0; i < AX_ARRAY_LEN(f.section); i++)                                       \
+            if (f.section[i].at <= n && f.section[i].len <= n - f.section[i].at)                   \
+                f.section[i].crc = ax_crc32c(0, p + f.section[i].at, f.section[i].len);            \
+        seal_footer(p, n, &f, sizeof f);                                                           \
+    } while (0)
+
 void fuzz_seal_block(uint8_t *p, size_t n)
 {
-    struct ax_block_footer f;
-    if (n < sizeof f)
-        return;
-    memcpy(&f, p + n - sizeof f, sizeof f);
-    for (int i = 0; i < AX_SECTIONS; i++)
-        if (f.section[i].at <= n && f.section[i].len <= n - f.section[i].at)
-            f.section[i].crc = ax_crc32c(0, p + f.section[i].at, f.section[i].len);
-    f.crc = 0;
-    f.crc = ax_crc32c(0, &f, sizeof f);
-    memcpy(p + n - sizeof f, &f, sizeof f);
+    size_t new = sizeof(struct ax_block_footer), old = sizeof(struct ax_block_footer_1);
+    if (n >= new &&memcmp(p + n - new, "AXBLOCK\n", 8) == 0)
+        SEAL(struct ax_block_footer, p, n);
+    else if (n >= old)
+        SEAL(struct ax_block_footer_1, p, n);
 }
 
 void fuzz_seal_log(uint8_t *p, size_t n)

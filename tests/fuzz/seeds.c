@@ -5,10 +5,12 @@
 #include "base/file.h"
 #include "store/block.h"
 #include "store/codec.h"
+#include "store/values.h"
 #include "store/wal_record.h"
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,6 +56,33 @@ static void chunks(void)
         size_t n = ax_chunk_encode(t, v, 40, packed);
         seed_prefixed("chunk", name, 40, (struct ax_str){(char *)packed, n});
     }
+}
+
+/* See values.c there for the head. */
+static void values(void)
+{
+    int64_t t[AX_VALUES_MAX];
+    double v[AX_VALUES_MAX];
+    uint8_t packed[12 + AX_VALUES_BYTES] = {0};
+    struct ax_values about;
+    for (int kind = 0; kind < 6; kind++) {
+        char name[] = {'v', (char)('0' + kind), '\0'};
+        size_t n = 200;
+        make_samples(kind % 3, t, v, n);
+        for (size_t i = 0; kind >= 3 && i < n; i++) /* sparse, noise, few */
+            v[i] = kind == 3   ? (double)(i % 7 ? 0 : i * i)
+                   : kind == 4 ? (double)(i * 7919 % 1000)
+                               : (double)(i / 90);
+        size_t len = ax_values_encode(v, n, &about, packed + 12);
+        packed[0] = about.kind;
+        packed[1] = about.e;
+        packed[2] = (uint8_t)(n - 1);
+        memcpy(packed + 4, &v[n - 1], sizeof v[0]);
+        seed("values", name, packed, 12 + len);
+    }
+    make_samples(2, t, v, 200);
+    packed[0] = 3;
+    seed("values", "times", packed, 12 + ax_times_encode(t, 200, packed + 12));
 }
 
 static void blocks(struct ax_arena *a)
@@ -131,6 +160,7 @@ int main(int argc, char **argv)
     }
     out_dir = argv[1];
     chunks();
+    values();
     blocks(&a);
     log_segment(&a);
     write_request();

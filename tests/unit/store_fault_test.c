@@ -25,11 +25,11 @@ static void block_path(struct kit *k, int number, char *out, size_t size)
 /* Two series of two chunks each in a block, and one more block of the day after. */
 static void write_two_blocks(struct kit *k)
 {
-    struct ax_sample s[480];
-    for (int i = 0; i < 480; i++)
-        s[i] = (struct ax_sample){T0 + i * 10000, (i * 7919 % 1000) / 7.0};
-    kit_write(k, TENANT, "m", "a", s, 480);
-    kit_write(k, TENANT, "m", "b", s, 480);
+    struct ax_sample s[960];
+    for (int i = 0; i < 960; i++)
+        s[i] = (struct ax_sample){T0 + i * 5000, (i * 7919 % 1000) / 7.0};
+    kit_write(k, TENANT, "m", "a", s, 960);
+    kit_write(k, TENANT, "m", "b", s, 960);
     kit_now += 5 * HOUR;
     kit_tick(k, 1);
     kit_write1(k, "m", "a", T0 + 40 * DAY, 1);
@@ -61,7 +61,7 @@ static void an_unreadable_chunk_costs_its_range_only(void **state)
     struct ax_disk disk = ax_disk_real;
     disk.pread = failing_pread;
     write_two_blocks(k);
-    assert_int_equal(samples_of(read_all(k)), 962);
+    assert_int_equal(samples_of(read_all(k)), 1922);
     kit_close(k);
     ax_disk = &disk;
     bad_from = bad_to = 0;
@@ -69,13 +69,13 @@ static void an_unreadable_chunk_costs_its_range_only(void **state)
     bad_from = 1000; /* in the first chunk; the other block is shorter */
     bad_to = 1001;
     struct ax_series_set set = read_all(k);
-    assert_int_equal(samples_of(set), 722);
+    assert_int_equal(samples_of(set), 1442);
     assert_true(set.warning.n > 0);
     assert_int_equal(kit_stats(k).damaged, 1);
     assert_non_null(strstr(kit_warning, "cannot be read"));
     bad_to = 0; /* the disk has thought better of it */
     set = read_all(k);
-    assert_int_equal(samples_of(set), 962);
+    assert_int_equal(samples_of(set), 1922);
     assert_int_equal(set.warning.n, 0);
     kit_close(k);
     ax_disk = &ax_disk_real;
@@ -97,23 +97,23 @@ static void entries_answer_without_their_chunks(void **state)
     struct ax_series_set set;
     bad_from = 1000; /* in the first chunk of all */
     bad_to = 1001;
-    sel.maxt = T0 + 239 * 10000; /* its last sample */
+    sel.maxt = T0 + 479 * 5000; /* its last sample */
     assert_int_equal(ax_store_last(k->store, &sel, &k->arena, &set, NULL), 0);
     assert_int_equal(set.n, 2);
     assert_int_equal(set.warning.n, 0);
     for (int i = 0; i < 2; i++)
-        assert_true(set.v[i].t[0] == sel.maxt && set.v[i].v[0] == 239 * 7919 % 1000 / 7.0);
-    sel.maxt += 5000; /* between two chunks */
+        assert_true(set.v[i].t[0] == sel.maxt && set.v[i].v[0] == 479 * 7919 % 1000 / 7.0);
+    sel.maxt += 2500; /* between two chunks */
     assert_int_equal(ax_store_last(k->store, &sel, &k->arena, &set, NULL), 0);
-    assert_true(set.n == 2 && set.v[0].t[0] == T0 + 239 * 10000);
-    sel.maxt = T0 + 300 * 10000 + 1; /* inside the second, which is read */
+    assert_true(set.n == 2 && set.v[0].t[0] == T0 + 479 * 5000);
+    sel.maxt = T0 + 600 * 5000 + 1; /* inside the second, which is read */
     assert_int_equal(ax_store_last(k->store, &sel, &k->arena, &set, NULL), 0);
-    assert_true(set.n == 2 && set.v[1].t[0] == T0 + 300 * 10000);
+    assert_true(set.n == 2 && set.v[1].t[0] == T0 + 600 * 5000);
     sel.maxt = 1ll << 60;
-    sel.max_samples = 900;
+    sel.max_samples = 1900;
     assert_int_equal(ax_store_select(k->store, &sel, &k->arena, &set, NULL), -E2BIG);
     assert_int_equal(kit_stats(k).damaged, 0);
-    sel.max_samples = 962;
+    sel.max_samples = 1922;
     assert_int_equal(ax_store_select(k->store, &sel, &k->arena, &set, NULL), 0);
     assert_int_equal(kit_stats(k).damaged, 1);
     kit_close(k);
@@ -154,13 +154,13 @@ static void a_block_may_be_truncated_while_it_is_open(void **state)
     write_two_blocks(k);
     block_path(k, 1, path, sizeof path);
     assert_int_equal(stat(path, &st), 0);
-    size_t before = 962;
+    size_t before = 1922;
     for (off_t size = st.st_size - 1; size >= 0; size -= size > 97 ? 97 : 1) {
         assert_int_equal(truncate(path, size), 0);
         struct ax_series_set set = read_all(k);
         size_t n = samples_of(set);
         assert_true(n <= before && n >= 2);
-        assert_true(n == 962 || set.warning.n > 0);
+        assert_true(n == 1922 || set.warning.n > 0);
         before = n;
         struct ax_store_select sel = kit_all(NULL, 0);
         struct ax_str *names;

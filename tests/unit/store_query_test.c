@@ -155,11 +155,11 @@ static int flip(const char *dir, const char *name, off_t at)
 static void a_damaged_chunk_costs_its_range_only(void **state)
 {
     struct kit *k = *state;
-    struct ax_sample s[480];
-    for (int i = 0; i < 480; i++)
-        s[i] = (struct ax_sample){T0 + i * 10000, (i * 7919 % 1000) / 7.0};
-    kit_write(k, TENANT, "m", "a", s, 480); /* two chunks */
-    kit_write(k, TENANT, "m", "b", s, 480);
+    struct ax_sample s[960];
+    for (int i = 0; i < 960; i++)
+        s[i] = (struct ax_sample){T0 + i * 5000, (i * 7919 % 1000) / 7.0};
+    kit_write(k, TENANT, "m", "a", s, 960); /* two chunks */
+    kit_write(k, TENANT, "m", "b", s, 960);
     kit_now += 5 * HOUR;
     kit_tick(k, 1);
     assert_int_equal(flip(k->dir, "blocks/0000000001.axb", 100), 0);
@@ -167,14 +167,14 @@ static void a_damaged_chunk_costs_its_range_only(void **state)
     struct ax_series_set set;
     assert_int_equal(ax_store_select(k->store, &sel, &k->arena, &set, NULL), 0);
     assert_int_equal(set.n, 2);
-    assert_int_equal(set.v[0].n + set.v[1].n, 720);
+    assert_int_equal(set.v[0].n + set.v[1].n, 1440);
     assert_true(set.warning.n > 0);
     assert_int_equal(kit_stats(k).damaged, 1);
-    sel.mint = T0 + 240 * 10000; /* the half that is whole */
+    sel.mint = T0 + 480 * 5000; /* the half that is whole */
     assert_int_equal(ax_store_select(k->store, &sel, &k->arena, &set, NULL), 0);
-    assert_int_equal(set.v[0].n + set.v[1].n, 480);
+    assert_int_equal(set.v[0].n + set.v[1].n, 960);
     assert_int_equal(set.warning.n, 0);
-    kit_write(k, TENANT, "m", "a", s, 480); /* no merge may swallow what is left of it */
+    kit_write(k, TENANT, "m", "a", s, 960); /* no merge may swallow what is left of it */
     kit_now += 5 * HOUR;
     kit_tick(k, 5);
     assert_int_equal(kit_stats(k).blocks, 2);

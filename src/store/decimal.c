@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/decimal.h"
+
+#include "store/writer.h"
+
+#include <math.h>
+
+static const double pow10s[AX_DECIMALS] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                           1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+#define EXACT_MAX 9007199254740992.0 /* 2^53 */
+
+bool ax_decimal(double v, unsigned e, int64_t *m)
+{
+    double scaled = v * pow10s[e];
+    *m = 0;
+    if (!(fabs(scaled) < EXACT_MAX))
+        return false;
+    *m = (int64_t)scaled;
+    if (e) /* to the nearest; a conversion does not round, and rint() is a call */
+        *m = (int64_t)(scaled + copysign(0.5, scaled));
+    return ax_double_bits((double)*m / pow10s[e]) == ax_double_bits(v);
+}
+
+unsigned ax_decimals(const double *v, size_t n, int64_t *m)
+{
+    unsigned e = 0;
+    for (size_t i = 0; i < n; i++) {
+        unsigned before = e;
+        while (e < AX_DECIMALS && !ax_decimal(v[i], e, &m[i]))
+            e++;
+        if (e == AX_DECIMALS)
+            return e;
+        if (e > before)
+            i = SIZE_MAX; /* the earlier ones again, on the finer scale: at most 15 times */
+    }
+    return e;
+}
+
+void ax_decimals_back(const int64_t *x, size_t n, unsigned shift, uint64_t base, unsigned e,
+                      double *v)
+{
+    for (size_t i = 0; i < n; i++)
+        v[i] = (double)(int64_t)(base + ((uint64_t)x[i] << shift));
+    for (size_t i = 0; e && i < n; i++)
+        v[i] /= pow10s[e];
+}
