@@ -99,6 +99,7 @@ struct ax_labels ax_intake_only(struct ax_intake *in, uint32_t id, const struct 
  * forgotten, which makes the id free for another series. */
 void ax_intake_hold(struct ax_intake *in);
 void ax_intake_release(struct ax_intake *in);
+bool ax_intake_alive(struct ax_intake *in, uint32_t id);  /* it exists and is not retired */
 void ax_intake_retire(struct ax_intake *in, uint32_t id); /* held */
 void ax_intake_forget(struct ax_intake *in, uint32_t id); /* held; after retire */
 

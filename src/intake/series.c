@@ -182,6 +182,12 @@ void ax_intake_release(struct ax_intake *in)
     pthread_rwlock_unlock(&ax_intake_table(in)->life);
 }
 
+bool ax_intake_alive(struct ax_intake *in, uint32_t id)
+{
+    const struct ax_set *s = ax_series_table_get(ax_intake_table(in), id);
+    return s && !s->retired;
+}
+
 void ax_intake_retire(struct ax_intake *in, uint32_t id)
 {
     struct ax_series_table *t = ax_intake_table(in);

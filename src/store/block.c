@@ -106,10 +106,7 @@ static int read_index(struct ax_block *b)
     b->nsamples = f.nsamples;
     b->series_at = f.section[AX_SERIES].at;
     b->columns_at = f.section[AX_COLUMNS].at;
-    return b->section[AX_SERIES].n >= ax_block_offset(b) * (f.nseries + 1) &&
-                   ax_block_postings_valid(b)
-               ? 0
-               : -EBADMSG;
+    return b->section[AX_SERIES].n >= ax_block_offset(b) * (f.nseries + 1) ? 0 : -EBADMSG;
 }
 
 static int open_file(int dirfd, const char *name, struct ax_block *b, struct ax_err *err)
@@ -131,15 +128,7 @@ static int explain(struct ax_err *err, int rc, const char *name)
     return ax_fail_errno(err, "cannot read %s", name);
 }
 
-/* They are needed only while series get their ids. */
-static void forget_labels(struct ax_block *b)
-{
-    free((void *)(uintptr_t)b->section[AX_LABELS].p);
-    b->section[AX_LABELS].p = NULL;
-}
-
-int ax_block_open(int dirfd, uint64_t file, uint32_t (*define)(void *ctx, struct ax_labels labels),
-                  void *ctx, struct ax_block **out, struct ax_err *err)
+int ax_block_open(int dirfd, uint64_t file, struct ax_block **out, struct ax_err *err)
 {
     char name[AX_BLOCK_NAME];
     ax_block_name(file, name);
@@ -150,9 +139,8 @@ int ax_block_open(int dirfd, uint64_t file, uint32_t (*define)(void *ctx, struct
     int rc = open_file(dirfd, name, b, err);
     if (rc == 0) {
         rc = read_index(b);
-        if (rc == 0)
-            rc = ax_block_define(b, define, ctx);
-        forget_labels(b);
+        if (rc == 0 && !ax_block_names_valid(b))
+            rc = -EBADMSG;
         if (rc < 0)
             rc = explain(err, rc, name);
     }
@@ -177,6 +165,6 @@ void ax_block_unref(struct ax_block *b)
     ax_close_fd(&b->fd);
     for (int i = 0; i < AX_SECTIONS; i++)
         free((void *)(uintptr_t)b->section[i].p);
-    free(b->ids);
+    ax_block_names_free(b);
     free(b);
 }

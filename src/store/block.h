@@ -14,10 +14,10 @@
  *   footer     struct ax_block_footer, with a CRC32C for every part and one of its own
  *
  * Chunks with the same times share one column of them: what is polled together is stamped together.
- * Series numbers are the block's own; `ids` maps them to the intake's.
+ * Series numbers are the block's own.
  *
- * Symbols and postings are in memory while the block is open. Entries, columns and chunks are read
- * when they are asked for, so that what the disk cannot give back costs only what it was.
+ * Symbols, postings and labels are in memory while the block is open. Entries, columns and chunks
+ * are read when they are asked for, so that what the disk cannot give back costs only what it was.
  *
  * Version 1 had no columns, but codec.h's chunks, which have their times in them; and no labels
  * apart, but in each entry varint nlabels, { varint name, varint value } as symbol numbers. */
@@ -85,22 +85,20 @@ struct ax_block {
     int64_t mint, maxt;
     uint64_t nchunks, nsamples, size;
     uint32_t nseries;
-    uint32_t *ids;  /* intake's id of each series */
-    bool undefined; /* the intake had no id for some of them: these are AX_SERIES_NONE */
-    int damaged;    /* atomic: something could not be read or did not match its checksum */
-    int refs;       /* atomic */
+    int damaged; /* atomic: something could not be read or did not match its checksum */
+    int refs;    /* atomic */
     int fd;
     int64_t origin;
     uint64_t series_at, columns_at;     /* where these sections begin */
-    struct ax_str section[AX_SECTIONS]; /* owned; of these two and labels only the length */
+    struct ax_str section[AX_SECTIONS]; /* owned; of these two only the length */
+    struct ax_block_mark *marks;        /* places in the labels to begin from, see block_names.c */
 };
 
 #define AX_BLOCK_NAME 40
 void ax_block_name(uint64_t file, char out[AX_BLOCK_NAME]); /* "blocks/0000000001.axb" */
 
-/* Opens the file and checks everything but the chunks. `define` gives ids. -EBADMSG: damaged. */
-int ax_block_open(int dirfd, uint64_t file, uint32_t (*define)(void *ctx, struct ax_labels labels),
-                  void *ctx, struct ax_block **out, struct ax_err *err);
+/* Opens the file and checks everything but the chunks. -EBADMSG: damaged. */
+int ax_block_open(int dirfd, uint64_t file, struct ax_block **out, struct ax_err *err);
 static inline uint64_t ax_block_offset(const struct ax_block *b)
 {
     return b->version == 1 ? 8 : AX_BLOCK_OFFSET;
@@ -124,14 +122,25 @@ enum {
     AX_READ_TIMES,
     AX_BLOCK_WINDOWS
 };
+struct ax_block_numbers { /* of one series' labels among the postings: they rise */
+    uint32_t v[AX_LABELS_MAX];
+    uint32_t n;
+};
 struct ax_block_reader {
     struct ax_block *block;
+    struct ax_block_numbers numbers; /* of the series before `next` */
+    uint32_t next;                   /* 0: none has been read */
+    size_t labels_at;                /* where its labels are told */
     struct ax_block_window window[AX_BLOCK_WINDOWS];
     struct ax_block_times *times; /* columns decoded last */
 };
 void ax_block_reader_done(struct ax_block_reader *r);
 /* What the section of the series has of one: `bad` when it cannot be read. Valid until the next. */
 struct ax_reader ax_block_entry(struct ax_block_reader *r, uint32_t series);
+
+/* The canonical labels of a series, put together into out; false (and b->damaged) when they cannot
+ * be read. Quickest in rising order. */
+bool ax_block_labels(struct ax_block_reader *r, uint32_t series, struct ax_buf *out);
 
 /* Walks the chunks of a series in order of time; one walk at a time on one reader. When it ends
  * with `r.bad`, the rest could not be read, and b->damaged says so. */

@@ -68,40 +68,35 @@ static void put_symbol(const struct ax_block *b, uint64_t number, struct ax_buf 
     ax_buf_str(out, s);
 }
 
-/* Canonical label bytes, put together from the symbols that the entry names. */
-static void read_labels_1(const struct ax_block *b, struct ax_reader *r, struct ax_buf *out)
-{
-    uint64_t n = ax_read_varint(r);
-    for (uint64_t i = 0; i < 2 * n && !r->bad; i++)
-        put_symbol(b, ax_read_varint(r), out);
-}
+/* ---- labels, each series' told against those of the one before ---- */
 
-/* Numbers of a series' labels among the postings: they rise. */
-struct numbers {
-    uint32_t v[AX_LABELS_MAX];
-    size_t n;
+/* Every so many series the numbers are kept in full, to begin from. */
+#define MARK_EVERY 64
+
+struct ax_block_mark {
+    size_t at;   /* in the section, of the series' labels */
+    uint32_t *v; /* numbers of the series before */
+    uint32_t n;
 };
 
-static void keep(struct numbers *l, const uint8_t *kept)
+static void keep(struct ax_block_numbers *l, const uint8_t *kept)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < l->n; i++)
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < l->n; i++)
         if (kept[i / 8] >> i % 8 & 1)
             l->v[n++] = l->v[i];
     l->n = n;
 }
 
-static void insert(struct numbers *l, uint32_t number)
+static void insert(struct ax_block_numbers *l, uint32_t number)
 {
-    size_t at = l->n++;
+    uint32_t at = l->n++;
     for (; at && l->v[at - 1] > number; at--)
         l->v[at] = l->v[at - 1];
     l->v[at] = number;
 }
 
-/* The next labels of the section, told against those before. */
-static void read_labels(const struct ax_block *b, struct ax_reader *r, struct numbers *l,
-                        struct ax_buf *out)
+static void next_numbers(const struct ax_block *b, struct ax_reader *r, struct ax_block_numbers *l)
 {
     const uint8_t *kept = ax_read_bytes(r, (l->n + 7) / 8);
     if (kept)
@@ -113,38 +108,58 @@ static void read_labels(const struct ax_block *b, struct ax_reader *r, struct nu
         else
             insert(l, (uint32_t)number);
     }
-    for (size_t i = 0; i < l->n && !r->bad; i++) {
-        struct ax_posting_entry e = posting(b, l->v[i]);
+}
+
+/* Goes on from the series read last, or from the mark before the one that is wanted. */
+static bool find_numbers(struct ax_block_reader *reader, uint32_t series)
+{
+    const struct ax_block *b = reader->block;
+    struct ax_str labels = b->section[AX_LABELS];
+    if (series < reader->next || series - reader->next >= MARK_EVERY || !reader->next) {
+        const struct ax_block_mark *mark = &b->marks[series / MARK_EVERY];
+        reader->numbers.n = mark->n;
+        memcpy(reader->numbers.v, mark->v, mark->n * sizeof *mark->v);
+        reader->labels_at = mark->at;
+        reader->next = series / MARK_EVERY * MARK_EVERY;
+    }
+    struct ax_reader r = ax_reader(labels.p + reader->labels_at, labels.n - reader->labels_at);
+    while (reader->next <= series && !r.bad) {
+        next_numbers(b, &r, &reader->numbers);
+        reader->next++;
+    }
+    reader->labels_at = (size_t)((const char *)r.p - labels.p);
+    return !r.bad;
+}
+
+/* Version 1 has them in the entry, by symbols. */
+static bool read_labels_1(struct ax_block_reader *reader, uint32_t series, struct ax_buf *out)
+{
+    struct ax_reader r = ax_block_entry(reader, series);
+    uint64_t n = ax_read_varint(&r);
+    for (uint64_t i = 0; i < 2 * n && !r.bad; i++)
+        put_symbol(reader->block, ax_read_varint(&r), out);
+    return !r.bad && out->n && ax_labels_valid(ax_buf_view(out));
+}
+
+bool ax_block_labels(struct ax_block_reader *r, uint32_t series, struct ax_buf *out)
+{
+    const struct ax_block *b = r->block;
+    AX_ASSERT(series < b->nseries);
+    ax_buf_clear(out);
+    bool ok = b->version == 1 ? read_labels_1(r, series, out) : find_numbers(r, series);
+    for (uint32_t i = 0; b->version != 1 && ok && i < r->numbers.n; i++) {
+        struct ax_posting_entry e = posting(b, r->numbers.v[i]);
         put_symbol(b, e.name, out);
         put_symbol(b, e.value, out);
     }
+    if (!ok)
+        __atomic_store_n(&r->block->damaged, 1, __ATOMIC_RELAXED);
+    return ok;
 }
 
-int ax_block_define(struct ax_block *b, uint32_t (*define)(void *ctx, struct ax_labels labels),
-                    void *ctx)
-{
-    AX_CLEANUP(ax_buf_free) struct ax_buf labels = AX_BUF_INIT;
-    AX_CLEANUP(ax_block_reader_done) struct ax_block_reader reader = {.block = b};
-    struct ax_reader r = ax_reader(b->section[AX_LABELS].p, b->section[AX_LABELS].n);
-    struct numbers numbers = {.n = 0};
-    b->ids = ax_malloc((b->nseries + 1ul) * sizeof *b->ids);
-    for (uint32_t i = 0; i < b->nseries; i++) {
-        ax_buf_clear(&labels);
-        if (b->version == 1) {
-            r = ax_block_entry(&reader, i);
-            read_labels_1(b, &r, &labels);
-        } else {
-            read_labels(b, &r, &numbers, &labels);
-        }
-        if (r.bad || !labels.n || !ax_labels_valid(ax_buf_view(&labels)))
-            return -EBADMSG;
-        b->ids[i] = define(ctx, (struct ax_labels){ax_buf_view(&labels)});
-        b->undefined |= b->ids[i] == AX_SERIES_NONE;
-    }
-    return 0;
-}
+/* ---- checks, when the block is opened ---- */
 
-bool ax_block_postings_valid(const struct ax_block *b)
+static bool bitmaps_valid(const struct ax_block *b)
 {
     struct ax_str s = b->section[AX_POSTINGS];
     for (size_t i = 0; i < nposting(b); i++) {
@@ -154,6 +169,73 @@ bool ax_block_postings_valid(const struct ax_block *b)
             return false;
     }
     return true;
+}
+
+/* Postings rise, and each is a label. */
+static bool postings_valid(const struct ax_block *b)
+{
+    struct ax_posting_entry before = {0};
+    for (size_t i = 0; i < nposting(b); i++) {
+        struct ax_posting_entry e = posting(b, i);
+        struct ax_label l = {symbol(b, e.name), symbol(b, e.value)};
+        if (!l.value.n || ax_label_check(&l, NULL) < 0)
+            return false;
+        if (i && (e.name < before.name || (e.name == before.name && e.value <= before.value)))
+            return false;
+        before = e;
+    }
+    return true;
+}
+
+/* One label of each name, and at least one. */
+static bool numbers_valid(const struct ax_block *b, const struct ax_block_numbers *l)
+{
+    for (uint32_t i = 1; i < l->n; i++)
+        if (l->v[i] <= l->v[i - 1] || posting(b, l->v[i]).name == posting(b, l->v[i - 1]).name)
+            return false;
+    return l->n > 0;
+}
+
+static bool labels_valid(struct ax_block *b)
+{
+    struct ax_str s = b->section[AX_LABELS];
+    struct ax_reader r = ax_reader(s.p, s.n);
+    struct ax_block_numbers l = {.n = 0};
+    b->marks = ax_calloc(b->nseries / MARK_EVERY + 1ul, sizeof *b->marks);
+    for (uint32_t i = 0; i < b->nseries && !r.bad; i++) {
+        if (i % MARK_EVERY == 0) {
+            struct ax_block_mark *mark = &b->marks[i / MARK_EVERY];
+            *mark = (struct ax_block_mark){.at = (size_t)((const char *)r.p - s.p), .n = l.n};
+            mark->v = ax_malloc((l.n + 1ul) * sizeof *l.v);
+            memcpy(mark->v, l.v, l.n * sizeof *l.v);
+        }
+        next_numbers(b, &r, &l);
+        if (!numbers_valid(b, &l))
+            return false;
+    }
+    return !r.bad;
+}
+static bool entries_have_labels(struct ax_block *b)
+{
+    AX_CLEANUP(ax_buf_free) struct ax_buf labels = AX_BUF_INIT;
+    AX_CLEANUP(ax_block_reader_done) struct ax_block_reader reader = {.block = b};
+    for (uint32_t i = 0; i < b->nseries; i++)
+        if (!ax_block_labels(&reader, i, &labels))
+            return false;
+    return true;
+}
+
+bool ax_block_names_valid(struct ax_block *b)
+{
+    return bitmaps_valid(b) && postings_valid(b) &&
+           (b->version == 1 ? entries_have_labels(b) : labels_valid(b));
+}
+
+void ax_block_names_free(struct ax_block *b)
+{
+    for (size_t i = 0; b->marks && i < b->nseries / MARK_EVERY + 1ul; i++)
+        free(b->marks[i].v);
+    free(b->marks);
 }
 
 /* The index: postings sorted by (name, value). */

@@ -5,9 +5,8 @@
 
 #include "store/block.h"
 
-bool ax_block_postings_valid(const struct ax_block *b);
-/* Gives every series an id. -EBADMSG: its labels are none. */
-int ax_block_define(struct ax_block *b, uint32_t (*define)(void *ctx, struct ax_labels labels),
-                    void *ctx);
+/* Checks them all, and prepares for reading labels. */
+bool ax_block_names_valid(struct ax_block *b);
+void ax_block_names_free(struct ax_block *b);
 
 #endif

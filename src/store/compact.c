@@ -42,7 +42,7 @@ int ax_store_finish_block(struct ax_store *s, struct ax_block_writer *w, uint64_
     int rc = ax_block_finish(w, err);
     if (rc < 0)
         return rc;
-    rc = ax_block_open(s->dir.fd, file, ax_store_define, s, out, err);
+    rc = ax_block_open(s->dir.fd, file, out, err);
     ax_block_name(file, name);
     if (rc < 0)
         ax_disk->unlink(s->dir.fd, name); /* it is tried again each second: not to fill the disk */

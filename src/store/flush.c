@@ -39,14 +39,17 @@ static bool flush_is_due(struct ax_store *s)
 static void freeze(struct ax_store *s)
 {
     struct ax_memtable *fresh = ax_mem_new();
+    ax_intake_hold(s->intake);
     pthread_rwlock_wrlock(&s->flip);
     s->frozen_keep = ax_wal_rotate(s->wal);
     pthread_rwlock_wrlock(&s->head);
+    ax_store_retire(s);
     s->frozen = s->active;
     s->active = fresh;
     s->active_since = ax_store_now(s);
     pthread_rwlock_unlock(&s->head);
     pthread_rwlock_unlock(&s->flip);
+    ax_intake_release(s->intake);
 }
 
 /* The samples of the partition, and in *next the earliest time behind it. */

@@ -38,11 +38,16 @@ struct ax_store {
     struct ax_memtable *active, *frozen;
     int64_t active_since; /* when it was made, by the store's clock */
     struct ax_index *index;
-    int64_t *last_t; /* by series id: the newest sample; INT64_MIN = none */
-    double *last_v;
+    struct ax_sample *last; /* by series id: the newest sample; t == INT64_MIN: not known */
     uint32_t nlast;
+    int64_t doubt; /* who has a sample behind it is in the index, and its newest in `last` */
     struct ax_block **blocks; /* by rising order */
     size_t nblocks;
+
+    unsigned age;        /* of the readers that begin now */
+    uint32_t readers[2]; /* atomic: by age */
+    uint32_t *retired;   /* ids that readers of the other age may still have; of the tick */
+    size_t nretired, retired_cap;
 };
 
 int64_t ax_store_now(const struct ax_store *s);
@@ -52,7 +57,13 @@ void ax_store_warn(const struct ax_store *s, const char *fmt, ...)
 void ax_store_take(struct ax_store *s, const struct ax_batch *b);
 /* Remembers the newest sample of a series. Under head, or before there are other threads. */
 void ax_store_note_last(struct ax_store *s, uint32_t id, int64_t t, double v);
-uint32_t ax_store_define(void *store, struct ax_labels labels);
+
+/* ageing.c: series that are over. A reader enters under head, and leaves when it has no more ids in
+ * hand. */
+unsigned ax_store_enter(struct ax_store *s);
+void ax_store_leave(struct ax_store *s, unsigned age);
+void ax_store_retire(struct ax_store *s); /* with the intake held, flip and head exclusive */
+void ax_store_forget(struct ax_store *s); /* by the ticking thread */
 
 /* load.c: what is on disk, at open. */
 int ax_store_load(struct ax_store *s, struct ax_err *err);
@@ -64,14 +75,6 @@ struct ax_block_list {
 void ax_block_list_add(struct ax_block_list *l, struct ax_block *b);
 /* Deletes the files and gives the references back. */
 void ax_block_list_delete(int dirfd, struct ax_block_list *l);
-
-/* Where a series lies in one of several blocks. */
-struct ax_series_ref {
-    uint32_t id;     /* the intake's */
-    uint32_t block;  /* place in the list of blocks */
-    uint32_t series; /* the block's own number */
-};
-void ax_series_refs_sort(struct ax_series_ref *refs, size_t n); /* by id, then by block */
 
 /* One step of background work each, by the ticking thread; *did says whether there was any. */
 int ax_store_flush(struct ax_store *s, bool *did, struct ax_err *err);

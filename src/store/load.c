@@ -93,19 +93,6 @@ static void set_aside(struct ax_store *s, uint64_t file, int code, const char *w
     s->damaged++;
 }
 
-static void note_lasts(struct ax_store *s, struct ax_block *b)
-{
-    AX_CLEANUP(ax_block_reader_done) struct ax_block_reader reader = {.block = b};
-    for (uint32_t i = 0; i < b->nseries; i++) {
-        if (b->ids[i] == AX_SERIES_NONE)
-            continue;
-        struct ax_block_cursor c = ax_block_chunks(&reader, i);
-        struct ax_block_chunk chunk;
-        while (ax_block_next(&c, &chunk))
-            ax_store_note_last(s, b->ids[i], chunk.maxt, chunk.last);
-    }
-}
-
 static int by_order(const void *a, const void *b)
 {
     const struct ax_block *x = *(struct ax_block *const *)a, *y = *(struct ax_block *const *)b;
@@ -121,7 +108,7 @@ static int load_blocks(struct ax_store *s, const struct ax_manifest *m, struct a
     for (size_t i = 0; i < m->nblocks; i++) {
         struct ax_err why = {0};
         struct ax_block *b;
-        int rc = ax_block_open(s->dir.fd, m->blocks[i], ax_store_define, s, &b, &why);
+        int rc = ax_block_open(s->dir.fd, m->blocks[i], &b, &why);
         if (m->blocks[i] >= s->next_file)
             s->next_file = m->blocks[i] + 1;
         if (rc == -EBADMSG || rc == -ENOENT || rc == -EIO) {
@@ -137,7 +124,7 @@ static int load_blocks(struct ax_store *s, const struct ax_manifest *m, struct a
     if (s->nblocks)
         qsort(s->blocks, s->nblocks, sizeof(struct ax_block *), by_order);
     for (size_t i = 0; i < s->nblocks; i++)
-        note_lasts(s, s->blocks[i]);
+        s->doubt = s->blocks[i]->maxt > s->doubt ? s->blocks[i]->maxt : s->doubt;
     return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "store/codec.h"
 #include "store/columns.h"
+#include "store/join.h"
 #include "store/partition.h"
 #include "store/samples.h"
 
@@ -16,8 +17,7 @@
 /* A block with damage stays as it is: a merge would make the loss look like the truth. */
 static bool mergeable(const struct ax_block *b, struct ax_partition p)
 {
-    return b->mint >= p.start && b->maxt < p.end && !b->undefined &&
-           !__atomic_load_n(&b->damaged, __ATOMIC_RELAXED);
+    return b->mint >= p.start && b->maxt < p.end && !__atomic_load_n(&b->damaged, __ATOMIC_RELAXED);
 }
 
 /* Merging a little into a lot again and again would write the lot again and again. */
@@ -62,21 +62,6 @@ static struct ax_block_list choose(struct ax_store *s)
     return list;
 }
 
-/* Every series of every block, by id and then by the blocks' order. */
-static struct ax_series_ref *all_series(const struct ax_block_list *l, size_t *n)
-{
-    size_t total = 0;
-    for (size_t i = 0; i < l->n; i++)
-        total += l->v[i]->nseries;
-    struct ax_series_ref *refs = ax_malloc((total + 1) * sizeof *refs);
-    *n = 0;
-    for (uint32_t i = 0; i < l->n; i++)
-        for (uint32_t k = 0; k < l->v[i]->nseries; k++)
-            refs[(*n)++] = (struct ax_series_ref){l->v[i]->ids[k], i, k};
-    ax_series_refs_sort(refs, *n);
-    return refs;
-}
-
 static bool take_series(struct ax_columns *c, struct ax_block_reader *r, uint32_t series)
 {
     struct ax_block_cursor cursor = ax_block_chunks(r, series);
@@ -90,33 +75,65 @@ static bool take_series(struct ax_columns *c, struct ax_block_reader *r, uint32_
     return !cursor.r.bad && !cursor.left;
 }
 
-static bool write_merged(struct ax_store *s, const struct ax_block_list *l,
-                         struct ax_block_writer *w)
+struct merging {
+    struct ax_block_reader *readers; /* one for each block */
+    struct ax_join series;           /* places are numbers of blocks */
+    struct ax_columns columns;       /* of the series at hand */
+    struct ax_buf labels, others;
+};
+
+static bool same_labels(void *ctx, const struct ax_member *m, struct ax_labels labels)
 {
-    size_t n;
-    struct ax_series_ref *refs = all_series(l, &n);
-    struct ax_columns c = {0};
-    struct ax_arena labels = AX_ARENA_INIT; /* of the series at hand */
-    struct ax_block_reader *readers = ax_calloc(l->n, sizeof *readers);
-    for (size_t i = 0; i < l->n; i++)
-        readers[i].block = l->v[i];
-    bool whole = true;
-    for (size_t i = 0; i < n && whole;) {
-        uint32_t id = refs[i].id;
-        c.n = 0;
-        for (; i < n && refs[i].id == id && whole; i++)
-            whole = take_series(&c, &readers[refs[i].block], refs[i].series);
-        if (whole && c.n)
-            ax_block_add(w, ax_intake_series(s->intake, id, &labels), c.t, c.v,
-                         ax_samples_tidy(c.t, c.v, c.n));
-        ax_arena_reset(&labels);
+    struct merging *g = ctx;
+    return ax_block_labels(&g->readers[m->place], m->series, &g->others) &&
+           ax_str_eq(ax_buf_view(&g->others), labels.bytes);
+}
+
+static bool join(struct merging *g, const struct ax_block_list *l)
+{
+    g->series = (struct ax_join){.same = same_labels, .ctx = g};
+    for (uint32_t i = 0; i < l->n; i++)
+        for (uint32_t k = 0; k < l->v[i]->nseries; k++) {
+            if (!ax_block_labels(&g->readers[i], k, &g->labels))
+                return false;
+            ax_join_add(&g->series, i, k, (struct ax_labels){ax_buf_view(&g->labels)}, true);
+        }
+    return true;
+}
+
+static bool write_series(struct merging *g, const struct ax_group *group, struct ax_block_writer *w)
+{
+    struct ax_columns *c = &g->columns;
+    const struct ax_member *m = &g->series.members[group->first];
+    if (!ax_block_labels(&g->readers[m->place], m->series, &g->labels))
+        return false;
+    c->n = 0;
+    for (uint32_t at = group->first; at != AX_JOIN_NONE; at = m->next) {
+        m = &g->series.members[at];
+        if (!take_series(c, &g->readers[m->place], m->series))
+            return false;
     }
+    if (c->n)
+        ax_block_add(w, (struct ax_labels){ax_buf_view(&g->labels)}, c->t, c->v,
+                     ax_samples_tidy(c->t, c->v, c->n));
+    return true;
+}
+
+static bool write_merged(const struct ax_block_list *l, struct ax_block_writer *w)
+{
+    struct merging g = {.readers = ax_calloc(l->n, sizeof *g.readers)};
     for (size_t i = 0; i < l->n; i++)
-        ax_block_reader_done(&readers[i]);
-    free(readers);
-    free(refs);
-    ax_arena_free(&labels);
-    ax_columns_free(&c);
+        g.readers[i].block = l->v[i];
+    bool whole = join(&g, l);
+    for (uint32_t i = 0; i < g.series.ngroups && whole; i++)
+        whole = write_series(&g, &g.series.groups[i], w);
+    for (size_t i = 0; i < l->n; i++)
+        ax_block_reader_done(&g.readers[i]);
+    free(g.readers);
+    ax_join_free(&g.series);
+    ax_columns_free(&g.columns);
+    ax_buf_free(&g.labels);
+    ax_buf_free(&g.others);
     return whole;
 }
 
@@ -129,7 +146,7 @@ static int merge(struct ax_store *s, struct ax_block_list *l, struct ax_err *err
     int rc = ax_block_create(s->dir.fd, file, order, &w, err);
     if (rc < 0)
         return rc;
-    if (!write_merged(s, l, w)) {
+    if (!write_merged(l, w)) {
         ax_block_cancel(w);
         __atomic_add_fetch(&s->damaged, 1, __ATOMIC_RELAXED);
         ax_store_warn(s,

@@ -6,9 +6,13 @@
 
 #include <stdlib.h>
 
-static bool block_has_data(const struct ax_snapshot *snap, const struct ax_series_ref *ref)
+/* Is there a sample of the series in the time asked for? */
+static bool block_has_data(const struct ax_snapshot *snap, uint32_t block, uint32_t series)
 {
-    struct ax_block_cursor c = ax_block_chunks(&snap->readers[ref->block], ref->series);
+    const struct ax_block *b = snap->blocks.v[block];
+    if (b->mint >= snap->sel->mint && b->maxt <= snap->sel->maxt)
+        return true;
+    struct ax_block_cursor c = ax_block_chunks(&snap->readers[block], series);
     struct ax_block_chunk chunk;
     while (ax_block_next(&c, &chunk))
         if (ax_snapshot_overlaps(snap, chunk.mint, chunk.maxt))
@@ -26,21 +30,80 @@ static bool head_has_data(const struct ax_snapshot *snap, uint32_t id)
     return false;
 }
 
-/* Ids of the series that count: a new bitmap. */
-static roaring_bitmap_t *series_with_data(const struct ax_snapshot *snap)
+/* All names when `of` is empty, else the values of that name. */
+struct names {
+    struct ax_str of;
+    struct ax_map found;
+    struct ax_arena bytes; /* of what is in blocks */
+    bool *seen;            /* pairs of the intake, by number */
+    uint32_t nseen;
+};
+
+static void note(struct names *names, const struct ax_label *l, bool copy)
+{
+    if (ax_str_eq(l->name, AX_STR(AX_TENANT_LABEL)) ||
+        (names->of.n && !ax_str_eq(l->name, names->of)))
+        return;
+    struct ax_str it = names->of.n ? l->value : l->name;
+    if (copy && ax_map_get(&names->found, it, NULL))
+        return;
+    ax_map_put(&names->found, copy ? ax_arena_str(&names->bytes, it) : it, 0);
+}
+
+/* True the first time. Series share most of their pairs. */
+static bool is_new(struct names *names, uint32_t pair)
+{
+    if (pair >= names->nseen) {
+        uint32_t n = pair < 512 ? 1024 : pair * 2;
+        names->seen = ax_realloc(names->seen, n);
+        memset(names->seen + names->nseen, 0, n - names->nseen);
+        names->nseen = n;
+    }
+    bool first = !names->seen[pair];
+    names->seen[pair] = true;
+    return first;
+}
+
+static void note_pairs(struct ax_intake *in, uint32_t id, struct names *names)
+{
+    size_t n;
+    const uint32_t *pairs = ax_intake_pairs(in, id, &n);
+    for (size_t i = 0; i < n; i++)
+        if (is_new(names, pairs[i])) {
+            struct ax_label l = ax_intake_pair(in, pairs[i]);
+            note(names, &l, false);
+        }
+}
+
+static void collect_from_head(const struct ax_snapshot *snap, struct names *names)
 {
     roaring_bitmap_t *ids = roaring_bitmap_create();
     roaring_uint32_iterator_t it;
-    roaring_init_iterator(snap->head, &it);
     pthread_rwlock_rdlock(&snap->store->head);
-    for (; it.has_value; roaring_advance_uint32_iterator(&it))
+    for (roaring_init_iterator(snap->head, &it); it.has_value; roaring_advance_uint32_iterator(&it))
         if (head_has_data(snap, it.current_value))
             roaring_bitmap_add(ids, it.current_value);
     pthread_rwlock_unlock(&snap->store->head);
-    for (size_t i = 0; i < snap->nrefs; i++)
-        if (!roaring_bitmap_contains(ids, snap->refs[i].id) && block_has_data(snap, &snap->refs[i]))
-            roaring_bitmap_add(ids, snap->refs[i].id);
-    return ids;
+    for (roaring_init_iterator(ids, &it); it.has_value; roaring_advance_uint32_iterator(&it))
+        note_pairs(snap->store->intake, it.current_value, names);
+    roaring_bitmap_free(ids);
+}
+
+static void collect_from_block(const struct ax_snapshot *snap, uint32_t block, struct names *names)
+{
+    AX_CLEANUP(ax_buf_free) struct ax_buf labels = AX_BUF_INIT;
+    roaring_bitmap_t *series = ax_snapshot_match(snap, block);
+    roaring_uint32_iterator_t it;
+    struct ax_label l;
+    for (roaring_init_iterator(series, &it); it.has_value; roaring_advance_uint32_iterator(&it)) {
+        if (!block_has_data(snap, block, it.current_value) ||
+            !ax_block_labels(&snap->readers[block], it.current_value, &labels))
+            continue;
+        struct ax_labels set = {ax_buf_view(&labels)};
+        AX_LABELS_EACH (set, l)
+            note(names, &l, true);
+    }
+    roaring_bitmap_free(series);
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -60,33 +123,21 @@ static void sorted_keys(const struct ax_map *set, struct ax_arena *a, struct ax_
     *out = v;
 }
 
-/* All names when `of` is empty, else the values of that name. */
 static int collect(struct ax_store *s, const struct ax_store_select *sel, struct ax_str of,
                    struct ax_arena *a, struct ax_str **out, size_t *n, struct ax_err *err)
 {
     struct ax_snapshot snap;
+    struct names names = {.of = of};
     int rc = ax_snapshot_take(s, sel, &snap, err);
     if (rc < 0)
         return rc;
-    roaring_bitmap_t *ids = series_with_data(&snap);
-    struct ax_map set = AX_MAP_INIT;
-    roaring_uint32_iterator_t it;
-    for (roaring_init_iterator(ids, &it); it.has_value; roaring_advance_uint32_iterator(&it)) {
-        size_t npairs;
-        const uint32_t *pairs = ax_intake_pairs(s->intake, it.current_value, &npairs);
-        for (size_t i = 0; i < npairs; i++) {
-            struct ax_label l = ax_intake_pair(s->intake, pairs[i]);
-            if (ax_str_eq(l.name, AX_STR(AX_TENANT_LABEL)))
-                continue;
-            if (of.n == 0)
-                ax_map_put(&set, l.name, 0);
-            else if (ax_str_eq(l.name, of))
-                ax_map_put(&set, l.value, 0);
-        }
-    }
-    sorted_keys(&set, a, out, n);
-    ax_map_free(&set);
-    roaring_bitmap_free(ids);
+    collect_from_head(&snap, &names);
+    for (uint32_t i = 0; i < snap.blocks.n; i++)
+        collect_from_block(&snap, i, &names);
+    sorted_keys(&names.found, a, out, n);
+    ax_map_free(&names.found);
+    ax_arena_free(&names.bytes);
+    free(names.seen);
     ax_snapshot_release(&snap);
     return 0;
 }

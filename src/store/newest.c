@@ -8,68 +8,52 @@ struct newest {
     double v;
 };
 
-/* Ids of all that match, in head and blocks: rising, each once; of the scratch arena. */
-static uint32_t *all_ids(struct ax_reading *r, size_t *n)
-{
-    size_t nhead = roaring_bitmap_get_cardinality(r->snap.head), h = 0, b = 0;
-    uint32_t *head = ax_arena_room(&r->scratch, (nhead + 1) * sizeof *head);
-    roaring_bitmap_to_uint32_array(r->snap.head, head);
-    *n = nhead;
-    if (r->snap.nrefs == 0)
-        return head;
-    uint32_t *ids = ax_arena_room(&r->scratch, (nhead + r->snap.nrefs) * sizeof *ids);
-    *n = 0;
-    while (h < nhead || b < r->snap.nrefs) {
-        bool from_head = b == r->snap.nrefs || (h < nhead && head[h] <= r->snap.refs[b].id);
-        uint32_t id = from_head ? head[h++] : r->snap.refs[b++].id;
-        if (!*n || ids[*n - 1] != id)
-            ids[(*n)++] = id;
-    }
-    return ids;
-}
+/* The newest samples of those whose newest is known and lies in the time asked for. One whose
+ * newest lies before has none in it. For the rest, which is `left`, one has to look. */
+struct lasts {
+    uint32_t *ids;
+    size_t n; /* first all that match, then those that were found */
+    int64_t *t;
+    double *v;
+    roaring_bitmap_t *left;
+};
 
-/* Under the head's lock, and so nothing but copies: the newest samples, of those whose newest lies
- * in the time asked for. What is answered moves to the front of ids, the rest goes into `left`. */
-static size_t copy_lasts(struct ax_reading *r, uint32_t *ids, size_t n, int64_t *t, double *v,
-                         roaring_bitmap_t *left)
+/* Under the head's lock, and so nothing but copies. */
+static void copy_lasts(struct ax_reading *r, struct lasts *l)
 {
-    struct ax_store *s = r->snap.store;
+    const struct ax_store *s = r->snap.store;
+    const struct ax_store_select *sel = r->snap.sel;
     size_t found = 0;
-    pthread_rwlock_rdlock(&s->head);
-    for (size_t i = 0; i < n; i++) {
-        uint32_t id = ids[i];
-        if (id < s->nlast && ax_snapshot_overlaps(&r->snap, s->last_t[id], s->last_t[id])) {
-            t[found] = s->last_t[id];
-            v[found] = s->last_v[id];
-            ids[found++] = id;
-        } else {
-            roaring_bitmap_add(left, id);
+    pthread_rwlock_rdlock(&r->snap.store->head);
+    for (size_t i = 0; i < l->n; i++) {
+        uint32_t id = l->ids[i];
+        struct ax_sample last = id < s->nlast ? s->last[id] : (struct ax_sample){INT64_MIN, 0};
+        if (last.t == INT64_MIN || last.t > sel->maxt) {
+            roaring_bitmap_add(l->left, id);
+        } else if (last.t >= sel->mint) {
+            l->t[found] = last.t;
+            l->v[found] = last.v;
+            l->ids[found++] = id;
         }
     }
-    pthread_rwlock_unlock(&s->head);
-    return found;
+    pthread_rwlock_unlock(&r->snap.store->head);
+    l->n = found;
 }
 
-/* Answers from the last-value arrays what they can answer, and takes it out of the snapshot. */
-static void answer_from_lasts(struct ax_reading *r)
+static struct lasts answer_from_lasts(struct ax_reading *r)
 {
-    size_t n;
-    uint32_t *ids = all_ids(r, &n);
-    int64_t *t = ax_arena_room(r->out, n * sizeof *t);
-    double *v = ax_arena_room(r->out, n * sizeof *v);
-    roaring_bitmap_t *left = roaring_bitmap_create();
-    n = copy_lasts(r, ids, n, t, v, left);
-    r->v = ax_arena_room(r->out, n * sizeof *r->v);
-    r->cap = n;
-    for (size_t i = 0; i < n; i++)
-        ax_reading_emit(r, ids[i], &t[i], &v[i], 1);
-    roaring_bitmap_and_inplace(r->snap.head, left);
-    size_t kept = 0;
-    for (size_t i = 0; i < r->snap.nrefs && !roaring_bitmap_is_empty(left); i++)
-        if (roaring_bitmap_contains(left, r->snap.refs[i].id))
-            r->snap.refs[kept++] = r->snap.refs[i];
-    r->snap.nrefs = kept;
-    roaring_bitmap_free(left);
+    struct lasts l = {.n = roaring_bitmap_get_cardinality(r->snap.head)};
+    l.ids = ax_arena_room(&r->scratch, (l.n + 1) * sizeof *l.ids);
+    l.t = ax_arena_room(r->out, l.n * sizeof *l.t);
+    l.v = ax_arena_room(r->out, l.n * sizeof *l.v);
+    l.left = roaring_bitmap_create();
+    roaring_bitmap_to_uint32_array(r->snap.head, l.ids);
+    copy_lasts(r, &l);
+    r->v = ax_arena_room(r->out, l.n * sizeof *r->v);
+    r->cap = l.n;
+    for (size_t i = 0; i < l.n; i++)
+        ax_reading_emit(r, &(struct ax_found){.id = l.ids[i]}, &l.t[i], &l.v[i], 1);
+    return l;
 }
 
 /* Is there nothing at or before maxt that could be newer? At one time the last written counts, and
@@ -114,23 +98,41 @@ static void look_into_block(struct ax_reading *r, const struct ax_series_ref *re
         ax_reading_damage(r, p.block->block);
 }
 
-static int newest_of(struct ax_reading *r, uint32_t id, const struct ax_series_ref *refs,
-                     size_t nrefs, const struct ax_head_part *part, struct ax_err *err)
+static int newest_of(struct ax_reading *r, const struct ax_found *f, struct ax_err *err)
 {
+    const struct ax_head_part *part = f->part;
     struct newest best = {.t = INT64_MIN};
     for (uint32_t i = part ? part->n : 0; i-- > 0;)
         if (part->v[i].open || !is_older(r, part->v[i].chunk.maxt, &best))
             look_into(r, &part->v[i], &best);
-    for (size_t i = nrefs; i-- > 0;)
-        look_into_block(r, &refs[i], &best);
+    for (size_t i = f->nrefs; i-- > 0;)
+        look_into_block(r, &f->refs[i], &best);
     if (best.t == INT64_MIN)
         return 0;
     if (r->samples >= ax_reading_max(r))
         return ax_reading_too_much(r, err);
     struct newest *kept = AX_NEW(r->out, struct newest);
     *kept = best;
-    ax_reading_emit(r, id, &kept->t, &kept->v, 1);
+    ax_reading_emit(r, f, &kept->t, &kept->v, 1);
     return 0;
+}
+
+/* What the last samples do not tell: of series whose newest sample is not known or lies behind the
+ * time asked for, and, in times where there is doubt, of those that only blocks know. */
+static int answer_from_pieces(struct ax_reading *r, struct lasts *l, struct ax_err *err)
+{
+    bool others = r->snap.sel->mint <= r->snap.doubt;
+    if (roaring_bitmap_is_empty(l->left) && !others)
+        return 0;
+    uint32_t *done = ax_arena_room(&r->scratch, (roaring_bitmap_get_cardinality(r->snap.head) + 1) *
+                                                    sizeof *done);
+    roaring_bitmap_andnot_inplace(r->snap.head, l->left);
+    size_t ndone = roaring_bitmap_get_cardinality(r->snap.head);
+    roaring_bitmap_to_uint32_array(r->snap.head, done);
+    roaring_bitmap_overwrite(r->snap.head, l->left);
+    ax_reading_capture(r);
+    ax_reading_join(r, done, ndone, others);
+    return ax_reading_each(r, newest_of, err);
 }
 
 int ax_store_last(struct ax_store *s, const struct ax_store_select *sel, struct ax_arena *a,
@@ -140,7 +142,8 @@ int ax_store_last(struct ax_store *s, const struct ax_store_select *sel, struct 
     int rc = ax_reading_begin(&r, s, sel, a, err);
     if (rc < 0)
         return rc;
-    answer_from_lasts(&r);
-    ax_reading_capture(&r);
-    return ax_reading_end(&r, ax_reading_each(&r, newest_of, err), out);
+    struct lasts l = answer_from_lasts(&r);
+    rc = answer_from_pieces(&r, &l, err);
+    roaring_bitmap_free(l.left);
+    return ax_reading_end(&r, rc, out);
 }

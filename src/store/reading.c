@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define MAX_SAMPLES 50000000ull
 
@@ -59,27 +61,105 @@ void ax_reading_capture(struct ax_reading *r)
         part->id = it.current_value;
         capture(r, r->snap.mem[0], part);
         capture(r, r->snap.mem[1], part);
-        r->nhead += part->n > 0;
+        r->nhead++;
     }
     pthread_rwlock_unlock(&s->head);
 }
 
-/* Walks refs and head parts, both sorted by id, side by side. */
+/* ---- what belongs together ---- */
+
+enum { HEAD = UINT32_MAX, DONE = UINT32_MAX - 1 }; /* places that are no block */
+
+static struct ax_labels head_labels(struct ax_reading *r, uint32_t id)
+{
+    ax_arena_reset(&r->temp);
+    return ax_intake_series(r->snap.store->intake, id, &r->temp);
+}
+
+static bool same_labels(void *ctx, const struct ax_member *m, struct ax_labels labels)
+{
+    struct ax_reading *r = ctx;
+    AX_CLEANUP(ax_buf_free) struct ax_buf others = AX_BUF_INIT;
+    if (m->place == HEAD || m->place == DONE) {
+        uint32_t id = m->place == HEAD ? r->head[m->series].id : m->series;
+        return ax_str_eq(head_labels(r, id).bytes, labels.bytes);
+    }
+    return ax_block_labels(&r->snap.readers[m->place], m->series, &others) &&
+           ax_str_eq(ax_buf_view(&others), labels.bytes);
+}
+
+static void join_block(struct ax_reading *r, uint32_t block, const roaring_bitmap_t *series,
+                       bool others)
+{
+    struct ax_block_reader *reader = &r->snap.readers[block];
+    roaring_uint32_iterator_t it;
+    for (roaring_init_iterator(series, &it); it.has_value; roaring_advance_uint32_iterator(&it))
+        if (ax_block_labels(reader, it.current_value, &r->labels))
+            ax_join_add(&r->join, block, it.current_value,
+                        (struct ax_labels){ax_buf_view(&r->labels)}, others);
+        else
+            ax_reading_damage(r, reader->block);
+}
+
+void ax_reading_join(struct ax_reading *r, const uint32_t *done, size_t ndone, bool others)
+{
+    size_t n = r->snap.blocks.n;
+    roaring_bitmap_t **found = AX_NEWS(&r->scratch, roaring_bitmap_t *, n + 1);
+    bool any = false;
+    for (uint32_t i = 0; i < n; i++) {
+        found[i] = ax_snapshot_match(&r->snap, i);
+        any |= !roaring_bitmap_is_empty(found[i]);
+    }
+    r->join = (struct ax_join){.same = same_labels, .ctx = r};
+    for (uint32_t i = 0; any && i < r->nhead; i++)
+        ax_join_add(&r->join, HEAD, i, head_labels(r, r->head[i].id), true);
+    for (size_t i = 0; any && others && i < ndone; i++)
+        ax_join_add(&r->join, DONE, done[i], head_labels(r, done[i]), true);
+    for (uint32_t i = 0; i < n; i++) {
+        join_block(r, i, found[i], others);
+        roaring_bitmap_free(found[i]);
+    }
+}
+
+static void add_ref(struct ax_reading *r, struct ax_found *f, const struct ax_member *m)
+{
+    if (f->nrefs == r->refs_cap) {
+        r->refs_cap = r->refs_cap ? r->refs_cap * 2 : 64;
+        r->refs = ax_realloc(r->refs, r->refs_cap * sizeof *r->refs);
+    }
+    r->refs[f->nrefs++] = (struct ax_series_ref){m->place, m->series};
+}
+
+/* False: it is done. */
+static bool gather(struct ax_reading *r, const struct ax_group *g, struct ax_found *f)
+{
+    const struct ax_member *m;
+    *f = (struct ax_found){.id = AX_SERIES_NONE};
+    for (uint32_t at = g->first; at != AX_JOIN_NONE; at = m->next) {
+        m = &r->join.members[at];
+        if (m->place == DONE)
+            return false;
+        if (m->place == HEAD) {
+            f->part = &r->head[m->series];
+            f->id = f->part->id;
+        } else {
+            add_ref(r, f, m);
+        }
+    }
+    f->refs = r->refs;
+    return true;
+}
+
 int ax_reading_each(struct ax_reading *r, ax_reading_fn *fn, struct ax_err *err)
 {
-    const struct ax_series_ref *refs = r->snap.refs;
-    size_t at = 0, h = 0;
+    struct ax_found f;
     int rc = 0;
-    while (rc == 0 && (at < r->snap.nrefs || h < r->nhead)) {
-        uint32_t id = at < r->snap.nrefs ? refs[at].id : UINT32_MAX;
-        if (h < r->nhead && r->head[h].id < id)
-            id = r->head[h].id;
-        size_t first = at;
-        while (at < r->snap.nrefs && refs[at].id == id)
-            at++;
-        bool in_head = h < r->nhead && r->head[h].id == id;
-        rc = fn(r, id, refs + first, at - first, in_head ? &r->head[h] : NULL, err);
-        h += in_head;
+    for (uint32_t i = 0; rc == 0 && i < r->join.ngroups; i++)
+        if (gather(r, &r->join.groups[i], &f))
+            rc = fn(r, &f, err);
+    for (size_t i = 0; rc == 0 && !r->join.ngroups && i < r->nhead; i++) {
+        f = (struct ax_found){.id = r->head[i].id, .part = &r->head[i]};
+        rc = fn(r, &f, err);
     }
     return rc;
 }
@@ -96,6 +176,10 @@ int ax_reading_end(struct ax_reading *r, int rc, struct ax_series_set *out)
                 r->damaged);
     }
     ax_columns_free(&r->columns);
+    ax_join_free(&r->join);
+    ax_buf_free(&r->labels);
+    free(r->refs);
+    ax_arena_free(&r->temp);
     ax_arena_free(&r->scratch);
     ax_snapshot_release(&r->snap);
     return rc;
@@ -155,7 +239,7 @@ static struct ax_labels only_wanted(struct ax_reading *r, uint32_t id)
     struct ax_intake *in = r->snap.store->intake;
     size_t n, found = 0;
     const uint32_t *pairs = ax_intake_pairs(in, id, &n);
-    bool same = r->n > 0;
+    bool same = r->wanted_known;
     for (size_t i = 0; i < n; i++)
         if (pair_is_wanted(r, pairs[i])) {
             same = same && found < r->nwanted && r->wanted[found] == pairs[i];
@@ -163,19 +247,52 @@ static struct ax_labels only_wanted(struct ax_reading *r, uint32_t id)
         }
     same = same && found == r->nwanted;
     r->nwanted = found;
+    r->wanted_known = true;
     return same ? r->v[r->n - 1].labels : ax_intake_only(in, id, sel->only, sel->nonly, r->out);
 }
 
-void ax_reading_emit(struct ax_reading *r, uint32_t id, const int64_t *t, const double *v, size_t n)
+static bool name_is_wanted(const struct ax_store_select *sel, struct ax_str name)
+{
+    for (size_t i = 0; sel->only && i < sel->nonly; i++)
+        if (ax_str_eq(sel->only[i], name))
+            return true;
+    return !sel->only && !ax_str_eq(name, AX_STR(AX_TENANT_LABEL));
+}
+
+/* Of a series that the head does not know. */
+static struct ax_labels block_labels(struct ax_reading *r, const struct ax_series_ref *ref)
+{
+    struct ax_label l;
+    r->wanted_known = false;
+    ax_block_labels(&r->snap.readers[ref->block], ref->series, &r->labels); /* has worked before */
+    struct ax_str rest = ax_buf_view(&r->labels);
+    char *bytes = ax_arena_room(r->out, rest.n), *to = bytes;
+    for (const char *from = rest.p; ax_labels_next(&rest, &l); from = rest.p)
+        if (name_is_wanted(r->snap.sel, l.name)) {
+            memcpy(to, from, (size_t)(rest.p - from));
+            to += rest.p - from;
+        }
+    return (struct ax_labels){{bytes, (size_t)(to - bytes)}};
+}
+
+static struct ax_labels labels_of(struct ax_reading *r, const struct ax_found *f)
+{
+    if (f->id == AX_SERIES_NONE)
+        return block_labels(r, &f->refs[0]);
+    if (r->snap.sel->only)
+        return only_wanted(r, f->id);
+    return ax_intake_visible(r->snap.store->intake, f->id, r->out);
+}
+
+void ax_reading_emit(struct ax_reading *r, const struct ax_found *f, const int64_t *t,
+                     const double *v, size_t n)
 {
     if (r->n == r->cap) {
         size_t cap = r->cap ? r->cap * 2 : 64;
         r->v = ax_arena_grow(r->out, r->v, r->cap * sizeof *r->v, cap * sizeof *r->v);
         r->cap = cap;
     }
-    struct ax_labels labels = r->snap.sel->only
-                                  ? only_wanted(r, id)
-                                  : ax_intake_visible(r->snap.store->intake, id, r->out);
+    struct ax_labels labels = labels_of(r, f);
     r->v[r->n++] = (struct ax_series){labels, t, v, n};
     r->samples += n;
 }

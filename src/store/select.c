@@ -83,7 +83,7 @@ static void begin_run(struct ax_reading *r, size_t most, struct run *out)
     out->v = r->columns.v;
 }
 
-static void end_run(struct ax_reading *r, uint32_t id, struct run *run)
+static void end_run(struct ax_reading *r, const struct ax_found *f, struct run *run)
 {
     if (run->t == r->columns.t) {
         const struct run from = *run;
@@ -92,17 +92,17 @@ static void end_run(struct ax_reading *r, uint32_t id, struct run *run)
         memcpy(run->t, from.t, run->n * sizeof *run->t);
         memcpy(run->v, from.v, run->n * sizeof *run->v);
     }
-    ax_reading_emit(r, id, run->t, run->v, run->n);
+    ax_reading_emit(r, f, run->t, run->v, run->n);
 }
 
-static int read_series(struct ax_reading *r, uint32_t id, const struct ax_series_ref *refs,
-                       size_t nrefs, const struct ax_head_part *part, struct ax_err *err)
+static int read_series(struct ax_reading *r, const struct ax_found *f, struct ax_err *err)
 {
+    const struct ax_head_part *part = f->part;
     struct run run;
     size_t most = 0;
     r->pieces.n = 0;
-    for (size_t i = 0; i < nrefs; i++)
-        most += list_block(r, &refs[i]);
+    for (size_t i = 0; i < f->nrefs; i++)
+        most += list_block(r, &f->refs[i]);
     for (uint32_t i = 0; part && i < part->n; i++)
         most += part->v[i].chunk.n;
     begin_run(r, most, &run);
@@ -115,7 +115,7 @@ static int read_series(struct ax_reading *r, uint32_t id, const struct ax_series
     if (r->samples + run.n > ax_reading_max(r))
         return ax_reading_too_much(r, err);
     if (run.n)
-        end_run(r, id, &run);
+        end_run(r, f, &run);
     return 0;
 }
 
@@ -131,20 +131,24 @@ static uint64_t surely(struct ax_reading *r, const struct ax_series_ref *ref)
     return n;
 }
 
-/* A query that must end in a refusal shall not decode for seconds before it does. */
-static bool is_too_much(struct ax_reading *r, uint64_t max)
+static int count_surely(struct ax_reading *r, const struct ax_found *f, struct ax_err *err)
 {
-    const struct ax_series_ref *refs = r->snap.refs;
-    uint64_t most = 0, sum = 0, series = 0;
+    uint64_t most = 0;
+    for (size_t i = 0; i < f->nrefs; i++) {
+        uint64_t n = surely(r, &f->refs[i]);
+        most = n > most ? n : most;
+    }
+    r->surely += most;
+    return r->surely > ax_reading_max(r) ? ax_reading_too_much(r, err) : 0;
+}
+
+/* A query that must end in a refusal shall not decode for seconds before it does. */
+static int check_amount(struct ax_reading *r, struct ax_err *err)
+{
+    uint64_t most = 0;
     for (size_t i = 0; i < r->snap.blocks.n; i++)
         most += r->snap.blocks.v[i]->nsamples;
-    for (size_t i = 0; i < r->snap.nrefs && most > max && sum <= max; i++) {
-        uint64_t n = surely(r, &refs[i]);
-        series = i && refs[i - 1].id == refs[i].id && series > n ? series : n;
-        if (i + 1 == r->snap.nrefs || refs[i + 1].id != refs[i].id)
-            sum += series;
-    }
-    return sum > max;
+    return most > ax_reading_max(r) ? ax_reading_each(r, count_surely, err) : 0;
 }
 
 int ax_store_select(struct ax_store *s, const struct ax_store_select *sel, struct ax_arena *a,
@@ -154,8 +158,10 @@ int ax_store_select(struct ax_store *s, const struct ax_store_select *sel, struc
     int rc = ax_reading_begin(&r, s, sel, a, err);
     if (rc < 0)
         return rc;
-    if (is_too_much(&r, ax_reading_max(&r)))
-        return ax_reading_end(&r, ax_reading_too_much(&r, err), out);
     ax_reading_capture(&r);
-    return ax_reading_end(&r, ax_reading_each(&r, read_series, err), out);
+    ax_reading_join(&r, NULL, 0, true);
+    rc = check_amount(&r, err);
+    if (rc == 0)
+        rc = ax_reading_each(&r, read_series, err);
+    return ax_reading_end(&r, rc, out);
 }

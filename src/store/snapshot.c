@@ -4,38 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static int by_id(const void *a, const void *b)
+roaring_bitmap_t *ax_snapshot_match(const struct ax_snapshot *snap, uint32_t block)
 {
-    const struct ax_series_ref *x = a, *y = b;
-    if (x->id != y->id)
-        return x->id < y->id ? -1 : 1;
-    return (x->block > y->block) - (x->block < y->block);
-}
-
-void ax_series_refs_sort(struct ax_series_ref *refs, size_t n)
-{
-    for (size_t i = 1; i < n; i++)
-        if (by_id(&refs[i - 1], &refs[i]) > 0) { /* one block alone mostly comes in order */
-            qsort(refs, n, sizeof *refs, by_id);
-            return;
-        }
-}
-
-static void match_block(struct ax_snapshot *snap, uint32_t number)
-{
-    const struct ax_block *b = snap->blocks.v[number];
-    struct ax_index_view ix = ax_block_index(b);
-    roaring_bitmap_t *found =
-        ax_match(&ix, snap->sel->tenant, snap->sel->matchers, snap->sel->nmatchers);
-    size_t n = roaring_bitmap_get_cardinality(found);
-    snap->refs = ax_realloc(snap->refs, (snap->nrefs + n + 1) * sizeof *snap->refs);
-    roaring_uint32_iterator_t it;
-    for (roaring_init_iterator(found, &it); it.has_value; roaring_advance_uint32_iterator(&it)) {
-        uint32_t series = it.current_value;
-        if (series < b->nseries && b->ids[series] != AX_SERIES_NONE)
-            snap->refs[snap->nrefs++] = (struct ax_series_ref){b->ids[series], number, series};
-    }
-    roaring_bitmap_free(found);
+    const struct ax_store_select *sel = snap->sel;
+    struct ax_index_view ix = ax_block_index(snap->blocks.v[block]);
+    return ax_match(&ix, sel->tenant, sel->matchers, sel->nmatchers);
 }
 
 int ax_snapshot_take(struct ax_store *s, const struct ax_store_select *sel, struct ax_snapshot *out,
@@ -45,6 +18,8 @@ int ax_snapshot_take(struct ax_store *s, const struct ax_store_select *sel, stru
         return ax_fail(err, -EINVAL, "a select needs a tenant");
     *out = (struct ax_snapshot){.store = s, .sel = sel};
     pthread_rwlock_rdlock(&s->head);
+    out->age = ax_store_enter(s);
+    out->doubt = s->doubt;
     out->mem[0] = ax_mem_ref(s->frozen);
     out->mem[1] = ax_mem_ref(s->active);
     for (size_t i = 0; i < s->nblocks; i++)
@@ -54,11 +29,8 @@ int ax_snapshot_take(struct ax_store *s, const struct ax_store_select *sel, stru
     out->head = ax_match(&ix, sel->tenant, sel->matchers, sel->nmatchers);
     pthread_rwlock_unlock(&s->head);
     out->readers = ax_calloc(out->blocks.n + 1, sizeof *out->readers);
-    for (uint32_t i = 0; i < out->blocks.n; i++) {
+    for (size_t i = 0; i < out->blocks.n; i++)
         out->readers[i].block = out->blocks.v[i];
-        match_block(out, i);
-    }
-    ax_series_refs_sort(out->refs, out->nrefs);
     return 0;
 }
 
@@ -73,5 +45,5 @@ void ax_snapshot_release(struct ax_snapshot *snap)
     ax_mem_unref(snap->mem[0]);
     ax_mem_unref(snap->mem[1]);
     roaring_bitmap_free(snap->head);
-    free(snap->refs);
+    ax_store_leave(snap->store, snap->age);
 }

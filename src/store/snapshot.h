@@ -8,17 +8,25 @@
 struct ax_snapshot {
     struct ax_store *store;
     const struct ax_store_select *sel;
+    unsigned age;                    /* which count of readers it is in, see ageing.c */
+    int64_t doubt;                   /* the store's */
     struct ax_memtable *mem[2];      /* older, newer; either may be NULL */
     struct ax_block_list blocks;     /* that overlap the time asked for, by rising order */
     struct ax_block_reader *readers; /* one for each block */
     roaring_bitmap_t *head;          /* matching ids of the head's index */
-    struct ax_series_ref *refs;      /* matching series of the blocks, sorted */
-    size_t nrefs;
+};
+
+/* Where a series lies in the snapshot's blocks. */
+struct ax_series_ref {
+    uint32_t block;  /* place in the list of blocks */
+    uint32_t series; /* the block's own number */
 };
 
 int ax_snapshot_take(struct ax_store *s, const struct ax_store_select *sel, struct ax_snapshot *out,
                      struct ax_err *err);
 void ax_snapshot_release(struct ax_snapshot *snap);
+/* The matching series of one block: a new bitmap of its own numbers. */
+roaring_bitmap_t *ax_snapshot_match(const struct ax_snapshot *snap, uint32_t block);
 
 static inline bool ax_snapshot_overlaps(const struct ax_snapshot *snap, int64_t mint, int64_t maxt)
 {

@@ -26,28 +26,20 @@ void ax_store_warn(const struct ax_store *s, const char *fmt, ...)
         s->options.warn(text);
 }
 
-uint32_t ax_store_define(void *store, struct ax_labels labels)
-{
-    struct ax_store *s = store;
-    return ax_intake_define(s->intake, labels);
-}
-
 void ax_store_note_last(struct ax_store *s, uint32_t id, int64_t t, double v)
 {
     if (id >= s->nlast) {
         uint32_t n = s->nlast ? s->nlast : 1024;
         while (n <= id)
             n *= 2;
-        s->last_t = ax_realloc(s->last_t, n * sizeof *s->last_t);
-        s->last_v = ax_realloc(s->last_v, n * sizeof *s->last_v);
+        s->last = ax_realloc(s->last, n * sizeof *s->last);
         for (uint32_t i = s->nlast; i < n; i++)
-            s->last_t[i] = INT64_MIN;
+            s->last[i].t = INT64_MIN;
         s->nlast = n;
     }
-    if (t >= s->last_t[id]) {
-        s->last_t[id] = t;
-        s->last_v[id] = v;
-    }
+    /* At or before the doubt a block may have a newer one. */
+    if (t >= s->last[id].t && (t > s->doubt || s->last[id].t != INT64_MIN))
+        s->last[id] = (struct ax_sample){t, v};
 }
 
 /* Writers first: a stream of queries must not starve ingestion. */
@@ -73,6 +65,7 @@ int ax_store_open(struct ax_store **out, const struct ax_store_options *o, struc
     s->options = *o;
     s->options.dir = NULL; /* the caller's bytes; from here on there is dir.fd */
     s->intake = in;
+    s->doubt = INT64_MIN;
     s->dir = dir;
     init_lock(&s->flip);
     init_lock(&s->head);
@@ -98,8 +91,8 @@ void ax_store_close(struct ax_store *s)
     ax_mem_unref(s->active);
     ax_mem_unref(s->frozen);
     ax_index_free(s->index);
-    free(s->last_t);
-    free(s->last_v);
+    free(s->last);
+    free(s->retired);
     pthread_rwlock_destroy(&s->flip);
     pthread_rwlock_destroy(&s->head);
     ax_directory_close(&s->dir);
@@ -163,6 +156,7 @@ struct ax_subscriber ax_store_subscriber(struct ax_store *s)
 int ax_store_tick(struct ax_store *s, struct ax_err *err)
 {
     bool did = false;
+    ax_store_forget(s);
     int rc = ax_store_flush(s, &did, err);
     if (rc == 0)
         rc = ax_store_expire(s, err);
@@ -197,7 +191,7 @@ void ax_store_stats(struct ax_store *s, struct ax_store_stats *out)
         out->resident_bytes += ax_mem_bytes(tables[i]);
         add_range(out, tables[i]->mint, tables[i]->maxt, &any);
     }
-    out->resident_bytes += s->nlast * (sizeof *s->last_t + sizeof *s->last_v);
+    out->resident_bytes += s->nlast * sizeof *s->last;
     out->blocks = s->nblocks;
     for (size_t i = 0; i < s->nblocks; i++) {
         out->block_samples += s->blocks[i]->nsamples;
