@@ -3,6 +3,7 @@
 #include "store/inner.h"
 
 #include "base/clock.h"
+#include "store/disk.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -52,24 +53,33 @@ static void remove_strays(struct ax_store *s, const struct ax_manifest *m, const
         char name[AX_BLOCK_NAME];
         ax_block_name(f->v[i], name);
         if (!listed(m, f->v[i]))
-            unlinkat(s->dir.fd, name, 0);
+            ax_disk->unlink(s->dir.fd, name);
     }
+}
+
+/* Without a manifest nobody knows what was merged: reading everything is right, and only larger. */
+static void take_every_block(struct ax_store *s, struct ax_manifest *m, const struct files *f,
+                             const char *why)
+{
+    ax_store_warn(s, "%s; took every block that is there instead", why);
+    s->damaged++;
+    for (size_t i = 0; i < f->n; i++)
+        ax_manifest_add(m, f->v[i]);
 }
 
 static int read_manifest(struct ax_store *s, struct ax_manifest *m, struct ax_err *err)
 {
     struct files files = {0};
     struct ax_err why = {0};
+    bool placed;
     int rc = list_blocks(s->dir.fd, &files, err);
     if (rc < 0)
         return rc;
     rc = ax_manifest_read(s->dir.fd, m, &why);
-    if (rc == -EBADMSG) {
-        /* Without it nobody knows what was merged: reading everything is right, and only larger. */
-        ax_store_warn(s, "%s; took every block that is there instead", why.text);
-        s->damaged++;
-        for (size_t i = 0; i < files.n; i++)
-            ax_manifest_add(m, files.v[i]);
+    if (rc == -ENOENT && !files.n) {
+        rc = ax_manifest_write(s->dir.fd, m, &placed, err); /* of a new store */
+    } else if (rc == -EBADMSG || rc == -ENOENT) {
+        take_every_block(s, m, &files, why.text);
         rc = 0;
     } else if (rc < 0) {
         rc = ax_fail(err, rc, "%s", why.text);
@@ -88,7 +98,7 @@ static void set_aside(struct ax_store *s, uint64_t file, int code, const char *w
     snprintf(aside, sizeof aside, "%s.damaged", name);
     if (code == -ENOENT)
         ax_store_warn(s, "%s: its samples are lost, the rest is served", why);
-    else if (renameat(s->dir.fd, name, s->dir.fd, aside) == 0)
+    else if (ax_disk->rename(s->dir.fd, name, aside) == 0)
         ax_store_warn(s, "%s; it was set aside as %s, the rest is served", why, aside);
     s->damaged++;
 }

@@ -64,9 +64,7 @@ int ax_manifest_read(int dirfd, struct ax_manifest *out, struct ax_err *err)
     struct ax_err why = {0};
     int rc = ax_file_read(dirfd, NAME, MANIFEST_MAX, &b, &why);
     struct ax_manifest m = {0};
-    if (rc == -ENOENT)
-        rc = 0;
-    else if (rc == 0 && !parse(ax_buf_view(&b), &m))
+    if (rc == 0 && !parse(ax_buf_view(&b), &m))
         rc = ax_fail(&why, -EBADMSG, NAME " is damaged: it does not match its checksum");
     if (rc < 0) {
         ax_manifest_free(&m);

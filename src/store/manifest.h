@@ -22,7 +22,7 @@ struct ax_manifest {
     size_t nblocks;
 };
 
-/* Missing is an empty manifest. -EBADMSG when damaged. */
+/* -ENOENT when there is none, -EBADMSG when it is damaged. */
 int ax_manifest_read(int dirfd, struct ax_manifest *out, struct ax_err *err);
 /* On failure *placed says that it is there all the same, until the power goes at least. */
 int ax_manifest_write(int dirfd, const struct ax_manifest *m, bool *placed, struct ax_err *err);

@@ -250,7 +250,18 @@ static bool head_ok(const uint8_t *p)
     return memcmp(p, "AXWAL\0\0", 8) == 0 && p[8] >= 1 && p[8] <= AX_WAL_VERSION;
 }
 
-static void replay_segment(struct ax_wal_replay *r, const char *name, int fd, size_t n)
+/* Under a second name, for whoever can read more of it: under its own it goes when its samples are
+ * in blocks. */
+static void keep_aside(struct ax_wal_replay *r, int dirfd, const char *name)
+{
+    char aside[AX_WAL_NAME + 16];
+    snprintf(aside, sizeof aside, "%s.damaged", name);
+    bool kept = linkat(dirfd, name, dirfd, aside, 0) == 0 || errno == EEXIST;
+    warn(r, "%s: the disk cannot read all of it; what it gave back is taken%s%s", name,
+         kept ? ", and the file is kept as " : "", kept ? aside : "");
+}
+
+static void replay_segment(struct ax_wal_replay *r, int dirfd, const char *name, int fd, size_t n)
 {
     AX_CLEANUP(ax_free_ptr) uint8_t *p = ax_malloc(n);
     struct segment s = {.r = r};
@@ -258,7 +269,7 @@ static void replay_segment(struct ax_wal_replay *r, const char *name, int fd, si
     bool whole = read_whole(fd, p, n);
     if (!whole) {
         r->damaged++;
-        warn(r, "%s: the disk cannot read all of it; what it gave back is taken", name);
+        keep_aside(r, dirfd, name);
     }
     if (head_ok(p)) {
         s.version = p[8];
@@ -296,7 +307,7 @@ int ax_wal_replay(int dirfd, uint64_t from, struct ax_wal_replay *r, struct ax_e
             break;
         }
         if (st.st_size > AX_WAL_HEAD)
-            replay_segment(r, name, fd, (size_t)st.st_size);
+            replay_segment(r, dirfd, name, fd, (size_t)st.st_size);
         r->next_segment = list.v[i] + 1;
     }
     free(list.v);

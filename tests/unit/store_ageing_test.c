@@ -100,9 +100,14 @@ static void a_late_sample_is_not_the_newest(void **state)
 
 struct asking {
     struct kit *k;
-    bool stop; /* atomic */
-    uint64_t answers;
+    bool stop;        /* atomic */
+    uint64_t answers; /* atomic */
 };
+
+static bool has_answered(struct asking *q)
+{
+    return __atomic_load_n(&q->answers, __ATOMIC_RELAXED) > 0;
+}
 
 static void *ask(void *arg)
 {
@@ -119,7 +124,7 @@ static void *ask(void *arg)
         assert_int_equal(ax_store_last(q->k->store, &sel, &a, &set, NULL), 0);
         assert_int_equal(ax_store_label_names(q->k->store, &sel, &a, &names, &n, NULL), 0);
         ax_arena_reset(&a);
-        q->answers++;
+        __atomic_add_fetch(&q->answers, 1, __ATOMIC_RELAXED);
     }
     ax_arena_free(&a);
     return NULL;
@@ -133,7 +138,7 @@ static void queries_go_on_meanwhile(void **state)
     pthread_t t[2];
     for (int i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&t[i], NULL, ask, &q[i]), 0);
-    for (int g = 0; g < 30 || !q[0].answers || !q[1].answers; g++)
+    for (int g = 0; g < 30 || !has_answered(&q[0]) || !has_answered(&q[1]); g++)
         live(k, g % 3 ? g : 0, 8);
     for (int i = 0; i < 2; i++) {
         __atomic_store_n(&q[i].stop, true, __ATOMIC_RELEASE);

@@ -6,6 +6,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -357,6 +358,64 @@ static void the_log_shrinks_when_blocks_are_written(void **state)
     assert_int_equal(access(path, F_OK), -1);
 }
 
+/* Which blocks count is then not known: all are taken, none is deleted. */
+static void a_lost_manifest_costs_nothing(void **state)
+{
+    struct kit *k = *state;
+    char path[96];
+    kit_write1(k, "m", "a", T0, 1);
+    kit_now += 3 * HOUR;
+    kit_tick(k, 2);
+    assert_int_equal(kit_stats(k).blocks, 1);
+    kit_close(k);
+    snprintf(path, sizeof path, "%s/MANIFEST", k->dir);
+    assert_int_equal(unlink(path), 0);
+    kit_open(k);
+    assert_int_equal(kit_stats(k).damaged, 1);
+    assert_int_equal(kit_read(k, "m", "a").n, 1);
+    kit_close(k);
+    kit_open(k); /* there is one again */
+    assert_int_equal(kit_stats(k).damaged, 0);
+    assert_int_equal(kit_read(k, "m", "a").n, 1);
+}
+
+static ssize_t fails_from_half(int fd, void *p, size_t n, off_t at)
+{
+    if (at >= 1 << 20) {
+        errno = EIO;
+        return -1;
+    }
+    return pread(fd, p, n, at);
+}
+
+/* Of a log of which the second MiB cannot be read the first is served, and the file is kept. */
+static void a_log_that_cannot_be_read_ends_no_start(void **state)
+{
+    struct kit *k = *state;
+    struct ax_disk disk = ax_disk_real;
+    char path[96];
+    struct ax_sample s[1000];
+    size_t n = 0;
+    for (int round = 0; round < 300; round++) {
+        for (int i = 0; i < 1000; i++, n++)
+            s[i] = (struct ax_sample){T0 + (int64_t)n, sqrt((double)n)};
+        kit_write(k, TENANT, "m", "a", s, 1000);
+    }
+    kit_close(k);
+    disk.pread = fails_from_half;
+    ax_disk = &disk;
+    kit_open(k);
+    ax_disk = &ax_disk_real;
+    struct ax_series got = kit_read(k, "m", "a");
+    assert_true(got.n >= 100000 && got.n < n);
+    assert_int_equal(kit_stats(k).damaged >= 1, 1);
+    snprintf(path, sizeof path, "%s/wal/0000000001.wal.damaged", k->dir);
+    assert_int_equal(access(path, F_OK), 0);
+    kit_now += 3 * HOUR;
+    kit_tick(k, 3);
+    assert_int_equal(access(path, F_OK), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,6 +428,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(full_disk_and_space_again, kit_new, kit_end),
         cmocka_unit_test_setup_teardown(threads_share_syncs, kit_new, kit_end),
         cmocka_unit_test_setup_teardown(the_log_shrinks_when_blocks_are_written, kit_new, kit_end),
+        cmocka_unit_test_setup_teardown(a_lost_manifest_costs_nothing, kit_new, kit_end),
+        cmocka_unit_test_setup_teardown(a_log_that_cannot_be_read_ends_no_start, kit_new, kit_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
