@@ -12,6 +12,8 @@
 #include <snappy-c.h>
 #include <string.h>
 
+#define SERIES_BYTES 128 /* about what a series with one sample takes */
+
 enum { TAG_LABEL = 1 << 3 | AX_WIRE_BYTES };
 
 struct decoder {
@@ -204,6 +206,7 @@ int ax_remote_write_decode(struct ax_str body, struct ax_str tenant, struct ax_w
     if (rc < 0)
         return rc;
     out->held = true;
+    ax_batch_reserve(out, d.whole.n / SERIES_BYTES + 16);
     rc = read_request(&d);
     if (rc == 0)
         *bad = d.bad;

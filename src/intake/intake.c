@@ -164,7 +164,9 @@ static int resolve(struct ax_intake *in, struct ax_batch *b, int64_t now,
             continue;
         }
         b->samples += s.n;
-        b->v[kept++] = s;
+        if (kept != i || s.id != b->v[i].id || s.n != b->v[i].n)
+            b->v[kept] = s;
+        kept++;
     }
     b->n = kept;
     if (full && kept == 0)

@@ -3,13 +3,18 @@
 
 #include <string.h>
 
+void ax_batch_reserve(struct ax_batch *b, size_t series)
+{
+    if (series <= b->cap)
+        return;
+    b->v = ax_arena_grow(b->arena, b->v, b->cap * sizeof b->v[0], series * sizeof b->v[0]);
+    b->cap = series;
+}
+
 void ax_batch_take(struct ax_batch *b, const struct ax_batch_series *s)
 {
-    if (b->n == b->cap) {
-        size_t cap = b->cap ? b->cap * 2 : 64;
-        b->v = ax_arena_grow(b->arena, b->v, b->cap * sizeof b->v[0], cap * sizeof b->v[0]);
-        b->cap = cap;
-    }
+    if (b->n == b->cap)
+        ax_batch_reserve(b, b->cap ? b->cap * 2 : 64);
     b->v[b->n++] = *s;
     b->samples += s->n;
 }

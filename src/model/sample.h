@@ -41,6 +41,8 @@ struct ax_batch {
 /* Adds a series with n samples; copies the samples into the arena, not the label bytes (they must
  * live as long as the arena). */
 void ax_batch_add(struct ax_batch *b, struct ax_labels labels, const struct ax_sample *s, size_t n);
+/* Makes room for so many series, when that can be known beforehand. */
+void ax_batch_reserve(struct ax_batch *b, size_t series);
 /* The same with samples that are in the arena already: nothing is copied. */
 void ax_batch_take(struct ax_batch *b, const struct ax_batch_series *s);
 

@@ -7,8 +7,8 @@
 
 #include <stdlib.h>
 
-#define SAMPLE_BYTES 19 /* at most, of an open sample */
-#define NO_STEP      INT32_MIN
+#define SAMPLE_ROOM 27 /* bytes that writing an open sample needs; 19 of them stay at most */
+#define NO_STEP     INT32_MIN
 
 enum { SAME_STEP = 0x40 };
 
@@ -155,13 +155,17 @@ static void grow_open(struct ax_memtable *m, struct ax_mem_series *s, size_t nee
 
 static void append(struct ax_memtable *m, struct ax_mem_series *s, const struct ax_sample *x)
 {
-    uint8_t bytes[SAMPLE_BYTES + 8];
+    uint8_t bytes[SAMPLE_ROOM];
     if (s->nopen == AX_OPEN_SAMPLES)
         close_chunk(m, s);
-    size_t n = (size_t)(put_sample(s, x, bytes) - bytes);
+    uint8_t *end = s->open ? (uint8_t *)ax_slab_at(&m->slab, s->open) + s->len : bytes;
+    bool in_place = s->cap - s->len >= SAMPLE_ROOM;
+    size_t n = in_place ? (size_t)(put_sample(s, x, end) - end)
+                        : (size_t)(put_sample(s, x, bytes) - bytes);
     if (s->len + n > s->cap)
         grow_open(m, s, s->len + n);
-    memcpy((uint8_t *)ax_slab_at(&m->slab, s->open) + s->len, bytes, n);
+    if (!in_place)
+        memcpy((uint8_t *)ax_slab_at(&m->slab, s->open) + s->len, bytes, n);
     int64_t step = (int64_t)((uint64_t)x->t - (uint64_t)s->t);
     s->step = step > INT32_MIN && step <= INT32_MAX ? (int32_t)step : NO_STEP;
     s->t = x->t;
