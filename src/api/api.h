@@ -23,6 +23,7 @@ struct ax_api_options {
     struct ax_registry *registry;
     struct ax_alarms *alarms;
     struct ax_predictor *predictor;
+    uint32_t max_tenant_series;  /* 0: no limit; told in answers only */
     int64_t retention_ms;        /* told in /auspex/v1/status */
     int64_t collect_interval_ms; /* the same */
 };

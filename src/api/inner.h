@@ -61,9 +61,10 @@ typedef void ax_handler(struct ax_request *q, struct ax_reply *r);
 
 /* Prometheus (prometheus_*.c) */
 ax_handler ax_write, ax_query, ax_query_range, ax_series, ax_labels_list, ax_label_values, ax_rules,
-    ax_alerts, ax_metadata, ax_exemplars, ax_buildinfo;
+    ax_alerts, ax_metadata, ax_exemplars, ax_buildinfo, ax_status_tsdb;
 /* Auspex (auspex_*.c) */
-ax_handler ax_resources, ax_resource_one, ax_events, ax_predictions, ax_observations, ax_status;
+ax_handler ax_resources, ax_resource_one, ax_events, ax_predictions, ax_observations, ax_status,
+    ax_cardinality;
 /* Others */
 ax_handler ax_self_metrics, ax_healthy, ax_file;
 

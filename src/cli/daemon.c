@@ -28,6 +28,10 @@ static const struct flag {
      "where everything is kept (default ./var)"},
     {"retention", AX_DAEMON_SERVE, FIELD(retention_text), "TIME",
      "how long samples are kept (default 30d)"},
+    {"max-series", AX_DAEMON_SERVE, FIELD(max_series_text), "N",
+     "live series at most; more are refused (default 10000000)"},
+    {"max-tenant-series", AX_DAEMON_SERVE, FIELD(max_tenant_series_text), "N",
+     "the same of each tenant (default: no limit)"},
     {"rules", AX_DAEMON_SERVE, FIELD(rules), "FILE",
      "alarm rules in Prometheus's format (default: built-in rules)"},
     {"user", AX_DAEMON_SERVE, FIELD(user), "NAME",
@@ -111,6 +115,24 @@ static int read_durations(enum ax_daemon which, struct ax_daemon_options *o)
     return AX_DAEMON_GO;
 }
 
+static int read_counts(enum ax_daemon which, struct ax_daemon_options *o)
+{
+    const struct {
+        const char *text, *flag;
+        uint32_t *out;
+    } v[] = {{o->max_series_text, "--max-series", &o->max_series},
+             {o->max_tenant_series_text, "--max-tenant-series", &o->max_tenant_series}};
+    for (size_t i = 0; i < AX_ARRAY_LEN(v); i++) {
+        uint64_t n;
+        if (!v[i].text)
+            continue;
+        if (!ax_str_u64(ax_str(v[i].text), &n) || n == 0 || n > INT32_MAX)
+            return usage(which, v[i].flag, " wants a whole number above 0");
+        *v[i].out = (uint32_t)n;
+    }
+    return AX_DAEMON_GO;
+}
+
 int ax_daemon_parse(enum ax_daemon which, int argc, char **argv, struct ax_daemon_options *o)
 {
     struct option longs[AX_ARRAY_LEN(flags) + 2] = {0};
@@ -147,7 +169,8 @@ int ax_daemon_parse(enum ax_daemon which, int argc, char **argv, struct ax_daemo
     }
     if (optind < argc)
         return usage(which, "unexpected argument ", argv[optind]);
-    return read_durations(which, o);
+    int status = read_durations(which, o);
+    return status == AX_DAEMON_GO ? read_counts(which, o) : status;
 }
 
 void ax_daemon_signals(sigset_t *end)

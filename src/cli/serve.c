@@ -58,7 +58,9 @@ static int read_rules(const struct ax_daemon_options *o, struct ax_rules **out, 
 
 static int open_store(struct server *s, struct ax_err *err)
 {
-    struct ax_intake_options in = {.max_age_ms = s->o->retention_ms};
+    struct ax_intake_options in = {.max_age_ms = s->o->retention_ms,
+                                   .max_series = s->o->max_series,
+                                   .max_tenant_series = s->o->max_tenant_series};
     struct ax_store_options st = {.dir = "tsdb", .retention_ms = s->o->retention_ms, .warn = warn};
     s->intake = ax_intake_new(&in);
     int rc = ax_store_open(&s->store, &st, s->intake, err);
@@ -106,6 +108,7 @@ static int open_api(struct server *s, struct ax_err *err)
                                .alarms = s->alarms,
                                .predictor = s->predictor,
                                .retention_ms = s->o->retention_ms,
+                               .max_tenant_series = s->o->max_tenant_series,
                                .collect_interval_ms = s->o->interval_ms};
     return ax_api_start(&s->api, &o, err);
 }

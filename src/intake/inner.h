@@ -76,25 +76,28 @@ struct ax_series_table {
     pthread_rwlock_t lock; /* all but the pages' contents; taken after life */
     struct ax_set **pages[AX_PAGES];
     struct ax_ids ids;
-    uint32_t n, live, max; /* ids given so far; series that there are; how many there may be */
-    uint32_t *free;        /* ids of forgotten series */
+    uint32_t n, live;    /* ids given so far; series that there are */
+    uint32_t max;        /* how many there may be */
+    uint32_t max_tenant; /* and of one tenant */
+    uint32_t *free;      /* ids of forgotten series */
     size_t nfree, cap_free;
     size_t set_bytes;
     struct ax_pair_table pairs;
 };
 
-void ax_series_table_init(struct ax_series_table *t, uint32_t max);
+void ax_series_table_init(struct ax_series_table *t, uint32_t max, uint32_t max_tenant);
 void ax_series_table_free(struct ax_series_table *t);
 /* NULL when there is no such series (any more). */
 struct ax_set *ax_series_table_get(const struct ax_series_table *t, uint32_t id);
 /* The series with these pairs, in any order. Under the lock. */
 uint32_t ax_series_table_find(const struct ax_series_table *t, const uint32_t *pairs, size_t n);
 /* Finds or makes. `sent`, which may be none, are the labels without the tenant in the order in
- * which they came. AX_SERIES_NONE: the table is full. */
+ * which they came. AX_SERIES_NONE: a limit is reached. */
 uint32_t ax_series_table_define(struct ax_series_table *t, struct ax_labels labels,
                                 const struct ax_label *sent, size_t nsent);
 uint32_t ax_series_table_live(struct ax_series_table *t);
 uint64_t ax_series_table_bytes(struct ax_series_table *t); /* an estimate */
+/* As define, but for what is stored already: limits are for what is new. */
 uint32_t ax_series_table_define_pairs(struct ax_series_table *t, const uint32_t *pairs, size_t n);
 
 /* Notes what followed a series. */

@@ -27,7 +27,8 @@ struct ax_intake *ax_intake_new(const struct ax_intake_options *o)
     in->options = *o;
     if (in->options.max_future_ms == 0)
         in->options.max_future_ms = TEN_MINUTES_MS;
-    ax_series_table_init(&in->table, o->max_series ? o->max_series : 10000000);
+    ax_series_table_init(&in->table, o->max_series ? o->max_series : 10000000,
+                         o->max_tenant_series);
     return in;
 }
 
@@ -142,6 +143,19 @@ static void check_times(struct ax_intake *in, struct ax_arena *a, struct ax_batc
     s->n = n;
 }
 
+static void refuse_new(struct ax_intake *in, const struct ax_batch_series *s,
+                       struct ax_intake_result *r)
+{
+    struct ax_str tenant = ax_labels_get(s->labels, AX_STR(AX_TENANT_LABEL));
+    if (ax_series_table_live(&in->table) >= in->table.max)
+        refuse(r, s->labels, s->n, "the limit of %u series (--max-series) is reached",
+               in->table.max);
+    else
+        refuse(r, s->labels, s->n,
+               "tenant %.*s has reached its limit of %u series (--max-tenant-series)",
+               (int)tenant.n, tenant.p, in->table.max_tenant);
+}
+
 /* Ids and bounds for each series; those with nothing left go. -ENOBUFS when none may be made. */
 static int resolve(struct ax_intake *in, struct ax_batch *b, int64_t now,
                    struct ax_intake_result *r, struct ax_err *err)
@@ -160,7 +174,7 @@ static int resolve(struct ax_intake *in, struct ax_batch *b, int64_t now,
         }
         if (s.id == AX_SERIES_NONE) {
             full++;
-            refuse(r, s.labels, s.n, "the limit of %u series is reached", in->table.max);
+            refuse_new(in, &s, r);
             continue;
         }
         b->samples += s.n;

@@ -31,9 +31,10 @@ struct ax_subscriber {
 };
 
 struct ax_intake_options {
-    int64_t max_age_ms;    /* older samples are refused (the store's retention) */
-    int64_t max_future_ms; /* samples later than now + this are refused; 0 = 10 minutes */
-    uint32_t max_series;   /* 0 = 10 million */
+    int64_t max_age_ms;         /* older samples are refused (the store's retention) */
+    int64_t max_future_ms;      /* samples later than now + this are refused; 0 = 10 minutes */
+    uint32_t max_series;        /* 0 = 10 million */
+    uint32_t max_tenant_series; /* of one tenant; 0 = no other limit */
 };
 
 /* What became of a batch. Bad samples are refused one by one, the good ones of the batch kept. */
@@ -84,7 +85,7 @@ void ax_walk_end(struct ax_walk *w);
 
 /* The series table. Ids are below count; those of forgotten series are given anew. */
 
-/* Finds or makes the id of a canonical set; AX_SERIES_NONE when max_series is reached. */
+/* Finds or makes the id of a canonical set; AX_SERIES_NONE when a limit is reached. */
 uint32_t ax_intake_define(struct ax_intake *in, struct ax_labels labels);
 /* The labels of an id that exists, made into the arena. `visible` ones have no tenant. */
 struct ax_labels ax_intake_series(struct ax_intake *in, uint32_t id, struct ax_arena *a);

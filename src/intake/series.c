@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-void ax_series_table_init(struct ax_series_table *t, uint32_t max)
+void ax_series_table_init(struct ax_series_table *t, uint32_t max, uint32_t max_tenant)
 {
     t->max = max < AX_PAGE * AX_PAGES ? max : AX_PAGE * AX_PAGES;
+    t->max_tenant = max_tenant;
     pthread_rwlockattr_t attr;
     pthread_rwlockattr_init(&attr);
     /* Requests hold them most of the time; who changes something must get in between. */
@@ -110,6 +111,18 @@ static uint32_t add(struct ax_series_table *t, const uint32_t *pairs, size_t n)
     return id;
 }
 
+/* May the tenant of these labels have one more? Each of its series has its pair. */
+static bool has_room(const struct ax_series_table *t, struct ax_labels labels)
+{
+    if (t->live >= t->max)
+        return false;
+    if (!t->max_tenant)
+        return true;
+    struct ax_label l = {AX_STR(AX_TENANT_LABEL), ax_labels_get(labels, AX_STR(AX_TENANT_LABEL))};
+    uint32_t pair = ax_pair_find(&t->pairs, &l);
+    return pair == AX_PAIR_NONE || ax_pair_get(&t->pairs, pair)->refs < t->max_tenant;
+}
+
 /* Canonical labels as pairs; false when one of them is not there and none may be made. */
 static bool pairs_of(struct ax_series_table *t, struct ax_labels labels, bool make, uint32_t *pairs,
                      size_t *n)
@@ -149,9 +162,10 @@ uint32_t ax_series_table_define(struct ax_series_table *t, struct ax_labels labe
     uint32_t pairs[AX_LABELS_MAX], id = AX_SERIES_NONE;
     size_t n;
     pthread_rwlock_wrlock(&t->lock);
-    if (pairs_of(t, labels, t->live < t->max, pairs, &n)) {
+    bool room = has_room(t, labels);
+    if (pairs_of(t, labels, room, pairs, &n)) {
         id = ax_series_table_find(t, pairs, n);
-        if (id == AX_SERIES_NONE && t->live < t->max) {
+        if (id == AX_SERIES_NONE && room) {
             order_as_sent(t, pairs, n, sent, nsent);
             id = add(t, pairs, n);
         }
@@ -164,7 +178,7 @@ uint32_t ax_series_table_define_pairs(struct ax_series_table *t, const uint32_t 
 {
     pthread_rwlock_wrlock(&t->lock);
     uint32_t id = ax_series_table_find(t, pairs, n);
-    if (id == AX_SERIES_NONE && t->live < t->max)
+    if (id == AX_SERIES_NONE && t->live < AX_PAGE * AX_PAGES)
         id = add(t, pairs, n);
     pthread_rwlock_unlock(&t->lock);
     return id;

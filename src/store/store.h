@@ -90,6 +90,24 @@ int ax_store_label_names(struct ax_store *s, const struct ax_store_select *sel, 
 int ax_store_label_values(struct ax_store *s, const struct ax_store_select *sel, struct ax_str name,
                           struct ax_arena *a, struct ax_str **out, size_t *n, struct ax_err *err);
 
+/* What the tenant's live series are made of: the first `most` rows of each list. */
+struct ax_cardinality_row {
+    struct ax_str name, value; /* value: of pairs and metrics */
+    uint32_t series;           /* that have it */
+    uint32_t values;           /* of labels: different ones */
+};
+struct ax_cardinality_list {
+    struct ax_cardinality_row *v;
+    size_t n;
+};
+struct ax_cardinality {
+    uint64_t series, npairs;
+    struct ax_cardinality_list metrics, pairs; /* by falling number of series */
+    struct ax_cardinality_list labels;         /* by falling number of values */
+};
+int ax_store_cardinality(struct ax_store *s, struct ax_str tenant, size_t most, struct ax_arena *a,
+                         struct ax_cardinality *out, struct ax_err *err);
+
 void ax_store_stats(struct ax_store *s, struct ax_store_stats *out);
 
 #endif

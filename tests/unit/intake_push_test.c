@@ -159,6 +159,45 @@ static void the_tenant_label_cannot_be_forged(void **state)
     ax_arena_free(&a);
 }
 
+static int push_one(struct ax_intake *in, const char *tenant, const char *host,
+                    struct ax_intake_result *r, struct ax_err *err)
+{
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_labels_builder b = {.n = 0};
+    struct ax_batch batch = {.arena = &a};
+    struct ax_sample sample = {NOW, 1};
+    struct ax_labels l;
+    ax_labels_add(&b, AX_STR("__name__"), AX_STR("up"));
+    ax_labels_add(&b, AX_STR("host"), ax_str(host));
+    assert_int_equal(ax_intake_labels(&b, ax_str(tenant), &a, &l, NULL), 0);
+    ax_batch_add(&batch, l, &sample, 1);
+    int rc = ax_intake_push(in, &batch, NOW, r, err);
+    ax_arena_free(&a);
+    return rc;
+}
+
+/* The limit is the tenant's own, it names itself, and what is known goes on. */
+static void each_tenant_has_its_limit(void **state)
+{
+    struct ax_intake *in = ax_intake_new(&(struct ax_intake_options){.max_tenant_series = 2});
+    struct ax_intake_result r;
+    struct ax_err err;
+    assert_int_equal(push_one(in, "greedy", "a", &r, NULL), 0);
+    assert_int_equal(push_one(in, "greedy", "b", &r, NULL), 0);
+    assert_int_equal(push_one(in, "greedy", "c", &r, &err), -ENOBUFS);
+    assert_non_null(strstr(err.text, "tenant greedy has reached its limit of 2 series"));
+    assert_int_equal(push_one(in, "modest", "c", &r, NULL), 0);
+    assert_int_equal(push_one(in, "greedy", "b", &r, NULL), 0);
+    assert_int_equal(r.accepted, 1);
+    ax_intake_hold(in);
+    ax_intake_retire(in, 0);
+    ax_intake_forget(in, 0);
+    ax_intake_release(in);
+    assert_int_equal(push_one(in, "greedy", "c", &r, NULL), 0); /* one is over: room for one */
+    assert_int_equal(push_one(in, "greedy", "a", &r, NULL), -ENOBUFS);
+    ax_intake_free(in);
+}
+
 static void *define_many(void *arg)
 {
     struct ax_intake *in = arg;
@@ -194,6 +233,7 @@ int main(void)
         cmocka_unit_test(series_beyond_the_limit_are_refused),
         cmocka_unit_test(the_tenant_label_cannot_be_forged),
         cmocka_unit_test(threads_agree_on_ids),
+        cmocka_unit_test(each_tenant_has_its_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,8 +154,12 @@ static inline void kit_write(struct kit *k, const char *tenant, const char *name
     struct ax_arena a = AX_ARENA_INIT;
     struct ax_batch b = {.arena = &a};
     struct ax_err err = {0};
+    struct ax_walk walk; /* so that the id stays what it is until it is in the store */
+    ax_walk_begin(&walk, k->intake, ax_str(tenant));
     kit_add(k, &b, tenant, name, vm, s, n);
-    if (kit_send(k, &b, &err) < 0)
+    int rc = kit_send(k, &b, &err);
+    ax_walk_end(&walk);
+    if (rc < 0)
         fail_msg("%s", err.text);
     ax_arena_free(&a);
 }

@@ -289,6 +289,32 @@ static void a_directory_that_cannot_be(void **state)
     assert_non_null(strstr(err.text, "/proc/nothing"));
 }
 
+static void cardinality_tells_where_series_come_from(void **state)
+{
+    struct kit *k = *state;
+    struct ax_cardinality c;
+    struct ax_sample s = {T0, 1};
+    for (int i = 0; i < 30; i++) {
+        char vm[8];
+        snprintf(vm, sizeof vm, "%d", i);
+        kit_write1(k, "many", vm, T0, 1);
+        if (i < 3)
+            kit_write1(k, "few", vm, T0, 1);
+    }
+    kit_write(k, "other", "many", "x", &s, 1);
+    assert_int_equal(ax_store_cardinality(k->store, AX_STR(TENANT), 4, &k->arena, &c, NULL), 0);
+    assert_int_equal(c.series, 33);
+    assert_int_equal(c.npairs, 32);
+    assert_int_equal(c.metrics.n, 2);
+    assert_true(ax_str_eq(c.metrics.v[0].value, AX_STR("many")) && c.metrics.v[0].series == 30);
+    assert_true(ax_str_eq(c.metrics.v[1].value, AX_STR("few")) && c.metrics.v[1].series == 3);
+    assert_int_equal(c.labels.n, 2);
+    assert_true(ax_str_eq(c.labels.v[0].name, AX_STR("vm")) && c.labels.v[0].values == 30);
+    assert_int_equal(c.labels.v[0].series, 33);
+    assert_int_equal(c.pairs.n, 4);
+    assert_true(ax_str_eq(c.pairs.v[2].value, AX_STR("0")) && c.pairs.v[2].series == 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +328,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(two_on_one_directory, kit_new, kit_end),
         cmocka_unit_test_setup_teardown(another_version_is_left_alone, kit_new, kit_end),
         cmocka_unit_test(a_directory_that_cannot_be),
+        cmocka_unit_test_setup_teardown(cardinality_tells_where_series_come_from, kit_new, kit_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
