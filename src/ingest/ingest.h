@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Samples and observations that others send: decoders from wire formats to batches. All of them are
  * bounded, fuzzed, and give an error with the place of the fault; none of them allocates outside
- * the arena it is given. No I/O, no clock. Threads: any, with an arena each. */
+ * the arena it is given. No I/O, no clock. Threads: any, with an arena each.
+ *
+ *   body --ax_unpack--> message --ax_remote_write_decode, ax_import_next, ...--> batch
+ */
 #ifndef AX_INGEST_INGEST_H
 #define AX_INGEST_INGEST_H
 
@@ -11,13 +14,82 @@
 #define AX_INGEST_MAX_BODY    (16u << 20) /* bytes as sent */
 #define AX_INGEST_MAX_DECODED (32u << 20) /* bytes after decompression */
 #define AX_INGEST_MAX_SAMPLES (4u << 20)  /* more fit only when they are empty */
+#define AX_INGEST_MAX_SYMBOLS (1u << 20)  /* of a request of remote write 2.0 */
 
-/* Prometheus remote write v1: snappy block over a protobuf WriteRequest. Series whose labels are
- * invalid are left out and counted (*bad, first reason in err with return 0); a broken body is
- * -EBADMSG, one that is too large -EFBIG. Series that the intake knows come with their id and
- * without labels; the walk, of the same tenant, holds them. */
-int ax_remote_write_decode(struct ax_str body, struct ax_str tenant, struct ax_walk *walk,
-                           struct ax_batch *out, uint64_t *bad, struct ax_err *err);
+/* ---- bodies that are compressed ---- */
+
+enum ax_packing { AX_PACKED_NOT, AX_PACKED_SNAPPY, AX_PACKED_ZSTD, AX_PACKED_GZIP };
+
+/* A Content-Encoding; `absent` is what none at all means. -ENOTSUP names those there are. */
+int ax_packing_parse(struct ax_str encoding, enum ax_packing absent, enum ax_packing *out,
+                     struct ax_err *err);
+/* How many bytes ax_unpack will want at most: what the body says of itself, where it says so.
+ * Cheap; nothing is believed: a body that unpacks to more is refused. */
+size_t ax_unpacked_bound(struct ax_str body, enum ax_packing packing);
+/* Unpacks into the arena, which gets no more than AX_INGEST_MAX_DECODED bytes of it and as many for
+ * growing. -EBADMSG the body is damaged, -EFBIG it or what it unpacks to is too large. */
+int ax_unpack(struct ax_str body, enum ax_packing packing, struct ax_arena *a, struct ax_str *out,
+              struct ax_err *err);
+
+/* ---- samples ---- */
+
+/* What a decoder is handed, and what it tells beside the batch. Series that the intake knows come
+ * with their id and without labels; the walk, of the same tenant, holds them. */
+struct ax_decoding {
+    struct ax_str tenant;
+    struct ax_walk *walk;
+    struct ax_batch *out;
+    /* Samples left out because of their labels, or bad lines: the first reason is in err while 0 is
+     * returned. Their neighbours are not to blame. */
+    uint64_t bad;
+    /* Passed over: there is no place to keep them. */
+    uint64_t histograms, exemplars;
+};
+
+/* Prometheus remote write 1.0 (prometheus.WriteRequest) and 2.0 (io.prometheus.write.v2.Request),
+ * unpacked. -EBADMSG a broken message, -EFBIG too many samples or symbols. */
+int ax_remote_write_decode(struct ax_decoding *d, struct ax_str message, struct ax_err *err);
+int ax_remote_write2_decode(struct ax_decoding *d, struct ax_str message, struct ax_err *err);
+
+/* Text in lines, which becomes batch after batch, so that a long one takes little memory. */
+enum ax_import_format {
+    AX_IMPORT_PROMETHEUS,  /* name{label="value"} VALUE [MS] */
+    AX_IMPORT_OPENMETRICS, /* the same with seconds */
+    AX_IMPORT_JSONL,       /* {"metric":{...},"values":[...],"timestamps":[MS...]} */
+    AX_IMPORT_CSV
+};
+
+#define AX_CSV_COLUMNS 256
+enum ax_csv_time { AX_CSV_S, AX_CSV_MS, AX_CSV_NS, AX_CSV_RFC3339 };
+/* What the columns of a CSV line are. */
+struct ax_csv {
+    struct ax_csv_column {
+        enum { AX_CSV_IGNORED, AX_CSV_LABEL, AX_CSV_METRIC, AX_CSV_TIME } what;
+        struct ax_str name; /* of the label or metric; a view of the text that was parsed */
+        enum ax_csv_time time;
+    } column[AX_CSV_COLUMNS];
+    size_t n;
+};
+/* "COLUMN:label:NAME,COLUMN:metric:NAME,COLUMN:time:unix_s|unix_ms|unix_ns|rfc3339", columns from
+ * 1. -EINVAL names the entry. */
+int ax_csv_parse(struct ax_str text, struct ax_csv *out, struct ax_err *err);
+
+struct ax_import {
+    enum ax_import_format format;
+    const struct ax_csv *csv; /* for AX_IMPORT_CSV */
+    int64_t now;              /* the time of samples that have none, ms */
+    uint64_t line;            /* of the text's first line, for error texts */
+    struct ax_str rest;       /* the text; what was read goes from its front */
+};
+/* Reads lines into d->out until there are many samples, or no lines. The text need not be of whole
+ * lines at its end. Bad lines are left out and counted in d->bad. */
+void ax_import_next(struct ax_import *im, struct ax_decoding *d, struct ax_err *err);
+
+/* The NaN that text and JSON mean by NaN: Prometheus's. */
+#define AX_NAN_BITS 0x7ff8000000000001ull
+/* What the product's own exports write for a NaN of other bits: "NaN:" and 16 hexadecimal digits.
+ */
+#define AX_NAN_PREFIX "NaN:"
 
 /* The JSON document of POST /auspex/v1/observations (docs/api.md). */
 int ax_observation_decode(struct ax_str body, struct ax_arena *a, struct ax_observation *out,

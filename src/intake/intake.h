@@ -81,6 +81,11 @@ size_t ax_walk_follow(struct ax_walk *w, struct ax_str series, char unless, uint
 /* By all labels of the series, in any order, without the tenant. Finds only what a push has brought
  * in before, so the labels need not have been checked. */
 bool ax_walk_find(struct ax_walk *w, const struct ax_label *labels, size_t n, uint32_t *id);
+/* Both at once for requests that number their labels: by the pairs of all labels of the series,
+ * fastest in the order in which they were sent before. A pair is asked for once per request; it may
+ * be AX_PAIR_NONE, then so is the series. */
+uint32_t ax_walk_pair(struct ax_walk *w, struct ax_str name, struct ax_str value);
+bool ax_walk_pairs(struct ax_walk *w, const uint32_t *pairs, size_t n, uint32_t *id);
 void ax_walk_end(struct ax_walk *w);
 
 /* The series table. Ids are below count; those of forgotten series are given anew. */

@@ -45,13 +45,21 @@ static size_t leading(const struct ax_walk *w, const struct ax_set *s, struct ax
     return ours ? at : 0;
 }
 
-size_t ax_walk_follow(struct ax_walk *w, struct ax_str series, char unless, uint32_t *id)
+/* What followed the series found last, an earlier time; NULL when nothing did. */
+static const struct ax_set *guess(const struct ax_walk *w, uint32_t *id)
 {
     const struct ax_set *before =
         w->before == AX_SERIES_NONE ? NULL : ax_series_table_get(w->table, w->before);
-    uint32_t next = before ? __atomic_load_n(&before->next, __ATOMIC_RELAXED) : AX_SERIES_NONE;
-    const struct ax_set *s = next == AX_SERIES_NONE ? NULL : ax_series_table_get(w->table, next);
-    if (!s || s->retired)
+    *id = before ? __atomic_load_n(&before->next, __ATOMIC_RELAXED) : AX_SERIES_NONE;
+    const struct ax_set *s = *id == AX_SERIES_NONE ? NULL : ax_series_table_get(w->table, *id);
+    return s && !s->retired ? s : NULL;
+}
+
+size_t ax_walk_follow(struct ax_walk *w, struct ax_str series, char unless, uint32_t *id)
+{
+    uint32_t next;
+    const struct ax_set *s = guess(w, &next);
+    if (!s)
         return 0;
     fetch_ahead(w->table, s);
     size_t n = leading(w, s, series);
@@ -72,20 +80,75 @@ static uint32_t look_up(const struct ax_walk *w, const struct ax_label *labels, 
     return ax_series_table_find(w->table, pairs, n + 1);
 }
 
-bool ax_walk_find(struct ax_walk *w, const struct ax_label *labels, size_t n, uint32_t *id)
+/* Where the walk is now: it follows what it followed, or starts anew behind a series not known. */
+static bool note(struct ax_walk *w, uint32_t found, uint32_t *id)
 {
     uint32_t before = w->before;
-    w->before = AX_SERIES_NONE;
-    if (w->tenant == AX_PAIR_NONE || n == 0 || n > AX_LABELS_MAX)
-        return false;
-    pthread_rwlock_rdlock(&w->table->lock);
-    uint32_t found = look_up(w, labels, n);
-    pthread_rwlock_unlock(&w->table->lock);
+    w->before = found;
     if (found == AX_SERIES_NONE)
         return false;
     ax_walk_link(w->table, before, found);
-    w->before = *id = found;
+    *id = found;
     return true;
+}
+
+bool ax_walk_find(struct ax_walk *w, const struct ax_label *labels, size_t n, uint32_t *id)
+{
+    uint32_t found = AX_SERIES_NONE;
+    if (w->tenant != AX_PAIR_NONE && n > 0 && n <= AX_LABELS_MAX) {
+        pthread_rwlock_rdlock(&w->table->lock);
+        found = look_up(w, labels, n);
+        pthread_rwlock_unlock(&w->table->lock);
+    }
+    return note(w, found, id);
+}
+
+uint32_t ax_walk_pair(struct ax_walk *w, struct ax_str name, struct ax_str value)
+{
+    struct ax_label l = {name, value};
+    pthread_rwlock_rdlock(&w->table->lock);
+    uint32_t pair = ax_pair_find(&w->table->pairs, &l);
+    pthread_rwlock_unlock(&w->table->lock);
+    return pair;
+}
+
+/* True when the set is the tenant's pair and these, in this order. */
+static bool is_set(const struct ax_walk *w, const struct ax_set *s, const uint32_t *pairs, size_t n)
+{
+    size_t at = 0;
+    if (s->n != n + 1)
+        return false;
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->pairs[i] == w->tenant)
+            continue;
+        if (at == n || s->pairs[i] != pairs[at++])
+            return false;
+    }
+    return at == n; /* and so the one that is left is the tenant's */
+}
+
+bool ax_walk_pairs(struct ax_walk *w, const uint32_t *pairs, size_t n, uint32_t *id)
+{
+    uint32_t all[AX_LABELS_MAX + 1], next;
+    const struct ax_set *s = guess(w, &next);
+    if (s) {
+        fetch_ahead(w->table, s);
+        if (is_set(w, s, pairs, n)) {
+            w->before = *id = next;
+            return true;
+        }
+    }
+    bool known = w->tenant != AX_PAIR_NONE && n > 0 && n <= AX_LABELS_MAX;
+    uint32_t found = AX_SERIES_NONE;
+    all[0] = w->tenant;
+    for (size_t i = 0; known && i < n; i++)
+        known = (all[i + 1] = pairs[i]) != AX_PAIR_NONE;
+    if (known) {
+        pthread_rwlock_rdlock(&w->table->lock);
+        found = ax_series_table_find(w->table, all, n + 1);
+        pthread_rwlock_unlock(&w->table->lock);
+    }
+    return note(w, found, id);
 }
 
 void ax_walk_link(struct ax_series_table *t, uint32_t before, uint32_t id)

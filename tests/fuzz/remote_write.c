@@ -53,9 +53,13 @@ static int decode(struct ax_intake *in, struct ax_str body, struct ax_batch *b, 
                   struct ax_err *err)
 {
     struct ax_walk walk;
+    struct ax_decoding d = {.tenant = AX_STR("t"), .walk = &walk, .out = b};
     ax_walk_begin(&walk, in, AX_STR("t"));
-    int rc = ax_remote_write_decode(body, AX_STR("t"), &walk, b, bad, err);
+    int rc = ax_unpack(body, AX_PACKED_SNAPPY, b->arena, &body, err);
+    if (rc == 0)
+        rc = ax_remote_write_decode(&d, body, err);
     ax_walk_end(&walk);
+    *bad = d.bad;
     return rc;
 }
 

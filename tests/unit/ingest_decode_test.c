@@ -71,9 +71,13 @@ static int decode(struct ax_str body, const char *tenant, struct ax_batch *b, ui
                   struct ax_err *err)
 {
     struct ax_walk walk;
+    struct ax_decoding d = {.tenant = ax_str(tenant), .walk = &walk, .out = b};
     ax_walk_begin(&walk, in, ax_str(tenant));
-    int rc = ax_remote_write_decode(body, ax_str(tenant), &walk, b, bad, err);
+    int rc = ax_unpack(body, AX_PACKED_SNAPPY, &arena, &body, err);
+    if (rc == 0)
+        rc = ax_remote_write_decode(&d, body, err);
     ax_walk_end(&walk);
+    *bad = d.bad;
     return rc;
 }
 
