@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -22,6 +23,8 @@
 #define IDLE_SECONDS     120
 #define CONNECTION_BYTES (64u * 1024)
 #define EXPECTED_BYTES   (1u << 20)
+#define BODY_BYTES       (256u << 20)
+#define STREAM_BYTES     (64u * 1024)
 
 struct ax_api {
     struct ax_api_options rooms;
@@ -29,11 +32,17 @@ struct ax_api {
     int port;
     int64_t started;
     _Atomic uint64_t by_class[6];
+    struct ax_budget budget;
 };
 
 const struct ax_api_options *ax_api_rooms(const struct ax_api *api)
 {
     return &api->rooms;
+}
+
+struct ax_budget *ax_api_budget(struct ax_api *api)
+{
+    return &api->budget;
 }
 
 int64_t ax_api_started(const struct ax_api *api)
@@ -56,7 +65,11 @@ void ax_api_counts(const struct ax_api *api, uint64_t by_class[6])
 struct exchange {
     struct ax_request q;
     const char *uri; /* in the arena */
-    bool begun, too_large;
+    bool begun, too_large, busy;
+    struct ax_stream *stream; /* the answer, when it is made while it is sent */
+    struct ax_buf part;       /* of it, and how much of that is sent */
+    size_t sent;
+    bool last_part;
 };
 
 static void *on_uri(void *cls, const char *uri, struct MHD_Connection *c)
@@ -74,13 +87,63 @@ static void on_done(void *cls, struct MHD_Connection *c, void **con,
     struct exchange *x = *con;
     if (!x)
         return;
+    if (x->stream)
+        x->stream->close(x->stream);
+    ax_budget_give(&x->q.api->budget, x->q.held);
+    ax_buf_free(&x->part);
     ax_buf_free(&x->q.body);
     ax_arena_free(&x->q.arena);
     free(x);
     *con = NULL;
 }
 
-static enum MHD_Result send_reply(struct MHD_Connection *c, struct ax_api *api, struct ax_reply *r)
+/* The next bytes of a streamed answer. */
+static ssize_t on_more(void *cls, uint64_t pos, char *to, size_t max)
+{
+    struct exchange *x = cls;
+    while (x->sent == x->part.n) {
+        if (x->last_part)
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        ax_buf_clear(&x->part);
+        x->sent = 0;
+        int rc = x->stream->fill(x->stream, &x->part);
+        if (rc < 0 || x->part.overflow)
+            return MHD_CONTENT_READER_END_WITH_ERROR;
+        x->last_part = rc == 0;
+    }
+    size_t n = x->part.n - x->sent < max ? x->part.n - x->sent : max;
+    memcpy(to, x->part.p + x->sent, n);
+    x->sent += n;
+    return (ssize_t)n;
+}
+
+static struct MHD_Response *response_of(struct exchange *x, struct ax_reply *r)
+{
+    struct MHD_Response *resp;
+    x->stream = r->stream; /* closed with the exchange, whatever happens */
+    if (r->stream)
+        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BYTES, on_more, x, NULL);
+    resp = MHD_create_response_from_buffer(r->body.n, r->body.p, MHD_RESPMEM_MUST_FREE);
+    if (!resp)
+        ax_buf_free(&r->body);
+    r->body = (struct ax_buf)AX_BUF_INIT; /* the response frees it */
+    return resp;
+}
+
+static void put_numbers(struct MHD_Response *resp, const struct ax_reply *r)
+{
+    char text[32];
+    if (r->retry_after) {
+        snprintf(text, sizeof text, "%d", r->retry_after);
+        MHD_add_response_header(resp, "Retry-After", text);
+    }
+    for (size_t i = 0; i < r->ncounts; i++) {
+        snprintf(text, sizeof text, "%llu", (unsigned long long)r->counts[i].n);
+        MHD_add_response_header(resp, r->counts[i].name, text);
+    }
+}
+
+static enum MHD_Result send_reply(struct MHD_Connection *c, struct exchange *x, struct ax_reply *r)
 {
     static const struct {
         const char *name, *value;
@@ -88,13 +151,9 @@ static enum MHD_Result send_reply(struct MHD_Connection *c, struct ax_api *api, 
                   {"Referrer-Policy", "no-referrer"},
                   {"X-Frame-Options", "DENY"},
                   {"Content-Security-Policy", "default-src 'self'; img-src 'self' data:"}};
-    struct MHD_Response *resp =
-        MHD_create_response_from_buffer(r->body.n, r->body.p, MHD_RESPMEM_MUST_FREE);
-    if (!resp) {
-        ax_buf_free(&r->body);
+    struct MHD_Response *resp = response_of(x, r);
+    if (!resp)
         return MHD_NO;
-    }
-    r->body = (struct ax_buf)AX_BUF_INIT; /* the response frees it */
     if (r->status != 204 && r->status != 304)
         MHD_add_response_header(resp, "Content-Type", r->type);
     for (size_t i = 0; i < AX_ARRAY_LEN(always); i++)
@@ -106,9 +165,8 @@ static enum MHD_Result send_reply(struct MHD_Connection *c, struct ax_api *api, 
         MHD_add_response_header(resp, "Content-Encoding", "gzip");
     if (r->allow)
         MHD_add_response_header(resp, "Allow", r->allow);
-    if (r->retry_after)
-        MHD_add_response_header(resp, "Retry-After", "60");
-    ax_api_count(api, r->status);
+    put_numbers(resp, r);
+    ax_api_count(x->q.api, r->status);
     enum MHD_Result rc = MHD_queue_response(c, (unsigned)r->status, resp);
     MHD_destroy_response(resp);
     return rc;
@@ -160,6 +218,8 @@ static void read_uri(struct exchange *x, struct MHD_Connection *c)
     struct ax_str type = header(c, "Content-Type");
     if (q->method == AX_POST && ax_str_starts(type, AX_STR("application/x-www-form-urlencoded")))
         ax_params_parse(q, ax_arena_str(&q->arena, ax_buf_view(&q->body)));
+    q->content_type = type;
+    q->content_encoding = header(c, "Content-Encoding");
     q->if_none_match = header(c, "If-None-Match");
     struct ax_str coding = header(c, "Accept-Encoding");
     q->accepts_gzip = coding.n && memmem(coding.p, coding.n, "gzip", 4);
@@ -174,6 +234,8 @@ static void answer(struct exchange *x, struct MHD_Connection *c, bool is_unix, s
                               "127.0.0.1) and to its own pages");
     else if (set_tenant(&x->q, c, &err) < 0)
         ax_reply_auspex_error(r, 400, "bad_request", err.text);
+    else if (x->busy)
+        ax_reply_busy(r);
     else if (x->too_large)
         ax_reply_auspex_error(r, 413, "too_large", "the body has more than 16 MiB");
     else {
@@ -196,6 +258,23 @@ static void expect_body(struct ax_buf *body, struct ax_str length)
         ax_buf_reserve(body, (size_t)n);
 }
 
+/* A body that is too much is read to its end all the same: who is in the middle of sending does not
+ * see an answer. */
+static void take_body(struct exchange *x, const char *data, size_t n)
+{
+    if (x->busy || x->too_large)
+        return;
+    x->busy = !ax_request_hold(&x->q, n);
+    if (!x->busy)
+        ax_buf_add(&x->q.body, data, n);
+    x->too_large = x->q.body.overflow;
+    if (!x->busy && !x->too_large)
+        return;
+    ax_buf_free(&x->q.body);
+    ax_budget_give(&x->q.api->budget, x->q.held);
+    x->q.held = 0;
+}
+
 static enum MHD_Result serve(struct ax_api *api, bool is_unix, struct MHD_Connection *c,
                              const char *method, const char *data, size_t *size, void **con)
 {
@@ -206,8 +285,7 @@ static enum MHD_Result serve(struct ax_api *api, bool is_unix, struct MHD_Connec
         return MHD_YES;
     }
     if (*size) {
-        ax_buf_add(&x->q.body, data, *size);
-        x->too_large = x->q.body.overflow;
+        take_body(x, data, *size);
         *size = 0;
         return MHD_YES;
     }
@@ -218,7 +296,7 @@ static enum MHD_Result serve(struct ax_api *api, bool is_unix, struct MHD_Connec
         ax_reply_auspex_error(&r, 405, "method_not_allowed", "use GET, HEAD or POST");
         r.allow = "GET, HEAD, POST";
     }
-    return send_reply(c, api, &r);
+    return send_reply(c, x, &r);
 }
 
 static enum MHD_Result on_tcp(void *cls, struct MHD_Connection *c, const char *url,
@@ -250,6 +328,7 @@ int ax_api_start(struct ax_api **out, const struct ax_api_options *o, struct ax_
 {
     struct ax_api *api = ax_calloc(1, sizeof *api);
     api->rooms = *o;
+    api->budget.max = o->max_body_bytes ? o->max_body_bytes : BODY_BYTES;
     api->started = ax_now_ms();
     api->port = ax_listen_port(o->tcp_fd);
     api->tcp = start(api, o->tcp_fd, POOL_THREADS, on_tcp);

@@ -26,6 +26,8 @@ struct ax_api_options {
     uint32_t max_tenant_series;  /* 0: no limit; told in answers only */
     int64_t retention_ms;        /* told in /auspex/v1/status */
     int64_t collect_interval_ms; /* the same */
+    uint64_t
+        max_body_bytes; /* of all requests' bodies together, packed and unpacked; 0 = 256 MiB */
 };
 int ax_api_start(struct ax_api **out, const struct ax_api_options *o, struct ax_err *err);
 void ax_api_stop(struct ax_api *api);      /* finishes requests under way; NULL is fine */

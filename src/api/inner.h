@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "base/json.h"
+#include "ingest/ingest.h"
 
 struct ax_param {
     struct ax_str name, value;
@@ -23,8 +24,18 @@ struct ax_request {
     size_t nparams;
     struct ax_buf body;
     bool accepts_gzip;
-    struct ax_str if_none_match;
+    struct ax_str if_none_match, content_type, content_encoding;
+    size_t held; /* bytes of the budget that are this request's (budget.c) */
 };
+
+/* An answer that is made while it is sent. */
+struct ax_stream {
+    /* Appends the next part; 1 more follows, 0 that was all, negative: it cannot go on. */
+    int (*fill)(struct ax_stream *s, struct ax_buf *out);
+    void (*close)(struct ax_stream *s); /* when the answer is sent, or the client gone */
+};
+
+#define AX_REPLY_COUNTS 4
 
 struct ax_reply {
     int status;       /* HTTP */
@@ -34,6 +45,12 @@ struct ax_reply {
     const char *etag;  /* of a static file, else NULL */
     bool gzip;         /* the body is gzip */
     int retry_after;   /* seconds, 0 = none */
+    struct {
+        const char *name;
+        uint64_t n;
+    } counts[AX_REPLY_COUNTS]; /* headers with numbers */
+    size_t ncounts;
+    struct ax_stream *stream; /* the body instead of `body`, owned */
 };
 
 /* A request's parameters; the first of that name, empty view (p == NULL) when absent. */
@@ -57,11 +74,35 @@ void ax_reply_auspex_error(struct ax_reply *r, int status, const char *code, con
 /* The status and code that a negative errno means. */
 void ax_reply_auspex_errno(struct ax_reply *r, const struct ax_err *err);
 
+void ax_reply_count(struct ax_reply *r, const char *header, uint64_t n);
+
+/* Memory for bodies on their way in, and for what becomes of them: all requests together get no
+ * more than the server's max_body_bytes. False: there is no more now; what the request has stays
+ * its own until it ends. */
+bool ax_request_hold(struct ax_request *q, size_t n);
+struct ax_budget {
+    uint64_t max;
+    uint64_t held; /* atomic */
+};
+bool ax_budget_take(struct ax_budget *b, uint64_t n);
+void ax_budget_give(struct ax_budget *b, uint64_t n);
+void ax_reply_busy(struct ax_reply *r); /* 429, in the form of most senders */
+
+/* What endpoints that take samples share (samples.c). The body, unpacked, in the arena; the body as
+ * sent is gone then. -ENOTSUP the encoding is not known, -EAGAIN no memory now. */
+int ax_samples_body(struct ax_request *q, enum ax_packing absent, struct ax_str *out,
+                    struct ax_err *err);
+/* The status that an error of decoding or pushing means. */
+void ax_samples_failed(struct ax_reply *r, const struct ax_err *err);
+
 typedef void ax_handler(struct ax_request *q, struct ax_reply *r);
 
 /* Prometheus (prometheus_*.c) */
 ax_handler ax_write, ax_query, ax_query_range, ax_series, ax_labels_list, ax_label_values, ax_rules,
     ax_alerts, ax_metadata, ax_exemplars, ax_buildinfo, ax_status_tsdb;
+/* In and out, as VictoriaMetrics has it (import.c, export.c) */
+ax_handler ax_import_prometheus, ax_import_jsonl, ax_import_csv, ax_export_jsonl, ax_export_csv,
+    ax_export_openmetrics;
 /* Auspex (auspex_*.c) */
 ax_handler ax_resources, ax_resource_one, ax_events, ax_predictions, ax_observations, ax_status,
     ax_cardinality;
@@ -77,6 +118,7 @@ void ax_route(struct ax_request *q, struct ax_reply *r);
 /* What handlers read of the server. */
 const struct ax_api_options *ax_api_rooms(const struct ax_api *api);
 int64_t ax_api_started(const struct ax_api *api);
+struct ax_budget *ax_api_budget(struct ax_api *api);
 /* Counts an answer for /metrics. */
 void ax_api_count(struct ax_api *api, int status);
 void ax_api_counts(const struct ax_api *api, uint64_t by_class[6]);

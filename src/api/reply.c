@@ -52,3 +52,10 @@ void ax_reply_auspex_errno(struct ax_reply *r, const struct ax_err *err)
     default: ax_reply_auspex_error(r, 500, "internal", err->text); break;
     }
 }
+
+void ax_reply_count(struct ax_reply *r, const char *header, uint64_t n)
+{
+    AX_ASSERT(r->ncounts < AX_REPLY_COUNTS);
+    r->counts[r->ncounts].name = header;
+    r->counts[r->ncounts++].n = n;
+}

@@ -9,6 +9,12 @@ static const struct route {
     ax_handler *handler;
 } routes[] = {
     {"/api/v1/write", AX_POST, ax_write},
+    {"/api/v1/import", AX_POST, ax_import_jsonl},
+    {"/api/v1/import/prometheus", AX_POST, ax_import_prometheus},
+    {"/api/v1/import/csv", AX_POST, ax_import_csv},
+    {"/api/v1/export", AX_GET | AX_POST, ax_export_jsonl},
+    {"/api/v1/export/csv", AX_GET | AX_POST, ax_export_csv},
+    {"/api/v1/export/openmetrics", AX_GET | AX_POST, ax_export_openmetrics},
     {"/api/v1/query", AX_GET | AX_POST, ax_query},
     {"/api/v1/query_range", AX_GET | AX_POST, ax_query_range},
     {"/api/v1/query_exemplars", AX_GET | AX_POST, ax_exemplars},
