@@ -30,6 +30,8 @@ int ax_cmd_alarms(int argc, char **argv);
 int ax_cmd_events(int argc, char **argv);
 int ax_cmd_top(int argc, char **argv);
 int ax_cmd_doctor(int argc, char **argv);
+int ax_cmd_import(int argc, char **argv);
+int ax_cmd_export(int argc, char **argv);
 int ax_cmd_version(int argc, char **argv);
 
 /* The program's table of commands, which src/main.c owns: group by group, in the order in which

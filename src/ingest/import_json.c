@@ -3,7 +3,8 @@
  *
  * Read in one pass, without a tree: a line may have millions of values. null is the staleness
  * marker; what JSON has no number for is a string ("Infinity", "-Infinity", "NaN", "NaN:" and its
- * bits). Members with other names are passed over. */
+ * bits), or bare (+Inf, -Inf, NaN), as VictoriaMetrics wrote it once. Members with other names are
+ * passed over. */
 #include "ingest/import.h"
 
 #include <errno.h>
@@ -169,8 +170,7 @@ static struct ax_str token(struct cursor *c)
 {
     skip_blanks(c);
     const char *from = c->p;
-    while (c->p < c->end && ((*c->p >= '0' && *c->p <= '9') || (*c->p >= 'a' && *c->p <= 'z') ||
-                             *c->p == '.' || *c->p == '-' || *c->p == '+' || *c->p == 'E'))
+    while (c->p < c->end && *c->p && !strchr(" \t\r,:{}[]\"", *c->p))
         c->p++;
     return (struct ax_str){from, (size_t)(c->p - from)};
 }
@@ -185,7 +185,7 @@ static int value(struct cursor *c, struct ax_sample *s)
         return rc;
     if (!quoted && ax_str_eq(text, AX_STR("null")))
         s->v = ax_stale();
-    else if (!text.n || (!quoted && strchr("+.in", text.p[0])) || !ax_import_value(text, &s->v))
+    else if (!ax_import_value(text, &s->v))
         return text.n ? ax_import_bad(c->why, "expected a value, found", text)
                       : expected(c, "a value");
     return 0;
