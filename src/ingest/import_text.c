@@ -111,7 +111,7 @@ static bool read_time(const struct ax_import *im, struct ax_str s, int64_t *out)
 /* What follows the series. */
 static int sample(struct ax_import_lines *l, struct cursor *c, struct ax_err *why)
 {
-    struct ax_str rest = left(c), word;
+    struct ax_str rest = left(c), word = AX_STR_NULL;
     struct ax_sample s = {.t = l->im->now};
     if (!ax_str_word(&rest, &word) || !ax_import_value(word, &s.v))
         return ax_import_bad(why, "expected a value, found", word);
@@ -174,7 +174,7 @@ int ax_import_text_line(struct ax_import_lines *l, struct ax_str line, struct ax
         c.p += l->last.n;
     else
         rc = series(&c, l->g.d->out->arena, &b, why);
-    struct ax_str key = {s.p, (size_t)(c.p - s.p)};
+    struct ax_str key = ax_str_trim((struct ax_str){s.p, (size_t)(c.p - s.p)});
     if (rc == 0)
         rc = sample(l, &c, why);
     if (rc < 0)
