@@ -22,43 +22,52 @@ struct memo {
 struct decoder {
     struct ax_gather g;
     struct ax_str *symbols;
-    size_t nsymbols;
+    size_t nsymbols, cap;
     struct memo *memo;
     uint32_t mask;
+    struct memo last[AX_LABELS_MAX]; /* the labels of the series before, most of which stay */
     /* Of the series at hand: */
     uint32_t refs[2 * AX_LABELS_MAX];
+    uint32_t pairs[AX_LABELS_MAX];
     size_t nrefs; /* as sent: more than fit are counted only */
+    bool bad_refs;
 };
 
 /* ---- symbols ---- */
 
-static int count_symbols(struct decoder *d)
+static void add_symbol(struct decoder *d, struct ax_str s)
+{
+    if (d->nsymbols == d->cap) {
+        size_t cap = d->cap ? d->cap * 2 : 256;
+        d->symbols = ax_arena_grow(d->g.d->out->arena, d->symbols, d->cap * sizeof *d->symbols,
+                                   cap * sizeof *d->symbols);
+        d->cap = cap;
+    }
+    d->symbols[d->nsymbols++] = s;
+}
+
+/* All of the table, or what of it stands before the first series, which is all with the senders
+ * that are known: then the series are not passed over twice. */
+static int read_symbols(struct decoder *d, bool all)
 {
     struct ax_proto p = ax_proto(d->g.whole);
-    while (ax_proto_next(&p))
-        d->nsymbols += p.field == SYMBOLS && p.wire == AX_WIRE_BYTES;
+    size_t slots = 64;
+    d->nsymbols = 0;
+    while (ax_proto_next(&p) && (all || p.field != SERIES))
+        if (p.field == SYMBOLS && p.wire == AX_WIRE_BYTES && d->nsymbols <= AX_INGEST_MAX_SYMBOLS)
+            add_symbol(d, p.bytes);
     if (p.bad)
         return ax_gather_malformed(&d->g, p.at, "the write request");
     if (d->nsymbols > AX_INGEST_MAX_SYMBOLS)
-        return ax_fail(d->g.err, -EFBIG, "the request has %zu symbols (limit %u)", d->nsymbols,
+        return ax_fail(d->g.err, -EFBIG, "the request has more than %u symbols",
                        AX_INGEST_MAX_SYMBOLS);
-    return 0;
-}
-
-static void read_symbols(struct decoder *d)
-{
-    struct ax_arena *a = d->g.d->out->arena;
-    size_t n = 0, slots = 64;
-    d->symbols = ax_arena_room(a, (d->nsymbols + 1) * sizeof *d->symbols);
-    struct ax_proto p = ax_proto(d->g.whole);
-    while (n < d->nsymbols && ax_proto_next(&p))
-        if (p.field == SYMBOLS && p.wire == AX_WIRE_BYTES)
-            d->symbols[n++] = p.bytes;
     while (slots < d->nsymbols * 2)
         slots *= 2;
-    d->memo = ax_arena_room(a, slots * sizeof *d->memo);
+    d->memo = ax_arena_room(d->g.d->out->arena, slots * sizeof *d->memo);
     d->mask = (uint32_t)slots - 1;
     memset(d->memo, 0xff, slots * sizeof *d->memo); /* no symbol has that number */
+    memset(d->last, 0xff, sizeof d->last);
+    return 0;
 }
 
 static uint32_t look_up(struct decoder *d, struct memo *m, uint32_t name, uint32_t value)
@@ -76,11 +85,29 @@ static inline uint32_t pair_of(struct decoder *d, uint32_t name, uint32_t value)
 
 /* ---- a series ---- */
 
-static void add_ref(struct decoder *d, uint64_t ref)
+/* The pair that two references are. Most labels are those of the series before. */
+static inline void add_pair(struct decoder *d, size_t i, uint32_t name, uint32_t value)
 {
-    if (d->nrefs < AX_ARRAY_LEN(d->refs))
-        d->refs[d->nrefs] = ref < d->nsymbols ? (uint32_t)ref : UINT32_MAX;
-    d->nrefs++;
+    struct memo *last = &d->last[i];
+    if (last->name != name || last->value != value)
+        *last = (struct memo){name, value, pair_of(d, name, value)};
+    d->pairs[i] = last->pair;
+}
+
+/* A reference that is none becomes one to no symbol, which is found when the series is taken. */
+static inline void add_ref(struct decoder *d, uint64_t ref)
+{
+    size_t n = d->nrefs++;
+    if (n >= AX_ARRAY_LEN(d->refs))
+        return;
+    if (ref >= d->nsymbols) {
+        d->refs[n] = UINT32_MAX;
+        d->bad_refs = true;
+        return;
+    }
+    d->refs[n] = (uint32_t)ref;
+    if (n % 2 && d->refs[n - 1] != UINT32_MAX)
+        add_pair(d, n / 2, d->refs[n - 1], d->refs[n]);
 }
 
 static int add_refs(struct decoder *d, struct ax_str packed)
@@ -88,8 +115,12 @@ static int add_refs(struct decoder *d, struct ax_str packed)
     struct ax_proto p = ax_proto(packed);
     uint64_t ref;
     while (p.at < p.end) {
-        if (!ax_proto_varint(&p, &ref))
+        if (p.end - p.at > 1 && p.at[0] >= 0x80 && p.at[1] < 0x80) { /* two bytes: most are */
+            ref = (p.at[0] & 0x7fu) | (unsigned)p.at[1] << 7;
+            p.at += 2;
+        } else if (!ax_proto_varint(&p, &ref)) {
             return ax_gather_malformed(&d->g, p.at, "a list of label references");
+        }
         add_ref(d, ref);
     }
     return 0;
@@ -111,20 +142,20 @@ static int read_part(struct decoder *d, const struct ax_proto *p)
     return 0;
 }
 
-static int check_refs(const struct decoder *d, struct ax_err *err)
+static int refused_refs(const struct decoder *d, struct ax_err *err)
 {
+    size_t bad = 0;
     if (d->nrefs % 2)
         return ax_fail(err, -EINVAL, "a series has %zu label references, which are no pairs",
                        d->nrefs);
     if (d->nrefs > AX_ARRAY_LEN(d->refs))
         return ax_fail(err, -EINVAL, "a series has %zu labels (limit %u)", d->nrefs / 2,
                        AX_LABELS_MAX);
-    for (size_t i = 0; i < d->nrefs; i++)
-        if (d->refs[i] == UINT32_MAX)
-            return ax_fail(err, -EINVAL,
-                           "label reference %zu of a series is none of the request's %zu symbols",
-                           i + 1, d->nsymbols);
-    return 0;
+    while (d->refs[bad] != UINT32_MAX)
+        bad++;
+    return ax_fail(err, -EINVAL,
+                   "label reference %zu of a series is none of the request's %zu symbols", bad + 1,
+                   d->nsymbols);
 }
 
 static int take_new(struct decoder *d, struct ax_err *why)
@@ -139,13 +170,10 @@ static int take_new(struct decoder *d, struct ax_err *why)
 
 static int take_series(struct decoder *d, struct ax_err *why)
 {
-    uint32_t pairs[AX_LABELS_MAX], id;
-    int rc = check_refs(d, why);
-    if (rc < 0)
-        return rc;
-    for (size_t i = 0; i < d->nrefs; i += 2)
-        pairs[i / 2] = pair_of(d, d->refs[i], d->refs[i + 1]);
-    if (!ax_walk_pairs(d->g.d->walk, pairs, d->nrefs / 2, &id))
+    uint32_t id;
+    if (d->bad_refs || d->nrefs % 2 || d->nrefs > AX_ARRAY_LEN(d->refs))
+        return refused_refs(d, why);
+    if (!ax_walk_pairs(d->g.d->walk, d->pairs, d->nrefs / 2, &id))
         return take_new(d, why);
     ax_gather_take(&d->g, (struct ax_batch_series){.id = id});
     return 0;
@@ -156,6 +184,7 @@ static int read_series(struct decoder *d, struct ax_str series)
     struct ax_proto p = ax_proto(series);
     struct ax_err why;
     d->nrefs = 0;
+    d->bad_refs = false;
     while (ax_proto_next(&p)) {
         int rc = read_part(d, &p);
         if (rc < 0)
@@ -168,17 +197,35 @@ static int read_series(struct decoder *d, struct ax_str series)
     return 0;
 }
 
+/* 1 when there is a symbol behind a series. */
+static int read_all_series(struct decoder *d, bool have_all_symbols)
+{
+    struct ax_proto p = ax_proto(d->g.whole);
+    bool begun = false;
+    int rc = 0;
+    while (rc == 0 && ax_proto_next(&p)) {
+        if (p.field == SERIES && p.wire == AX_WIRE_BYTES) {
+            begun = true;
+            rc = read_series(d, p.bytes);
+        } else if (p.field == SYMBOLS && begun && !have_all_symbols) {
+            rc = 1;
+        }
+    }
+    return p.bad ? ax_gather_malformed(&d->g, p.at, "the write request") : rc;
+}
+
 int ax_remote_write2_decode(struct ax_decoding *out, struct ax_str message, struct ax_err *err)
 {
-    struct decoder d = {.g = {.d = out, .whole = message, .piece = message.n / 64, .err = err}};
-    int rc = count_symbols(&d);
-    if (rc < 0)
-        return rc;
-    read_symbols(&d);
-    out->out->held = true;
-    struct ax_proto p = ax_proto(message);
-    while (rc == 0 && ax_proto_next(&p))
-        if (p.field == SERIES && p.wire == AX_WIRE_BYTES)
-            rc = read_series(&d, p.bytes);
-    return rc;
+    struct ax_decoding fresh = *out;
+    for (int all = 0;; all++) {
+        struct decoder d = {.g = {.d = out, .whole = message, .piece = message.n / 64, .err = err}};
+        int rc = read_symbols(&d, all);
+        out->out->held = true;
+        if (rc == 0)
+            rc = read_all_series(&d, all);
+        if (rc <= 0)
+            return rc;
+        out->out->n = out->out->samples = 0; /* once more, with all symbols */
+        *out = fresh;
+    }
 }

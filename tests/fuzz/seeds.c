@@ -3,16 +3,20 @@
 #include "kit.h"
 
 #include "base/file.h"
+#include "ingest/ingest.h"
 #include "store/block.h"
 #include "store/codec.h"
 #include "store/values.h"
 #include "store/wal_record.h"
 
 #include <fcntl.h>
+#include <snappy-c.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
 
 #define T0 1790000000000
 
@@ -151,6 +155,33 @@ static void write_request(void)
                          "abc"));
 }
 
+/* Request{symbols{"", __name__, up, vm, web}, timeseries{labels_refs{1, 2, 3, 4} samples{...}}},
+ * also compressed in each way. */
+static void write_request_2(void)
+{
+    static const char series[] = "\x2a\x18\x0a\x04\x01\x02\x03\x04\x12\x10\x09\x00\x00\x00\x00\x00"
+                                 "\x00\xf0\x3f\x10\x80\xdc\xb8\xda\x8b\x34";
+    char packed[512];
+    size_t n = sizeof packed;
+    AX_CLEANUP(ax_buf_free) struct ax_buf b = AX_BUF_INIT;
+    ax_buf_add(&b, "\x22\x00\x22\x08__name__\x22\x02up\x22\x02vm\x22\x03web", 25);
+    ax_buf_add(&b, series, sizeof series - 1);
+    seed("remote_write2", "one", b.p, b.n);
+    AX_ASSERT(snappy_compress(b.p, b.n, packed, &n) == SNAPPY_OK);
+    seed_prefixed("unpack", "snappy", AX_PACKED_SNAPPY, (struct ax_str){packed, n});
+    n = ZSTD_compress(packed, sizeof packed, b.p, b.n, 1);
+    seed_prefixed("unpack", "zstd", AX_PACKED_ZSTD, (struct ax_str){packed, n});
+    z_stream z = {.next_in = (unsigned char *)b.p,
+                  .avail_in = (unsigned)b.n,
+                  .next_out = (unsigned char *)packed,
+                  .avail_out = sizeof packed};
+    AX_ASSERT(deflateInit2(&z, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+    AX_ASSERT(deflate(&z, Z_FINISH) == Z_STREAM_END);
+    deflateEnd(&z);
+    seed_prefixed("unpack", "gzip", AX_PACKED_GZIP,
+                  (struct ax_str){packed, sizeof packed - z.avail_out});
+}
+
 int main(int argc, char **argv)
 {
     struct ax_arena a = AX_ARENA_INIT;
@@ -164,6 +195,7 @@ int main(int argc, char **argv)
     blocks(&a);
     log_segment(&a);
     write_request();
+    write_request_2();
     ax_arena_free(&a);
     return 0;
 }
