@@ -132,13 +132,10 @@ static void put_field(struct ax_buf *out, struct ax_str s)
     ax_buf_byte(out, '"');
 }
 
-/* Seconds with three digits behind the point where they are not zero. */
 static void put_seconds(struct ax_buf *out, int64_t ms)
 {
-    uint64_t u = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
-    if (ms < 0)
-        ax_buf_byte(out, '-');
-    ax_buf_printf(out, u % 1000 ? "%" PRIu64 ".%03u" : "%" PRIu64, u / 1000, (unsigned)(u % 1000));
+    char text[AX_NUM_TEXT];
+    ax_buf_add(out, text, ax_seconds_print(ms, text));
 }
 
 static void put_time(struct ax_buf *out, int64_t ms, enum ax_csv_time how)

@@ -75,7 +75,7 @@ static void openmetrics_leaves_out_staleness_markers(void **state)
 {
     struct ax_series s = series();
     ax_export_write(AX_EXPORT_OPENMETRICS, NULL, &s, 0, 4, &out);
-    check("temp{host=\"a,\\\"b\\\"\\n\"} -0 -1.500\n"
+    check("temp{host=\"a,\\\"b\\\"\\n\"} -0 -1.5\n"
           "temp{host=\"a,\\\"b\\\"\\n\"} 0.1 0\n"
           "temp{host=\"a,\\\"b\\\"\\n\"} NaN 1795314601\n");
 }
@@ -89,7 +89,7 @@ static void csv_has_the_columns_that_were_asked_for(void **state)
                             &csv, NULL),
         0);
     ax_export_write(AX_EXPORT_CSV, &csv, &s, 0, 3, &out);
-    check("-1.500,\"a,\"\"b\"\" \",-0,,-1500000000\n"
+    check("-1.5,\"a,\"\"b\"\" \",-0,,-1500000000\n"
           "0,\"a,\"\"b\"\" \",0.1,,0\n"
           "1795314600.123,\"a,\"\"b\"\" \",NaN:7ff0000000000002,,1795314600123000000\n");
     ax_buf_clear(&out);
