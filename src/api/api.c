@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The server: sockets, requests as libmicrohttpd brings them, answers. */
+/* The server: sockets, and requests as libmicrohttpd brings them. */
 #include "api/inner.h"
 
 #include "api/listen.h"
+#include "api/send.h"
 #include "base/clock.h"
 #include "ingest/ingest.h"
 #include "intake/intake.h"
@@ -10,7 +11,6 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -24,7 +24,6 @@
 #define CONNECTION_BYTES (64u * 1024)
 #define EXPECTED_BYTES   (1u << 20)
 #define BODY_BYTES       (256u << 20)
-#define STREAM_BYTES     (64u * 1024)
 
 struct ax_api {
     struct ax_api_options rooms;
@@ -66,10 +65,7 @@ struct exchange {
     struct ax_request q;
     const char *uri; /* in the arena */
     bool begun, too_large, busy;
-    struct ax_stream *stream; /* the answer, when it is made while it is sent */
-    struct ax_buf part;       /* of it, and how much of that is sent */
-    size_t sent;
-    bool last_part;
+    struct ax_sending sending;
 };
 
 static void *on_uri(void *cls, const char *uri, struct MHD_Connection *c)
@@ -87,89 +83,12 @@ static void on_done(void *cls, struct MHD_Connection *c, void **con,
     struct exchange *x = *con;
     if (!x)
         return;
-    if (x->stream)
-        x->stream->close(x->stream);
+    ax_sending_end(&x->sending);
     ax_budget_give(&x->q.api->budget, x->q.held);
-    ax_buf_free(&x->part);
     ax_buf_free(&x->q.body);
     ax_arena_free(&x->q.arena);
     free(x);
     *con = NULL;
-}
-
-/* The next bytes of a streamed answer. */
-static ssize_t on_more(void *cls, uint64_t pos, char *to, size_t max)
-{
-    struct exchange *x = cls;
-    while (x->sent == x->part.n) {
-        if (x->last_part)
-            return MHD_CONTENT_READER_END_OF_STREAM;
-        ax_buf_clear(&x->part);
-        x->sent = 0;
-        int rc = x->stream->fill(x->stream, &x->part);
-        if (rc < 0 || x->part.overflow)
-            return MHD_CONTENT_READER_END_WITH_ERROR;
-        x->last_part = rc == 0;
-    }
-    size_t n = x->part.n - x->sent < max ? x->part.n - x->sent : max;
-    memcpy(to, x->part.p + x->sent, n);
-    x->sent += n;
-    return (ssize_t)n;
-}
-
-static struct MHD_Response *response_of(struct exchange *x, struct ax_reply *r)
-{
-    struct MHD_Response *resp;
-    x->stream = r->stream; /* closed with the exchange, whatever happens */
-    if (r->stream)
-        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BYTES, on_more, x, NULL);
-    resp = MHD_create_response_from_buffer(r->body.n, r->body.p, MHD_RESPMEM_MUST_FREE);
-    if (!resp)
-        ax_buf_free(&r->body);
-    r->body = (struct ax_buf)AX_BUF_INIT; /* the response frees it */
-    return resp;
-}
-
-static void put_numbers(struct MHD_Response *resp, const struct ax_reply *r)
-{
-    char text[32];
-    if (r->retry_after) {
-        snprintf(text, sizeof text, "%d", r->retry_after);
-        MHD_add_response_header(resp, "Retry-After", text);
-    }
-    for (size_t i = 0; i < r->ncounts; i++) {
-        snprintf(text, sizeof text, "%llu", (unsigned long long)r->counts[i].n);
-        MHD_add_response_header(resp, r->counts[i].name, text);
-    }
-}
-
-static enum MHD_Result send_reply(struct MHD_Connection *c, struct exchange *x, struct ax_reply *r)
-{
-    static const struct {
-        const char *name, *value;
-    } always[] = {{"X-Content-Type-Options", "nosniff"},
-                  {"Referrer-Policy", "no-referrer"},
-                  {"X-Frame-Options", "DENY"},
-                  {"Content-Security-Policy", "default-src 'self'; img-src 'self' data:"}};
-    struct MHD_Response *resp = response_of(x, r);
-    if (!resp)
-        return MHD_NO;
-    if (r->status != 204 && r->status != 304)
-        MHD_add_response_header(resp, "Content-Type", r->type);
-    for (size_t i = 0; i < AX_ARRAY_LEN(always); i++)
-        MHD_add_response_header(resp, always[i].name, always[i].value);
-    MHD_add_response_header(resp, "Cache-Control", r->etag ? "no-cache" : "no-store");
-    if (r->etag)
-        MHD_add_response_header(resp, "ETag", r->etag);
-    if (r->gzip)
-        MHD_add_response_header(resp, "Content-Encoding", "gzip");
-    if (r->allow)
-        MHD_add_response_header(resp, "Allow", r->allow);
-    put_numbers(resp, r);
-    ax_api_count(x->q.api, r->status);
-    enum MHD_Result rc = MHD_queue_response(c, (unsigned)r->status, resp);
-    MHD_destroy_response(resp);
-    return rc;
 }
 
 static struct ax_str header(struct MHD_Connection *c, const char *name)
@@ -296,7 +215,8 @@ static enum MHD_Result serve(struct ax_api *api, bool is_unix, struct MHD_Connec
         ax_reply_auspex_error(&r, 405, "method_not_allowed", "use GET, HEAD or POST");
         r.allow = "GET, HEAD, POST";
     }
-    return send_reply(c, x, &r);
+    ax_api_count(api, r.status);
+    return ax_send(c, &x->sending, &r) ? MHD_YES : MHD_NO;
 }
 
 static enum MHD_Result on_tcp(void *cls, struct MHD_Connection *c, const char *url,

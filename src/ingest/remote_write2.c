@@ -110,17 +110,38 @@ static inline void add_ref(struct decoder *d, uint64_t ref)
         add_pair(d, n / 2, d->refs[n - 1], d->refs[n]);
 }
 
+/* One or two bytes, which most references are; 0 when it is longer, or cut off. */
+static inline size_t short_varint(const uint8_t *at, const uint8_t *end, uint32_t *out)
+{
+    if (at < end && at[0] < 0x80) {
+        *out = at[0];
+        return 1;
+    }
+    if (end - at < 2 || at[1] >= 0x80)
+        return 0;
+    *out = (at[0] & 0x7fu) | (uint32_t)at[1] << 7;
+    return 2;
+}
+
 static int add_refs(struct decoder *d, struct ax_str packed)
 {
     struct ax_proto p = ax_proto(packed);
     uint64_t ref;
     while (p.at < p.end) {
-        if (p.end - p.at > 1 && p.at[0] >= 0x80 && p.at[1] < 0x80) { /* two bytes: most are */
-            ref = (p.at[0] & 0x7fu) | (unsigned)p.at[1] << 7;
-            p.at += 2;
-        } else if (!ax_proto_varint(&p, &ref)) {
-            return ax_gather_malformed(&d->g, p.at, "a list of label references");
+        uint32_t name, value;
+        size_t n = short_varint(p.at, p.end, &name);
+        size_t m = n ? short_varint(p.at + n, p.end, &value) : 0;
+        if (m && name < d->nsymbols && value < d->nsymbols && d->nrefs % 2 == 0 &&
+            d->nrefs < AX_ARRAY_LEN(d->refs)) {
+            d->refs[d->nrefs] = name;
+            d->refs[d->nrefs + 1] = value;
+            add_pair(d, d->nrefs / 2, name, value);
+            d->nrefs += 2;
+            p.at += n + m;
+            continue;
         }
+        if (!ax_proto_varint(&p, &ref))
+            return ax_gather_malformed(&d->g, p.at, "a list of label references");
         add_ref(d, ref);
     }
     return 0;

@@ -83,6 +83,15 @@ def test_large_exports_come_in_windows_and_lose_nothing(env, rig):
           "sum of all samples")
 
 
+def test_a_client_that_leaves_amid_an_export_costs_nothing(env, rig):
+    one, _ = rig
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", one.port)) as s:
+            s.sendall(b"GET /api/v1/export?match[]=many HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            check(b"200 OK" in s.recv(2000), "no answer")
+    check(len(export(one, "many")) > 1000000, "no export afterwards")
+
+
 def test_bad_lines_are_told_and_the_good_ones_kept(env, rig):
     one, _ = rig
     text = b"good 1 %d\nno value\ngood{a=} 1\n\ngood 2 %d\n" % (T0, T0 + 1)
