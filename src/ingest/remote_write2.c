@@ -11,6 +11,8 @@
 
 #include <errno.h>
 
+#define SERIES_BYTES 48 /* about what a series with one sample takes, beside its symbols */
+
 enum { SYMBOLS = 4, SERIES = 5 };
 enum { REFS = 1, SAMPLES = 2, HISTOGRAMS = 3, EXEMPLARS = 4 };
 
@@ -242,6 +244,7 @@ int ax_remote_write2_decode(struct ax_decoding *out, struct ax_str message, stru
         struct decoder d = {.g = {.d = out, .whole = message, .piece = message.n / 64, .err = err}};
         int rc = read_symbols(&d, all);
         out->out->held = true;
+        ax_batch_reserve(out->out, message.n / SERIES_BYTES + 16);
         if (rc == 0)
             rc = read_all_series(&d, all);
         if (rc <= 0)
