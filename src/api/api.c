@@ -24,6 +24,7 @@
 #define CONNECTION_BYTES (64u * 1024)
 #define EXPECTED_BYTES   (1u << 20)
 #define BODY_BYTES       (256u << 20)
+#define FORM_BYTES       (1u << 20) /* what is longer is no form: curl calls every body one */
 
 struct ax_api {
     struct ax_api_options rooms;
@@ -135,7 +136,8 @@ static void read_uri(struct exchange *x, struct MHD_Connection *c)
     if (rest.p)
         ax_params_parse(q, rest);
     struct ax_str type = header(c, "Content-Type");
-    if (q->method == AX_POST && ax_str_starts(type, AX_STR("application/x-www-form-urlencoded")))
+    if (q->method == AX_POST && q->body.n <= FORM_BYTES &&
+        ax_str_starts(type, AX_STR("application/x-www-form-urlencoded")))
         ax_params_parse(q, ax_arena_str(&q->arena, ax_buf_view(&q->body)));
     q->content_type = type;
     q->content_encoding = header(c, "Content-Encoding");
