@@ -104,7 +104,11 @@ void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
     r->type = "text/plain; version=0.0.4; charset=utf-8";
     ax_buf_cstr(b, "# HELP auspex_build_info The running version.\n# TYPE auspex_build_info gauge\n"
                    "auspex_build_info{version=\"" AX_VERSION "\"} 1\n");
-    metric(b, "auspex_series", "gauge", "Series known to the intake.", (double)in.series);
+    metric(b, "auspex_series", "gauge", "Live series.", (double)in.series);
+    metric(b, "auspex_series_bytes", "gauge", "Memory of live series and their labels (estimate).",
+           (double)in.bytes);
+    metric(b, "auspex_store_head_bytes", "gauge", "Memory of samples not yet in blocks (estimate).",
+           (double)st.resident_bytes);
     metric(b, "auspex_batches_total", "counter", "Batches pushed.", (double)in.batches);
     metric(b, "auspex_samples_total", "counter", "Samples stored.", (double)in.samples);
     metric(b, "auspex_samples_rejected_total", "counter", "Samples refused.", (double)in.rejected);
