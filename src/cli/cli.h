@@ -22,6 +22,7 @@ int ax_cmd_run(int argc, char **argv);
 int ax_cmd_serve(int argc, char **argv);
 int ax_cmd_host(int argc, char **argv);
 int ax_cmd_bench(int argc, char **argv);
+int ax_cmd_admin(int argc, char **argv);
 int ax_cmd_resources(int argc, char **argv);
 int ax_cmd_status(int argc, char **argv);
 int ax_cmd_query(int argc, char **argv);

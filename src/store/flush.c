@@ -129,7 +129,7 @@ static int write_partition(struct ax_store *s, struct ax_partition p, int64_t *n
 
 static int write_blocks(struct ax_store *s, struct ax_block_list *list, struct ax_err *err)
 {
-    int64_t now = ax_store_now(s);
+    int64_t now = s->final ? INT64_MAX : ax_store_now(s);
     for (int64_t t = s->frozen->mint; t <= s->frozen->maxt && t != INT64_MAX;) {
         struct ax_partition p = ax_partition_of(t, now);
         int64_t next = INT64_MAX;
@@ -144,13 +144,8 @@ static int write_blocks(struct ax_store *s, struct ax_block_list *list, struct a
     return 0;
 }
 
-int ax_store_flush(struct ax_store *s, bool *did, struct ax_err *err)
+static int flush_frozen(struct ax_store *s, struct ax_err *err)
 {
-    if (!s->frozen) {
-        if (!flush_is_due(s))
-            return 0;
-        freeze(s);
-    }
     struct ax_block_list list = {0};
     int rc = write_blocks(s, &list, err);
     if (rc == 0)
@@ -162,6 +157,26 @@ int ax_store_flush(struct ax_store *s, bool *did, struct ax_err *err)
         ax_wal_drop(s->wal, s->frozen_keep);
     }
     free(list.v);
+    return rc;
+}
+
+int ax_store_flush(struct ax_store *s, bool *did, struct ax_err *err)
+{
+    if (!s->frozen) {
+        if (!flush_is_due(s))
+            return 0;
+        freeze(s);
+    }
+    int rc = flush_frozen(s, err);
     *did = rc == 0;
     return rc;
+}
+
+int ax_store_flush_all(struct ax_store *s, struct ax_err *err)
+{
+    int rc = s->frozen ? flush_frozen(s, err) : 0; /* what the disk did not take the last time */
+    if (rc < 0)
+        return rc;
+    freeze(s);
+    return flush_frozen(s, err);
 }

@@ -10,7 +10,8 @@
  *          exclusive to change memtables, so that log segments and memtables change together
  *   head   over everything below it in the struct. Held for copying in or out only: never while
  *          waiting for the disk, decoding or allocating results
- * Only the owner's tick changes `frozen` and `blocks`, and so reads them without a lock. */
+ *   keeping  first of all: held by the one who changes `frozen` and `blocks` (the owner's tick, the
+ *            keeper's commands), and who so reads them without another lock */
 #ifndef AX_STORE_INNER_H
 #define AX_STORE_INNER_H
 
@@ -29,9 +30,11 @@ struct ax_store {
     struct ax_intake *intake;
     struct ax_directory dir;
     struct ax_wal *wal;
-    uint64_t wal_from, next_file, next_order; /* of the ticking thread */
+    pthread_mutex_t keeping;
+    bool final;                               /* partitions of the last width, all merged */
+    uint64_t wal_from, next_file, next_order; /* of who is keeping, as all up to `damaged` */
     uint64_t frozen_keep;                     /* first log segment that frozen does not need */
-    int64_t clock_seen, clock_leapt;          /* the ticking thread's: for retention */
+    int64_t clock_seen, clock_leapt;          /* for retention */
     uint64_t damaged;                         /* atomic */
 
     pthread_rwlock_t flip, head;
@@ -76,8 +79,9 @@ void ax_block_list_add(struct ax_block_list *l, struct ax_block *b);
 /* Deletes the files and gives the references back. */
 void ax_block_list_delete(int dirfd, struct ax_block_list *l);
 
-/* One step of background work each, by the ticking thread; *did says whether there was any. */
+/* One step of background work each, by who is keeping; *did says whether there was any. */
 int ax_store_flush(struct ax_store *s, bool *did, struct ax_err *err);
+int ax_store_flush_all(struct ax_store *s, struct ax_err *err); /* due or not: the head is empty */
 int ax_store_merge(struct ax_store *s, bool *did, struct ax_err *err);
 int ax_store_expire(struct ax_store *s, struct ax_err *err);
 /* Finishes the file of that number and opens it; on failure it is gone. */

@@ -21,14 +21,14 @@ static bool mergeable(const struct ax_block *b, struct ax_partition p)
 }
 
 /* Merging a little into a lot again and again would write the lot again and again. */
-static bool worth_it(const struct ax_block_list *l)
+static bool worth_it(const struct ax_store *s, const struct ax_block_list *l)
 {
     uint64_t sum = 0, largest = 0;
     for (size_t i = 0; i < l->n; i++) {
         sum += l->v[i]->size;
         largest = l->v[i]->size > largest ? l->v[i]->size : largest;
     }
-    return l->n > MERGE_ANYWAY || (l->n > 1 && (sum - largest) * 2 >= largest);
+    return l->n > (s->final ? 1 : MERGE_ANYWAY) || (l->n > 1 && (sum - largest) * 2 >= largest);
 }
 
 /* Blocks of a partition that follow each other. One that stays as it is, damaged or wider than the
@@ -42,19 +42,19 @@ static bool choose_in(struct ax_store *s, struct ax_partition p, struct ax_block
         if (mergeable(b, p)) {
             ax_block_list_add(list, b);
         } else if (b->mint < p.end && b->maxt >= p.start) {
-            if (worth_it(list))
+            if (worth_it(s, list))
                 return true;
             list->n = 0;
         }
     }
-    return worth_it(list);
+    return worth_it(s, list);
 }
 
 /* The first partition with enough to merge; an empty list when there is none. */
 static struct ax_block_list choose(struct ax_store *s)
 {
     struct ax_block_list list = {0};
-    int64_t now = ax_store_now(s);
+    int64_t now = s->final ? INT64_MAX : ax_store_now(s);
     for (size_t i = 0; i < s->nblocks; i++)
         if (choose_in(s, ax_partition_of(s->blocks[i]->mint, now), &list))
             return list;

@@ -67,6 +67,7 @@ int ax_store_open(struct ax_store **out, const struct ax_store_options *o, struc
     s->intake = in;
     s->doubt = INT64_MIN;
     s->dir = dir;
+    pthread_mutex_init(&s->keeping, NULL);
     init_lock(&s->flip);
     init_lock(&s->head);
     s->active = ax_mem_new();
@@ -93,6 +94,7 @@ void ax_store_close(struct ax_store *s)
     ax_index_free(s->index);
     free(s->last);
     free(s->retired);
+    pthread_mutex_destroy(&s->keeping);
     pthread_rwlock_destroy(&s->flip);
     pthread_rwlock_destroy(&s->head);
     ax_directory_close(&s->dir);
@@ -156,12 +158,14 @@ struct ax_subscriber ax_store_subscriber(struct ax_store *s)
 int ax_store_tick(struct ax_store *s, struct ax_err *err)
 {
     bool did = false;
+    pthread_mutex_lock(&s->keeping);
     ax_store_forget(s);
     int rc = ax_store_flush(s, &did, err);
     if (rc == 0)
         rc = ax_store_expire(s, err);
     if (rc == 0 && !did)
         rc = ax_store_merge(s, &did, err);
+    pthread_mutex_unlock(&s->keeping);
     return rc;
 }
 

@@ -52,6 +52,18 @@ struct ax_subscriber ax_store_subscriber(struct ax_store *s);
  * about once a second from one thread; it returns soon when there is nothing to do. */
 int ax_store_tick(struct ax_store *s, struct ax_err *err);
 
+/* The keeper's commands: any thread; they wait for a tick that runs, and ticks for them. */
+
+/* Told what is being done, in a line for people. */
+struct ax_store_teller {
+    void (*tell)(void *ctx, const char *text); /* may be NULL */
+    void *ctx;
+};
+/* Everything into its final, smallest form: the head into blocks, the blocks of a partition into
+ * one, also where the partition is not over. After a failure or a crash, what was done is done and
+ * the rest is as it was. */
+int ax_store_compact(struct ax_store *s, const struct ax_store_teller *teller, struct ax_err *err);
+
 struct ax_store_select {
     struct ax_str tenant; /* required */
     const struct ax_matcher *matchers;

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+/* auspex admin: the keeper's commands for the data. */
+#include "cli/admin.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char HELP[] = "auspex admin compact [--data DIR]\n"
+                           "\n"
+                           "Looks after the data of a server.\n"
+                           "\n"
+                           "  auspex admin compact --data /var/lib/auspex\n"
+                           "\n"
+                           "Each tells its flags: auspex admin compact --help\n";
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} commands[] = {{"compact", ax_admin_compact}};
+
+static int become_owner(const char *data, const struct stat *st, struct ax_err *err)
+{
+    if (geteuid() != 0 || st->st_uid == 0)
+        return 0;
+    if (setgroups(0, NULL) < 0 || setgid(st->st_gid) < 0 || setuid(st->st_uid) < 0)
+        return ax_fail_errno(err, "cannot become the owner of %s", data);
+    return 0;
+}
+
+int ax_admin_enter(const char *data, struct ax_err *err)
+{
+    struct stat st, store;
+    if (stat(data, &st) < 0)
+        return ax_fail_errno(err, "cannot enter the data directory %s", data);
+    if (chdir(data) < 0)
+        return ax_fail_errno(err, "cannot enter the data directory %s", data);
+    if (stat("tsdb", &store) < 0)
+        return ax_fail(err, -ENOENT,
+                       "%s is no data directory of a server: there is no tsdb in it (expected "
+                       "what `auspex serve --data` was given)",
+                       data);
+    return become_owner(data, &st, err);
+}
+
+static uint64_t bytes;
+
+static int add_file(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    bytes += type == FTW_F ? (uint64_t)st->st_size : 0;
+    return 0;
+}
+
+uint64_t ax_admin_tree_bytes(const char *path)
+{
+    bytes = 0;
+    nftw(path, add_file, 16, FTW_PHYS);
+    return bytes;
+}
+
+/* Without the name of a command: --help, or the error. */
+static int none(int argc, char **argv)
+{
+    struct ax_cli c;
+    int status = ax_cli_parse(&c, argc, argv, NULL, 0, HELP);
+    if (status == AX_CLI_GO)
+        status = ax_cli_expect(&c, 1, INT32_MAX, "what to do (compact)");
+    if (status == AX_CLI_GO)
+        status = ax_cli_usage(&c, "there is no admin command \"%s\"", c.args[0]);
+    return status;
+}
+
+int ax_cmd_admin(int argc, char **argv)
+{
+    char name[32];
+    for (size_t i = 0; argc > 1 && i < AX_ARRAY_LEN(commands); i++)
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            snprintf(name, sizeof name, "admin %s", commands[i].name);
+            argv[1] = name;
+            return commands[i].run(argc - 1, argv + 1);
+        }
+    return none(argc, argv);
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Inside the command line: what the commands of `auspex admin` have in common. */
+#ifndef AX_CLI_ADMIN_H
+#define AX_CLI_ADMIN_H
+
+#include "cli/inner.h"
+
+#include <stdint.h>
+
+/* Each gets "admin NAME" as argv[0]. */
+int ax_admin_compact(int argc, char **argv);
+
+#define AX_ADMIN_DATA "./var" /* where `auspex serve` has its data when it is not told */
+
+/* Enters the data directory of a server that does not run, as its owner: what is written there
+ * must be the server's, too, and root may give up being root for that. Paths are relative to it
+ * from then on. -ENOENT when it is none. */
+int ax_admin_enter(const char *data, struct ax_err *err);
+
+/* Of all files below, as far as they can be read. */
+uint64_t ax_admin_tree_bytes(const char *path);
+
+#endif
