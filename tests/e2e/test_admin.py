@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The keeper's commands: the data of a stopped server in their smallest form."""
+import glob
+import json
+import os
+import random
+import subprocess
+import time
+
+from harness import auspex, binary, check, equal
+
+SERIES, SAMPLES, STEP = 300, 2000, 120_000
+KILLS = 12
+
+
+def fill(server):
+    """Almost three days of samples, some of them twice."""
+    first = int(time.time() * 1000) - SAMPLES * STEP
+    for begin in range(0, SAMPLES, 400):
+        for part in range(0, SERIES, 100):
+            series = [({"__name__": "e2e_admin", "n": str(n), "half": str(n % 2)},
+                       [(first + i * STEP, n + i * i % 1000 / 8) for i in range(begin, begin + 400)])
+                      for n in range(part, part + 100)]
+            status, body = server.write(series)
+            check(status == 204, f"write: {status} {body[:200]!r}")
+
+
+def sums(server, selector="e2e_admin"):
+    """(samples, their sum)"""
+    return (server.value(f"sum(count_over_time({selector}[10d]))"),
+            server.value(f"sum(sum_over_time({selector}[10d]))"))
+
+
+def files(server, pattern):
+    return sorted(glob.glob(os.path.join(server.data, "tsdb", pattern)))
+
+
+def setup(env):
+    server = env.server(args=["--retention", "1y"])
+    fill(server)
+    env.sums = sums(server)
+    equal(env.sums[0], float(SERIES * SAMPLES), "samples")
+    return server
+
+
+def test_compact_is_refused_while_a_server_runs(env, server):
+    status, _, err = auspex("admin", "compact", "--data", server.data)
+    check(status == 1 and "stop it" in err, f"{status} {err!r}")
+    equal(sums(server), env.sums, "samples")
+    status, _, err = auspex("admin", "compact", "--data", env.dir)
+    check(status == 1 and "no data directory" in err, f"{status} {err!r}")
+
+
+def test_compact_killed_at_any_time_loses_nothing(env, server):
+    died = 0
+    for _ in range(KILLS):
+        server.process.stop()
+        child = subprocess.Popen([binary(), "admin", "compact", "--data", server.data],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(random.random() * 0.2)
+        child.kill()
+        died += child.wait() == -9
+        server.start()
+        equal(sums(server), env.sums, "samples")
+        server.write([({"__name__": "e2e_more", "n": "0"}, [(int(time.time() * 1000), 1)])])
+    env.note(f"{died} of {KILLS} kills while it worked")
+
+
+def test_compact_leaves_few_blocks_and_no_log(env, server):
+    server.process.stop()
+    status, out, err = auspex("admin", "compact", "--data", server.data, "--json")
+    check(status == 0, f"{status} {err!r}")
+    said = json.loads(out)
+    equal(said["bytes_after"], sum(os.path.getsize(f) for f in files(server, "**") + files(server, "*/*")
+                                   if os.path.isfile(f)), "bytes_after")
+    check(1 <= len(files(server, "blocks/*")) <= 2, f"blocks: {files(server, 'blocks/*')}")
+    equal(files(server, "wal/*"), [], "the log")
+    check("merg" in err, f"progress: {err!r}")
+    owner = os.stat(server.data).st_uid
+    check(all(os.stat(f).st_uid == owner for f in files(server, "*/*")), "files of another user")
+    env.note(f"{said['bytes_per_sample']:.3f} bytes per sample")
+    server.start()
+    equal(sums(server), env.sums, "samples")
