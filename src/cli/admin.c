@@ -10,17 +10,19 @@
 #include <unistd.h>
 
 static const char HELP[] = "auspex admin compact [--data DIR]\n"
+                           "auspex admin verify [--data DIR]\n"
                            "\n"
                            "Looks after the data of a server.\n"
                            "\n"
                            "  auspex admin compact --data /var/lib/auspex\n"
+                           "  auspex admin verify --data /var/lib/auspex\n"
                            "\n"
                            "Each tells its flags: auspex admin compact --help\n";
 
 static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
-} commands[] = {{"compact", ax_admin_compact}};
+} commands[] = {{"compact", ax_admin_compact}, {"verify", ax_admin_verify}};
 
 static int become_owner(const char *data, const struct stat *st, struct ax_err *err)
 {
@@ -67,7 +69,7 @@ static int none(int argc, char **argv)
     struct ax_cli c;
     int status = ax_cli_parse(&c, argc, argv, NULL, 0, HELP);
     if (status == AX_CLI_GO)
-        status = ax_cli_expect(&c, 1, INT32_MAX, "what to do (compact)");
+        status = ax_cli_expect(&c, 1, INT32_MAX, "what to do (compact, verify)");
     if (status == AX_CLI_GO)
         status = ax_cli_usage(&c, "there is no admin command \"%s\"", c.args[0]);
     return status;

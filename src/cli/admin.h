@@ -9,6 +9,7 @@
 
 /* Each gets "admin NAME" as argv[0]. */
 int ax_admin_compact(int argc, char **argv);
+int ax_admin_verify(int argc, char **argv);
 
 #define AX_ADMIN_DATA "./var" /* where `auspex serve` has its data when it is not told */
 

@@ -54,6 +54,38 @@ int ax_registry_open(struct ax_registry **out, const char *path, struct ax_err *
     return 0;
 }
 
+static void check_text(struct ax_stmt *q, void (*fault)(void *ctx, const char *text), void *ctx)
+{
+    while (ax_stmt_row(q)) {
+        struct ax_str said = ax_stmt_col(q, 0);
+        char text[200];
+        snprintf(text, sizeof text, "%.*s", said.n < 190 ? (int)said.n : 190, said.p);
+        if (!ax_str_eq(said, AX_STR("ok")))
+            fault(ctx, text);
+    }
+}
+
+int ax_registry_verify(const char *path, void (*fault)(void *ctx, const char *text), void *ctx,
+                       struct ax_err *err)
+{
+    struct ax_sql sql = {0};
+    struct ax_stmt q;
+    int rc = ax_sql_open_look(&sql, path, err);
+    if (rc < 0)
+        return rc;
+    struct ax_err why = {0};
+    ax_stmt_begin(&q, &sql, "PRAGMA integrity_check");
+    check_text(&q, fault, ctx);
+    if (ax_stmt_end(&q, "checking", &why) < 0)
+        fault(ctx, why.text); /* so damaged that it cannot be looked at */
+    ax_stmt_begin(&q, &sql, "PRAGMA user_version");
+    if (ax_stmt_row(&q) && ax_stmt_col_int(&q, 0) != SCHEMA_VERSION)
+        fault(ctx, "it is of another version, or empty");
+    ax_stmt_end(&q, "checking", NULL);
+    ax_sql_close(&sql);
+    return 0;
+}
+
 void ax_registry_close(struct ax_registry *r)
 {
     if (!r)

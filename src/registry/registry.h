@@ -15,6 +15,11 @@ struct ax_registry;
 int ax_registry_open(struct ax_registry **out, const char *path, struct ax_err *err);
 void ax_registry_close(struct ax_registry *r); /* NULL is fine */
 
+/* Looks through the file of a registry that nobody has open, and changes nothing. Tells each fault;
+ * 0 also when there are some. `path` is a name in the working directory. */
+int ax_registry_verify(const char *path, void (*fault)(void *ctx, const char *text), void *ctx,
+                       struct ax_err *err);
+
 /* Takes in what a collector saw, in one transaction: new resources, changed states (with an event
  * each, unless the observation brings one for the same handle and time), the gone, the events.
  * An event that is there already (same handle, time, type, what and detail) is not stored twice. */

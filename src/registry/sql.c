@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static int keep_path(sqlite3_vfs *vfs, const char *name, int size, char *out)
 {
@@ -36,6 +37,20 @@ int ax_sql_open(struct ax_sql *s, const char *path, struct ax_err *err)
     int rc = ax_sql_exec(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", err);
     if (rc < 0)
         ax_sql_close(s);
+    return rc;
+}
+
+int ax_sql_open_look(struct ax_sql *s, const char *path, struct ax_err *err)
+{
+    char log[300], uri[300];
+    bool alone = (size_t)snprintf(log, sizeof log, "%s-wal", path) < sizeof log &&
+                 access(log, F_OK) < 0 &&
+                 (size_t)snprintf(uri, sizeof uri, "file:%s?immutable=1", path) < sizeof uri;
+    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_FULLMUTEX;
+    if (sqlite3_open_v2(alone ? uri : path, &s->db, flags, vfs_with_paths_as_given()) == SQLITE_OK)
+        return 0;
+    int rc = ax_sql_fail(s, "opening", err);
+    ax_sql_close(s);
     return rc;
 }
 

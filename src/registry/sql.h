@@ -16,6 +16,8 @@ struct ax_sql {
 /* Opens `path` without resolving it: the server enters its data directory before it gives up its
  * privileges, and the way there may be closed to it afterwards. */
 int ax_sql_open(struct ax_sql *s, const char *path, struct ax_err *err);
+/* To read only. Nothing is written beside the file, unless a log lies there that must be read. */
+int ax_sql_open_look(struct ax_sql *s, const char *path, struct ax_err *err);
 void ax_sql_close(struct ax_sql *s);
 int ax_sql_exec(struct ax_sql *s, const char *sql, struct ax_err *err);
 /* What SQLite said last, as an error with errno's meaning. */

@@ -20,10 +20,10 @@ void ax_block_name(uint64_t file, char out[AX_BLOCK_NAME])
     snprintf(out, AX_BLOCK_NAME, "blocks/%010llu.axb", (unsigned long long)file);
 }
 
-/* Reads the section and checks it: into memory, or, as the entries are many, piece by piece. */
-static int check_section(const struct ax_block *b, uint64_t at, uint64_t len, uint32_t want,
-                         char *into)
+int ax_block_section_read(const struct ax_block *b, const struct ax_block_footer *f, int which,
+                          char *into)
 {
+    uint64_t at = f->section[which].at, len = f->section[which].len;
     AX_CLEANUP(ax_free_ptr) char *piece = into ? NULL : ax_malloc(CHECK_BYTES);
     uint32_t crc = 0;
     for (uint64_t done = 0; done < len;) {
@@ -35,17 +35,15 @@ static int check_section(const struct ax_block *b, uint64_t at, uint64_t len, ui
         crc = ax_crc32c(crc, to, n);
         done += n;
     }
-    return crc == want ? 0 : -EBADMSG;
+    return crc == f->section[which].crc ? 0 : -EBADMSG;
 }
 
 static int read_section(struct ax_block *b, const struct ax_block_footer *f, int which)
 {
-    uint64_t at = f->section[which].at, len = f->section[which].len;
-    if (at > b->size || len > b->size - at || f->section[which].crc > UINT32_MAX)
-        return -EBADMSG;
+    uint64_t len = f->section[which].len;
     char *into = which == AX_SERIES || which == AX_COLUMNS ? NULL : ax_malloc(len + 1);
     b->section[which] = (struct ax_str){into, len};
-    return check_section(b, at, len, (uint32_t)f->section[which].crc, into);
+    return ax_block_section_read(b, f, which, into);
 }
 
 /* The last n bytes of the file into `footer`, whose field crc is set to 0. */
@@ -83,15 +81,24 @@ static int read_footer_1(const struct ax_block *b, struct ax_block_footer *f)
     return 0;
 }
 
+int ax_block_footer_read(const struct ax_block *b, struct ax_block_footer *f)
+{
+    int rc = read_footer(b, f, sizeof *f, AX_BLOCK_VERSION);
+    if (rc == -EBADMSG)
+        rc = read_footer_1(b, f);
+    if (rc == 0 &&
+        (f->nseries >= UINT32_MAX || !ax_store_time_ok(f->mint) || !ax_store_time_ok(f->maxt)))
+        rc = -EBADMSG;
+    for (int i = 0; i < AX_SECTIONS && rc == 0; i++)
+        if (f->section[i].at > b->size || f->section[i].len > b->size - f->section[i].at)
+            rc = -EBADMSG;
+    return rc;
+}
+
 static int read_index(struct ax_block *b)
 {
     struct ax_block_footer f;
-    int rc = read_footer(b, &f, sizeof f, AX_BLOCK_VERSION);
-    if (rc == -EBADMSG)
-        rc = read_footer_1(b, &f);
-    if (rc == 0 &&
-        (f.nseries >= UINT32_MAX || !ax_store_time_ok(f.mint) || !ax_store_time_ok(f.maxt)))
-        rc = -EBADMSG;
+    int rc = ax_block_footer_read(b, &f);
     for (int i = 0; i < AX_SECTIONS && rc == 0; i++)
         rc = read_section(b, &f, i);
     if (rc < 0)

@@ -103,6 +103,12 @@ static inline uint64_t ax_block_offset(const struct ax_block *b)
 {
     return b->version == 1 ? 8 : AX_BLOCK_OFFSET;
 }
+/* For who looks closer at a file: b->fd and b->size are set. The footer of any version; -EBADMSG.
+ */
+int ax_block_footer_read(const struct ax_block *b, struct ax_block_footer *f);
+/* Reads the section and checks it: into memory, or (NULL) piece by piece. */
+int ax_block_section_read(const struct ax_block *b, const struct ax_block_footer *f, int which,
+                          char *into);
 struct ax_block *ax_block_ref(struct ax_block *b);
 void ax_block_unref(struct ax_block *b);
 struct ax_index_view ax_block_index(const struct ax_block *b);

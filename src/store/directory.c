@@ -94,6 +94,26 @@ int ax_directory_open(const char *path, struct ax_directory *out, struct ax_err 
     return 0;
 }
 
+int ax_directory_look(const char *path, struct ax_directory *out, struct ax_err *err)
+{
+    struct ax_directory d = {-1, -1};
+    int rc = 0;
+    d.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (d.fd < 0)
+        return ax_fail_errno(err, "cannot open the directory %s", path);
+    d.lock = openat(d.fd, "LOCK", O_RDONLY | O_CLOEXEC); /* a backup has none */
+    if (d.lock >= 0 && flock(d.lock, LOCK_SH | LOCK_NB) < 0)
+        rc = ax_fail(err, -EBUSY, "another auspex is using %s", path);
+    else if (faccessat(d.fd, "blocks", F_OK, 0) < 0 || faccessat(d.fd, "wal", F_OK, 0) < 0)
+        rc = ax_fail(err, -ENOENT, "%s holds no samples: it has no blocks/ and wal/", path);
+    if (rc < 0) {
+        ax_directory_close(&d);
+        return rc;
+    }
+    *out = d;
+    return 0;
+}
+
 void ax_directory_close(struct ax_directory *d)
 {
     ax_close_fd(&d->lock);

@@ -11,6 +11,9 @@ struct ax_directory {
 
 /* -EBUSY: another process has it; -EINVAL: another version, nothing was touched. */
 int ax_directory_open(const char *path, struct ax_directory *out, struct ax_err *err);
+/* To look only: nothing is made or written, nobody else may have it open to write. -ENOENT: it is
+ * no store's; -EBUSY. */
+int ax_directory_look(const char *path, struct ax_directory *out, struct ax_err *err);
 void ax_directory_close(struct ax_directory *d);
 
 #endif

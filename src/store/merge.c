@@ -28,7 +28,9 @@ static bool worth_it(const struct ax_store *s, const struct ax_block_list *l)
         sum += l->v[i]->size;
         largest = l->v[i]->size > largest ? l->v[i]->size : largest;
     }
-    return l->n > (s->final ? 1 : MERGE_ANYWAY) || (l->n > 1 && (sum - largest) * 2 >= largest);
+    if (s->final) /* what is of an older version is written anew, too */
+        return l->n > 1 || (l->n == 1 && l->v[0]->version < AX_BLOCK_VERSION);
+    return l->n > MERGE_ANYWAY || (l->n > 1 && (sum - largest) * 2 >= largest);
 }
 
 /* Blocks of a partition that follow each other. One that stays as it is, damaged or wider than the

@@ -64,6 +64,25 @@ struct ax_store_teller {
  * the rest is as it was. */
 int ax_store_compact(struct ax_store *s, const struct ax_store_teller *teller, struct ax_err *err);
 
+/* What is wrong with a file of the store: the bytes from .. to - 1, or all of it when to == 0. */
+struct ax_store_fault {
+    const char *file; /* in the store's directory */
+    uint64_t from, to;
+    const char *text;
+};
+struct ax_store_verifier {
+    void (*fault)(void *ctx, const struct ax_store_fault *f);
+    void (*progress)(void *ctx, uint64_t done, uint64_t total); /* bytes; may be NULL */
+    void *ctx;
+};
+struct ax_store_verified {
+    uint64_t blocks, chunks, samples, segments, records, bytes, faults;
+};
+/* Reads everything in the directory of a store that nobody has open, and changes nothing. 0 also
+ * when there are faults. -ENOENT: there is no store; -EBUSY: a server has it open. */
+int ax_store_verify(const char *dir, const struct ax_store_verifier *v,
+                    struct ax_store_verified *out, struct ax_err *err);
+
 struct ax_store_select {
     struct ax_str tenant; /* required */
     const struct ax_matcher *matchers;

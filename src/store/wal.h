@@ -47,8 +47,12 @@ struct ax_wal_replay {
     uint32_t (*define)(void *ctx, const uint32_t *pairs, size_t n);
     void (*take)(void *ctx, const struct ax_batch *b); /* with ids; b only lives so long */
     void (*warn)(void *ctx, const char *text);
+    /* When set, the log is looked at only: nothing is deleted or cut off, and what is wrong with
+     * the bytes from .. to - 1 of a segment is told here instead. */
+    void (*fault)(void *ctx, const char *segment, uint64_t from, uint64_t to, const char *text);
 
     uint64_t next_segment, bytes, damaged; /* results */
+    uint64_t segments, records;
 };
 /* Reads the segments from number `from` on in order, deletes the ones before it, cuts a torn tail.
  * A record that is damaged in the middle is left out, counted and warned of. */

@@ -198,15 +198,20 @@ static bool resync(struct ax_reader *r)
     return false;
 }
 
-__attribute__((format(printf, 2, 3))) static void warn(struct ax_wal_replay *r, const char *fmt,
-                                                       ...)
+__attribute__((format(printf, 5, 6))) static void tell(struct ax_wal_replay *r, const char *name,
+                                                       size_t from, size_t to, const char *fmt, ...)
 {
-    char text[256];
+    char text[256], all[320];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    r->warn(r->ctx, text);
+    if (r->fault) {
+        r->fault(r->ctx, name, from, to, text);
+        return;
+    }
+    snprintf(all, sizeof all, "%s: %s", name, text);
+    r->warn(r->ctx, all);
 }
 
 /* Returns where the valid part ends. */
@@ -218,6 +223,7 @@ static size_t replay_records(struct segment *s, const char *name, const uint8_t 
         const uint8_t *payload = check_record(r, &len), *bad = r.p;
         if (payload && take_record(s, payload, len)) {
             r.p = payload + len;
+            s->r->records++;
             continue;
         }
         if (!payload && !resync(&r))
@@ -225,7 +231,8 @@ static size_t replay_records(struct segment *s, const char *name, const uint8_t 
         if (payload)
             r.p = payload + len;
         s->r->damaged++;
-        warn(s->r, "%s: a damaged record at byte %zu was left out", name, (size_t)(bad - p));
+        tell(s->r, name, (size_t)(bad - p), (size_t)(r.p - p), "%s",
+             s->r->fault ? "a damaged record" : "a damaged record was left out");
     }
     return n;
 }
@@ -257,8 +264,27 @@ static void keep_aside(struct ax_wal_replay *r, int dirfd, const char *name)
     char aside[AX_WAL_NAME + 16];
     snprintf(aside, sizeof aside, "%s.damaged", name);
     bool kept = linkat(dirfd, name, dirfd, aside, 0) == 0 || errno == EEXIST;
-    warn(r, "%s: the disk cannot read all of it; what it gave back is taken%s%s", name,
+    tell(r, name, 0, 0, "the disk cannot read all of it; what it gave back is taken%s%s",
          kept ? ", and the file is kept as " : "", kept ? aside : "");
+}
+
+static void free_segment(struct segment *s)
+{
+    free(s->batch.v);
+    free(s->samples);
+    free(s->pairs.v);
+    free(s->ids.v);
+}
+
+/* What is behind the last whole record was being written when the process or the machine died: it
+ * is cut off, unless the log is only looked at. */
+static void end_segment(struct ax_wal_replay *r, const char *name, int fd, size_t valid, size_t n)
+{
+    if (r->fault)
+        tell(r, name, valid, n,
+             "no whole record: damage, or an unfinished write, which the next start cuts off");
+    else if (ftruncate(fd, (off_t)valid) == 0)
+        tell(r, name, valid, n, "%zu bytes of an unfinished write were cut off", n - valid);
 }
 
 static void replay_segment(struct ax_wal_replay *r, int dirfd, const char *name, int fd, size_t n)
@@ -269,44 +295,53 @@ static void replay_segment(struct ax_wal_replay *r, int dirfd, const char *name,
     bool whole = read_whole(fd, p, n);
     if (!whole) {
         r->damaged++;
-        keep_aside(r, dirfd, name);
+        if (r->fault)
+            tell(r, name, 0, n, "the disk cannot read all of it");
+        else
+            keep_aside(r, dirfd, name);
     }
-    if (head_ok(p)) {
+    if (n >= AX_WAL_HEAD && head_ok(p)) {
+        static const uint8_t nothing[AX_WAL_HEAD - 9];
+        if (r->fault && memcmp(p + 9, nothing, sizeof nothing) != 0)
+            tell(r, name, 9, AX_WAL_HEAD, "something where its head has nothing");
         s.version = p[8];
         valid = replay_records(&s, name, p, n);
     } else {
         r->damaged++;
-        warn(r, "%s: its head is damaged, %zu bytes were left out", name, n);
+        tell(r, name, 0, n, "its head is damaged, %zu bytes were left out", n);
     }
-    free(s.batch.v);
-    free(s.samples);
-    free(s.pairs.v);
-    free(s.ids.v);
+    free_segment(&s);
     if (s.unknown) {
         r->damaged++;
-        warn(r, "%s: samples of series that it does not name, %zu times", name, s.unknown);
+        tell(r, name, 0, n, "samples of series that it does not name, %zu times", s.unknown);
     }
-    if (whole && valid < n && ftruncate(fd, (off_t)valid) == 0)
-        warn(r, "%s: %zu bytes of an unfinished write were cut off", name, n - valid);
+    if (whole && valid < n)
+        end_segment(r, name, fd, valid, n);
     r->bytes += valid;
+    r->segments++;
 }
 
 int ax_wal_replay(int dirfd, uint64_t from, struct ax_wal_replay *r, struct ax_err *err)
 {
     struct segments list = {0};
-    ax_wal_delete_below(dirfd, from);
+    if (!r->fault)
+        ax_wal_delete_below(dirfd, from);
     int rc = list_segments(dirfd, &list, err);
     r->next_segment = from ? from : 1;
     for (size_t i = 0; rc == 0 && i < list.n; i++) {
         char name[AX_WAL_NAME];
         struct stat st;
+        if (list.v[i] < from)
+            continue;
         ax_wal_name(list.v[i], name);
-        AX_CLEANUP(ax_close_fd) int fd = openat(dirfd, name, O_RDWR | O_CLOEXEC);
+        AX_CLEANUP(ax_close_fd)
+        int fd = openat(dirfd, name, (r->fault ? O_RDONLY : O_RDWR) | O_CLOEXEC);
         if (fd < 0 || fstat(fd, &st) < 0) {
             rc = ax_fail_errno(err, "cannot read %s", name);
             break;
         }
-        if (st.st_size > AX_WAL_HEAD)
+        /* One with a head alone has nothing; one with less than that neither, but why? */
+        if (st.st_size > AX_WAL_HEAD || (r->fault && st.st_size > 0))
             replay_segment(r, dirfd, name, fd, (size_t)st.st_size);
         r->next_segment = list.v[i] + 1;
     }

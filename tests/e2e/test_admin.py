@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The keeper's commands: the data of a stopped server in their smallest form."""
+"""The keeper's commands: the data of a stopped server in their smallest form, and verified."""
 import glob
 import json
 import os
@@ -81,3 +81,39 @@ def test_compact_leaves_few_blocks_and_no_log(env, server):
     env.note(f"{said['bytes_per_sample']:.3f} bytes per sample")
     server.start()
     equal(sums(server), env.sums, "samples")
+
+
+def flip(path, at):
+    with open(path, "r+b") as f:
+        f.seek(at)
+        byte = f.read(1)[0]
+        f.seek(at)
+        f.write(bytes([byte ^ 4]))
+
+
+def test_verify_finds_no_fault_until_there_is_one(env, server):
+    status, _, err = auspex("admin", "verify", "--data", server.data)
+    check(status == 1 and "a server is using the data" in err, f"{status} {err!r}")
+    server.process.kill()               # the registry has a log of its own then
+    status, out, err = auspex("admin", "verify", "--data", server.data)
+    check(status == 0 and "all is as it was written" in out, f"{status} {out!r} {err!r}")
+    block = max(files(server, "blocks/*"), key=os.path.getsize)
+    flip(block, 5000)
+    status, out, err = auspex("admin", "verify", "--data", server.data, "--json")
+    equal(status, 1, "exit status")
+    name = os.path.relpath(block, server.data)
+    check(any(f["file"] == name and f["from"] <= 5000 < f["to"] for f in json.loads(out)["faults"]), out[:500])
+    flip(block, 5000)
+    server.start()
+    equal(sums(server), env.sums, "samples")
+    server.process.stop()
+    path = os.path.join(server.data, "registry.db")
+    with open(path, "r+b") as f:
+        whole = f.read()
+        f.seek(4096)
+        f.write(b"x" * 3000)
+    status, out, err = auspex("admin", "verify", "--data", server.data)
+    check(status == 1 and "registry.db: " in out, f"{status} {out!r} {err!r}")
+    with open(path, "wb") as f:
+        f.write(whole)
+    server.start()
