@@ -107,6 +107,14 @@ struct ax_series_set {
     struct ax_str warning; /* e.g. a damaged chunk was left out; empty = none */
 };
 
+/* Takes the samples in [mint, maxt] of the series that any of the selects matches out of the store,
+ * and off the disk. What was appended before the call is gone afterwards; what comes while it runs
+ * may stay. Queries see all of it or nothing, and so does the next start when this one dies. All
+ * selects have one mint and maxt; the other members do not matter. -EIO: a block is damaged where
+ * there are samples to be kept, and nothing was deleted. */
+int ax_store_delete(struct ax_store *s, const struct ax_store_select *sel, size_t n,
+                    uint64_t *deleted, struct ax_err *err);
+
 /* Every sample in [mint, maxt] of the matching series. */
 int ax_store_select(struct ax_store *s, const struct ax_store_select *sel, struct ax_arena *a,
                     struct ax_series_set *out, struct ax_err *err);
