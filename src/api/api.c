@@ -136,7 +136,7 @@ static void read_uri(struct exchange *x, struct MHD_Connection *c)
     if (rest.p)
         ax_params_parse(q, rest);
     struct ax_str type = header(c, "Content-Type");
-    if (q->method == AX_POST && q->body.n <= FORM_BYTES &&
+    if (q->method != AX_GET && q->body.n <= FORM_BYTES &&
         ax_str_starts(type, AX_STR("application/x-www-form-urlencoded")))
         ax_params_parse(q, ax_arena_str(&q->arena, ax_buf_view(&q->body)));
     q->content_type = type;
@@ -167,8 +167,8 @@ static void answer(struct exchange *x, struct MHD_Connection *c, bool is_unix, s
 
 static bool known_method(const char *m, enum ax_method *out)
 {
-    *out = strcmp(m, "POST") == 0 ? AX_POST : AX_GET;
-    return *out == AX_POST || strcmp(m, "GET") == 0 || strcmp(m, "HEAD") == 0;
+    *out = strcmp(m, "POST") == 0 ? AX_POST : strcmp(m, "PUT") == 0 ? AX_PUT : AX_GET;
+    return *out != AX_GET || strcmp(m, "GET") == 0 || strcmp(m, "HEAD") == 0;
 }
 
 /* Makes room at once for what is announced, within reason: it may never come. */
@@ -214,8 +214,8 @@ static enum MHD_Result serve(struct ax_api *api, bool is_unix, struct MHD_Connec
     if (known_method(method, &x->q.method)) {
         answer(x, c, is_unix, &r);
     } else {
-        ax_reply_auspex_error(&r, 405, "method_not_allowed", "use GET, HEAD or POST");
-        r.allow = "GET, HEAD, POST";
+        ax_reply_auspex_error(&r, 405, "method_not_allowed", "use GET, HEAD, POST or PUT");
+        r.allow = "GET, HEAD, POST, PUT";
     }
     ax_api_count(api, r.status);
     return ax_send(c, &x->sending, &r) ? MHD_YES : MHD_NO;

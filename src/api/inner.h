@@ -11,7 +11,7 @@ struct ax_param {
     struct ax_str name, value;
 };
 
-enum ax_method { AX_GET = 1, AX_POST = 2 };
+enum ax_method { AX_GET = 1, AX_POST = 2, AX_PUT = 4 };
 
 struct ax_request {
     struct ax_api *api;
@@ -106,6 +106,8 @@ ax_handler ax_import_prometheus, ax_import_jsonl, ax_import_csv, ax_export_jsonl
 /* Auspex (auspex_*.c) */
 ax_handler ax_resources, ax_resource_one, ax_events, ax_predictions, ax_observations, ax_status,
     ax_cardinality;
+/* The keeper's commands (admin.c) */
+ax_handler ax_delete_series, ax_clean_tombstones, ax_tsdb_snapshot, ax_admin_snapshot;
 /* Others */
 ax_handler ax_self_metrics, ax_healthy, ax_file;
 

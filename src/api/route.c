@@ -26,6 +26,10 @@ static const struct route {
     {"/api/v1/alerts", AX_GET, ax_alerts},
     {"/api/v1/status/buildinfo", AX_GET, ax_buildinfo},
     {"/api/v1/status/tsdb", AX_GET, ax_status_tsdb},
+    {"/api/v1/admin/tsdb/delete_series", AX_POST | AX_PUT, ax_delete_series},
+    {"/api/v1/admin/tsdb/clean_tombstones", AX_POST | AX_PUT, ax_clean_tombstones},
+    {"/api/v1/admin/tsdb/snapshot", AX_POST | AX_PUT, ax_tsdb_snapshot},
+    {"/auspex/v1/admin/snapshot", AX_POST, ax_admin_snapshot},
     {"/auspex/v1/resources", AX_GET, ax_resources},
     {"/auspex/v1/resources/", AX_GET, ax_resource_one},
     {"/auspex/v1/events", AX_GET, ax_events},
@@ -69,9 +73,10 @@ void ax_route(struct ax_request *q, struct ax_reply *r)
             return;
         }
         refuse(q, r, 405, "method_not_allowed", "this path does not take that method");
-        r->allow = route->methods == AX_POST  ? "POST"
-                   : route->methods == AX_GET ? "GET, HEAD"
-                                              : "GET, HEAD, POST";
+        r->allow = route->methods & AX_PUT     ? "POST, PUT"
+                   : route->methods == AX_POST ? "POST"
+                   : route->methods == AX_GET  ? "GET, HEAD"
+                                               : "GET, HEAD, POST";
         return;
     }
     bool api =

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,4 +92,16 @@ int ax_mkdirs(const char *path, struct ax_err *err)
             return 0;
         *p = c;
     }
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    return remove(path);
+}
+
+int ax_remove_tree(const char *path, struct ax_err *err)
+{
+    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0)
+        return ax_fail_errno(err, "cannot remove %s", path);
+    return 0;
 }

@@ -16,6 +16,9 @@ int ax_file_replace(int dirfd, const char *path, const void *p, size_t n, struct
 /* All n bytes or an error; EINTR and short writes are handled. 0 or -errno. */
 int ax_write_all(int fd, const void *p, size_t n);
 
+/* Removes a directory with all that is in it. -ENOENT when it is not there. */
+int ax_remove_tree(const char *path, struct ax_err *err);
+
 /* mkdir -p, mode 0755. */
 int ax_mkdirs(const char *path, struct ax_err *err);
 

@@ -54,6 +54,39 @@ int ax_registry_open(struct ax_registry **out, const char *path, struct ax_err *
     return 0;
 }
 
+static int copy(struct ax_sql *from, const char *path, struct ax_err *err)
+{
+    struct ax_sql to = {0};
+    int rc = ax_sql_open(&to, path, err);
+    if (rc < 0)
+        return rc;
+    sqlite3_backup *b = sqlite3_backup_init(to.db, "main", from->db, "main");
+    bool done = b && sqlite3_backup_step(b, -1) == SQLITE_DONE;
+    if (sqlite3_backup_finish(b) != SQLITE_OK || !done)
+        rc = ax_sql_fail(&to, "copying", err);
+    ax_sql_close(&to);
+    return rc;
+}
+
+int ax_registry_copy(struct ax_registry *r, const char *path, struct ax_err *err)
+{
+    pthread_mutex_lock(&r->lock);
+    int rc = copy(&r->sql, path, err);
+    pthread_mutex_unlock(&r->lock);
+    return rc;
+}
+
+int ax_registry_copy_file(const char *from, const char *to, struct ax_err *err)
+{
+    struct ax_sql sql = {0};
+    int rc = ax_sql_open_look(&sql, from, err);
+    if (rc < 0)
+        return rc;
+    rc = copy(&sql, to, err);
+    ax_sql_close(&sql);
+    return rc;
+}
+
 static void check_text(struct ax_stmt *q, void (*fault)(void *ctx, const char *text), void *ctx)
 {
     while (ax_stmt_row(q)) {

@@ -15,6 +15,12 @@ struct ax_registry;
 int ax_registry_open(struct ax_registry **out, const char *path, struct ax_err *err);
 void ax_registry_close(struct ax_registry *r); /* NULL is fine */
 
+/* Writes all that is in the registry into a new file, while it is in use. */
+int ax_registry_copy(struct ax_registry *r, const char *path, struct ax_err *err);
+/* The same of the file of a registry that nobody has open. Paths are names in the working directory
+ * or absolute. */
+int ax_registry_copy_file(const char *from, const char *to, struct ax_err *err);
+
 /* Looks through the file of a registry that nobody has open, and changes nothing. Tells each fault;
  * 0 also when there are some. `path` is a name in the working directory. */
 int ax_registry_verify(const char *path, void (*fault)(void *ctx, const char *text), void *ctx,

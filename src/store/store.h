@@ -64,6 +64,12 @@ struct ax_store_teller {
  * the rest is as it was. */
 int ax_store_compact(struct ax_store *s, const struct ax_store_teller *teller, struct ax_err *err);
 
+/* Makes the directory `path`, on the store's file system, into a store of its own that has all that
+ * was appended before the call: hard links of the blocks and of the log up to here, so that it
+ * costs nothing until blocks are merged. -EEXIST when it is there. On failure what was made is left
+ * for the caller to remove. */
+int ax_store_snapshot(struct ax_store *s, const char *path, struct ax_err *err);
+
 /* What is wrong with a file of the store: the bytes from .. to - 1, or all of it when to == 0. */
 struct ax_store_fault {
     const char *file; /* in the store's directory */

@@ -5,7 +5,9 @@ import json
 import os
 import random
 import subprocess
+import threading
 import time
+import urllib.parse
 
 from harness import auspex, binary, check, equal
 
@@ -117,3 +119,58 @@ def test_verify_finds_no_fault_until_there_is_one(env, server):
     with open(path, "wb") as f:
         f.write(whole)
     server.start()
+
+
+def delete(server, method="POST", headers=None, **parameters):
+    path = "/api/v1/admin/tsdb/delete_series?" + urllib.parse.urlencode(parameters, doseq=True)
+    return server.http(path, b"" if method == "POST" else None, headers, method)
+
+
+def test_deleted_series_are_gone(env, server):
+    whole, odd = sums(server), sums(server, 'e2e_admin{half="1"}')
+    end = time.time() - SAMPLES * STEP / 1000 / 2
+    some = server.value(f'sum(count_over_time(e2e_admin{{half="1"}}[10d]))', end)
+    equal(delete(server, **{"match[]": 'e2e_admin{half="1"}'}, headers={"X-Scope-OrgID": "other"})[0], 204, "another's")
+    equal(sums(server), whole, "samples")
+    for bad in ({}, {"match[]": "e2e_admin{"}, {"match[]": "e2e_admin", "start": "10", "end": "5"}):
+        equal(delete(server, **bad)[0], 400, f"delete {bad}")
+    equal(server.http("/api/v1/admin/tsdb/delete_series?match[]=e2e_admin")[0], 405, "GET")
+    equal(delete(server, "PUT", **{"match[]": 'e2e_admin{half="1"}', "end": f"{end:.3f}"})[0], 204, "delete")
+    equal(sums(server), (whole[0] - some, sums(server, 'e2e_admin{half="0"}')[1]
+                         + sums(server, 'e2e_admin{half="1"}')[1]), "samples")
+    equal(sums(server, 'e2e_admin{half="1"}')[0], odd[0] - some, "the others")
+    equal(delete(server, **{"match[]": ['e2e_admin{half="1"}', "e2e_more"]})[0], 204, "delete")
+    equal(server.query('e2e_admin{half="1"}'), [], "the deleted")
+    even = sums(server)
+    equal(even[0], whole[0] - odd[0], "samples")
+    for how in ("kill", "stop"):
+        getattr(server.process, how)()
+        server.start()
+        equal(sums(server), even, "samples")
+    env.sums = even
+
+
+def test_a_deletion_killed_is_all_or_nothing(env, server):
+    outcomes = {0: 0, 1: 0}
+    for _ in range(KILLS):
+        n = random.randrange(0, SERIES, 2)
+        before = sums(server)
+        one = [v or 0 for v in sums(server, f'e2e_admin{{n="{n}"}}')]
+        thread = threading.Thread(target=quietly, args=(delete, server), kwargs={"match[]": f'e2e_admin{{n="{n}"}}'})
+        thread.start()
+        time.sleep(random.random() * 0.4)
+        server.process.kill()
+        thread.join()
+        server.start()
+        after = sums(server)
+        check(after in (before, (before[0] - one[0], before[1] - one[1])), f"{before} - {one} = {after}")
+        outcomes[after != before] += 1
+    env.note(f"{outcomes[1]} of {KILLS} were done")
+    env.sums = sums(server)
+
+
+def quietly(fn, *args, **kw):
+    try:
+        fn(*args, **kw)
+    except OSError:
+        pass
