@@ -42,12 +42,16 @@ int ax_sql_open(struct ax_sql *s, const char *path, struct ax_err *err)
 
 int ax_sql_open_look(struct ax_sql *s, const char *path, struct ax_err *err)
 {
-    char log[300], uri[300];
-    bool alone = (size_t)snprintf(log, sizeof log, "%s-wal", path) < sizeof log &&
-                 access(log, F_OK) < 0 &&
-                 (size_t)snprintf(uri, sizeof uri, "file:%s?immutable=1", path) < sizeof uri;
+    AX_CLEANUP(ax_buf_free) struct ax_buf log = AX_BUF_INIT, uri = AX_BUF_INIT;
+    ax_buf_printf(&log, "%s-wal%c", path, 0);
+    ax_buf_cstr(&uri, "file:");
+    for (const char *p = path; *p; p++)
+        ax_buf_printf(&uri, strchr("?#%", *p) ? "%%%02x" : "%c", (unsigned char)*p);
+    ax_buf_printf(&uri, "?immutable=1%c", 0);
+    bool alone = access(log.p, F_OK) < 0;
     int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_FULLMUTEX;
-    if (sqlite3_open_v2(alone ? uri : path, &s->db, flags, vfs_with_paths_as_given()) == SQLITE_OK)
+    if (sqlite3_open_v2(alone ? uri.p : path, &s->db, flags, vfs_with_paths_as_given()) ==
+        SQLITE_OK)
         return 0;
     int rc = ax_sql_fail(s, "opening", err);
     ax_sql_close(s);

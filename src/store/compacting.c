@@ -5,8 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-__attribute__((format(printf, 2, 3))) static void tell(const struct ax_store_teller *teller,
-                                                       const char *fmt, ...)
+void ax_store_tell(const struct ax_store_teller *teller, const char *fmt, ...)
 {
     char text[AX_ERR_TEXT];
     va_list ap;
@@ -24,8 +23,8 @@ static int merge_all(struct ax_store *s, const struct ax_store_teller *teller, s
         size_t before = s->nblocks;
         rc = ax_store_merge(s, &did, err);
         if (rc == 0 && did && s->nblocks < before)
-            tell(teller, "merged %zu blocks into one; %zu blocks now", before - s->nblocks + 1,
-                 s->nblocks);
+            ax_store_tell(teller, "merged %zu blocks into one; %zu blocks now",
+                          before - s->nblocks + 1, s->nblocks);
     }
     return rc;
 }
@@ -36,11 +35,11 @@ int ax_store_compact(struct ax_store *s, const struct ax_store_teller *teller, s
     ax_store_stats(s, &st);
     pthread_mutex_lock(&s->keeping);
     s->final = true;
-    tell(teller, "writing %llu samples of the log into blocks",
-         (unsigned long long)st.head_samples);
+    ax_store_tell(teller, "writing %llu samples of the log into blocks",
+                  (unsigned long long)st.head_samples);
     int rc = ax_store_flush_all(s, err);
     if (rc == 0) {
-        tell(teller, "merging %zu blocks", s->nblocks);
+        ax_store_tell(teller, "merging %zu blocks", s->nblocks);
         rc = merge_all(s, teller, err);
     }
     s->final = false;

@@ -53,6 +53,9 @@ struct ax_store {
     size_t nretired, retired_cap;
 };
 
+/* Tells in words; nobody need listen. */
+void ax_store_tell(const struct ax_store_teller *teller, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 int64_t ax_store_now(const struct ax_store *s);
 void ax_store_warn(const struct ax_store *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

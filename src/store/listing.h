@@ -5,6 +5,9 @@
 
 #include "store/manifest.h"
 
+/* Lies in a copy of a store while its files are being exchanged. */
+#define AX_LISTING_INCOMPLETE "INCOMPLETE"
+
 struct ax_listing {
     uint64_t *blocks, *segments; /* numbers, rising */
     size_t nblocks, nsegments;

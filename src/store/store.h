@@ -70,6 +70,17 @@ int ax_store_compact(struct ax_store *s, const struct ax_store_teller *teller, s
  * for the caller to remove. */
 int ax_store_snapshot(struct ax_store *s, const char *path, struct ax_err *err);
 
+struct ax_store_copied {
+    uint64_t files, bytes;           /* copied */
+    uint64_t kept_files, kept_bytes; /* that were there from a former backup */
+};
+/* Copies a store that nobody has open, or a snapshot, into another directory, where a former copy
+ * may be: blocks that are there already are kept, what is no longer part of the store goes. Until
+ * the new files are all there the former copy stays as it was; when it ends while they take their
+ * places, verifying the copy tells that it must be done again. */
+int ax_store_backup(const char *from, const char *to, const struct ax_store_teller *teller,
+                    struct ax_store_copied *out, struct ax_err *err);
+
 /* What is wrong with a file of the store: the bytes from .. to - 1, or all of it when to == 0. */
 struct ax_store_fault {
     const char *file; /* in the store's directory */

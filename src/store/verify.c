@@ -108,6 +108,9 @@ static int check_all(struct ax_verify *v, struct ax_err *err)
     if (rc < 0)
         return rc;
     check_version(v);
+    if (faccessat(v->dirfd, AX_LISTING_INCOMPLETE, F_OK, 0) == 0)
+        ax_verify_fault(v, AX_LISTING_INCOMPLETE, 0, 0,
+                        "the backup was interrupted while it took its place: make it again");
     read_manifest(v, &l, &m);
     uint64_t log = ax_listing_bytes(v->dirfd, &l, &m, &v->total);
     for (size_t i = 0; i < m.nblocks; i++)
