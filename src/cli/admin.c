@@ -11,18 +11,27 @@
 
 static const char HELP[] = "auspex admin compact [--data DIR]\n"
                            "auspex admin verify [--data DIR]\n"
+                           "auspex admin backup [--data DIR] --to DIR\n"
+                           "auspex admin restore --from DIR [--data DIR]\n"
+                           "auspex admin snapshots [--data DIR] [--delete NAME]\n"
                            "\n"
                            "Looks after the data of a server.\n"
                            "\n"
+                           "  auspex admin backup --data /var/lib/auspex --to /backup/auspex\n"
+                           "  auspex admin verify --data /backup/auspex\n"
+                           "  auspex admin restore --from /backup/auspex --data /var/lib/new\n"
                            "  auspex admin compact --data /var/lib/auspex\n"
-                           "  auspex admin verify --data /var/lib/auspex\n"
                            "\n"
-                           "Each tells its flags: auspex admin compact --help\n";
+                           "Each tells its flags: auspex admin backup --help\n";
 
 static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
-} commands[] = {{"compact", ax_admin_compact}, {"verify", ax_admin_verify}};
+} commands[] = {{"compact", ax_admin_compact},
+                {"verify", ax_admin_verify},
+                {"backup", ax_admin_backup},
+                {"restore", ax_admin_restore},
+                {"snapshots", ax_admin_snapshots}};
 
 static int become_owner(const char *data, const struct stat *st, struct ax_err *err)
 {
@@ -48,6 +57,18 @@ int ax_admin_enter(const char *data, struct ax_err *err)
     return become_owner(data, &st, err);
 }
 
+void ax_admin_tell(void *ctx, const char *text)
+{
+    fputs("auspex: ", stderr);
+    ax_put(stderr, text);
+    fputc('\n', stderr);
+}
+
+bool ax_admin_snapshot_name(const char *name)
+{
+    return *name && *name != '.' && !strchr(name, '/');
+}
+
 static uint64_t bytes;
 
 static int add_file(const char *path, const struct stat *st, int type, struct FTW *at)
@@ -69,7 +90,8 @@ static int none(int argc, char **argv)
     struct ax_cli c;
     int status = ax_cli_parse(&c, argc, argv, NULL, 0, HELP);
     if (status == AX_CLI_GO)
-        status = ax_cli_expect(&c, 1, INT32_MAX, "what to do (compact, verify)");
+        status = ax_cli_expect(&c, 1, INT32_MAX,
+                               "what to do (compact, verify, backup, restore, snapshots)");
     if (status == AX_CLI_GO)
         status = ax_cli_usage(&c, "there is no admin command \"%s\"", c.args[0]);
     return status;

@@ -10,6 +10,9 @@
 /* Each gets "admin NAME" as argv[0]. */
 int ax_admin_compact(int argc, char **argv);
 int ax_admin_verify(int argc, char **argv);
+int ax_admin_backup(int argc, char **argv);
+int ax_admin_restore(int argc, char **argv);
+int ax_admin_snapshots(int argc, char **argv);
 
 #define AX_ADMIN_DATA "./var" /* where `auspex serve` has its data when it is not told */
 
@@ -17,6 +20,13 @@ int ax_admin_verify(int argc, char **argv);
  * must be the server's, too, and root may give up being root for that. Paths are relative to it
  * from then on. -ENOENT when it is none. */
 int ax_admin_enter(const char *data, struct ax_err *err);
+
+#define AX_ADMIN_SNAPSHOTS "snapshots" /* in the data directory */
+
+/* For ax_store_teller: a line on stderr. */
+void ax_admin_tell(void *ctx, const char *text);
+/* Is it the name of a snapshot, and no way to elsewhere? */
+bool ax_admin_snapshot_name(const char *name);
 
 /* Of all files below, as far as they can be read. */
 uint64_t ax_admin_tree_bytes(const char *path);

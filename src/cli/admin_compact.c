@@ -29,23 +29,16 @@ struct outcome {
     struct ax_store_stats stats;
 };
 
-static void tell(void *ctx, const char *text)
-{
-    fputs("auspex: ", stderr);
-    ax_put(stderr, text);
-    fputc('\n', stderr);
-}
-
 static void warn(const char *text)
 {
-    tell(NULL, text);
+    ax_admin_tell(NULL, text);
 }
 
 static int compact(struct outcome *o, struct ax_err *err)
 {
     struct ax_intake_options in = {.max_age_ms = FOREVER_MS};
     struct ax_store_options st = {.dir = "tsdb", .retention_ms = FOREVER_MS, .warn = warn};
-    struct ax_store_teller teller = {tell, NULL};
+    struct ax_store_teller teller = {ax_admin_tell, NULL};
     struct ax_store *s;
     struct ax_intake *intake = ax_intake_new(&in);
     o->before = ax_admin_tree_bytes("tsdb");

@@ -174,3 +174,52 @@ def quietly(fn, *args, **kw):
         fn(*args, **kw)
     except OSError:
         pass
+
+
+def test_a_backup_of_a_running_server_comes_back_elsewhere(env, server):
+    copy, other = os.path.join(env.dir, "backup"), os.path.join(env.dir, "restored")
+    server.write([({"__name__": "e2e_last", "n": "0"}, [(int(time.time() * 1000), 7)])])
+    status, out, err = auspex("admin", "backup", "--data", server.data, "--to", copy, "--json")
+    check(status == 0, f"{status} {err!r}")
+    check(json.loads(out)["online"] and json.loads(out)["copied_files"] > 0, out)
+    server.write([({"__name__": "e2e_later", "n": "0"}, [(int(time.time() * 1000), 8)])])
+    equal(os.listdir(os.path.join(server.data, "snapshots")), [], "snapshots left")
+    status, out, err = auspex("admin", "verify", "--data", copy)
+    check(status == 0, f"{status} {out!r} {err!r}")
+    status, _, err = auspex("admin", "restore", "--from", copy, "--data", server.data)
+    check(status == 1 and "not empty" in err, f"{status} {err!r}")
+    status, out, err = auspex("admin", "restore", "--from", copy, "--data", other)
+    check(status == 0 and "verified" in out, f"{status} {out!r} {err!r}")
+    second = env.server("restored", data=other, args=["--retention", "1y"])
+    equal(sums(second), env.sums, "samples restored")
+    equal((second.value("e2e_last"), second.value("e2e_later")), (7.0, None), "the last")
+    equal(len(second.resources()), len(server.resources()), "resources")
+    second.process.stop()
+    server.process.stop()
+    status, out, err = auspex("admin", "backup", "--data", server.data, "--to", copy, "--json")
+    check(status == 0, f"{status} {err!r}")
+    check(not json.loads(out)["online"] and json.loads(out)["kept_files"] > 0, f"the second backup: {out}")
+    server.start()
+    block = max(glob.glob(os.path.join(copy, "tsdb/blocks/*")), key=os.path.getsize)
+    flip(block, 5000)
+    status, _, err = auspex("admin", "restore", "--from", copy, "--data", os.path.join(env.dir, "none"))
+    check(status == 1 and "damaged" in err, f"{status} {err!r}")
+    equal(os.listdir(os.path.join(env.dir, "none")), [], "what a damaged backup leaves")
+
+
+def test_snapshots_are_listed_and_removed(env, server):
+    status, body = server.http("/auspex/v1/admin/snapshot", b"", method="POST")
+    name = json.loads(body)["name"]
+    equal((status, json.loads(body)["path"]), (200, "snapshots/" + name), "snapshot")
+    status, body = server.http("/api/v1/admin/tsdb/snapshot", b"", method="PUT")
+    second = json.loads(body)["data"]["name"]
+    status, out, err = auspex("admin", "snapshots", "--data", server.data, "--json")
+    equal([s["name"] for s in json.loads(out)["snapshots"]], [name, second], "snapshots")
+    status, out, err = auspex("admin", "verify", "--data", os.path.join(server.data, "snapshots", name))
+    check(status == 0, f"{status} {out!r} {err!r}")
+    for bad in ("../tsdb", "none", ""):
+        equal(auspex("admin", "snapshots", "--data", server.data, "--delete", bad)[0], 1, f"--delete {bad!r}")
+    status, out, err = auspex("admin", "snapshots", "--data", server.data, "--delete", name)
+    check(status == 0, f"{status} {err!r}")
+    equal(os.listdir(os.path.join(server.data, "snapshots")), [second], "snapshots")
+    equal(sums(server), env.sums, "samples")
