@@ -32,6 +32,8 @@ static const struct flag {
      "live series at most; more are refused (default 10000000)"},
     {"max-tenant-series", AX_DAEMON_SERVE, FIELD(max_tenant_series_text), "N",
      "the same of each tenant (default: no limit)"},
+    {"retention-size", AX_DAEMON_SERVE, FIELD(retention_size_text), "BYTES",
+     "above so much the oldest samples go first (512MB, 20GB; default 0: any)"},
     {"rules", AX_DAEMON_SERVE, FIELD(rules), "FILE",
      "alarm rules in Prometheus's format (default: built-in rules)"},
     {"user", AX_DAEMON_SERVE, FIELD(user), "NAME",
@@ -133,6 +135,25 @@ static int read_counts(enum ax_daemon which, struct ax_daemon_options *o)
     return AX_DAEMON_GO;
 }
 
+/* "20GB": units are powers of 1024, as Prometheus has them; none: bytes. */
+static int read_size(enum ax_daemon which, struct ax_daemon_options *o)
+{
+    static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "PB"};
+    struct ax_str text = ax_str(o->retention_size_text), number = text;
+    while (number.n && (number.p[number.n - 1] < '0' || number.p[number.n - 1] > '9'))
+        number.n--;
+    struct ax_str unit = {number.p + number.n, text.n - number.n};
+    size_t u = 0;
+    while (unit.n && u < AX_ARRAY_LEN(units) && !ax_str_eq(unit, ax_str(units[u])))
+        u++;
+    uint64_t n;
+    if (u == AX_ARRAY_LEN(units) || !ax_str_u64(number, &n) || n > UINT64_MAX >> 10 * u)
+        return usage(which, "--retention-size: expected bytes, such as 512MB or 20GB, not ",
+                     o->retention_size_text);
+    o->retention_bytes = n << 10 * u;
+    return AX_DAEMON_GO;
+}
+
 int ax_daemon_parse(enum ax_daemon which, int argc, char **argv, struct ax_daemon_options *o)
 {
     struct option longs[AX_ARRAY_LEN(flags) + 2] = {0};
@@ -141,6 +162,7 @@ int ax_daemon_parse(enum ax_daemon which, int argc, char **argv, struct ax_daemo
                                     .server = "http://127.0.0.1:8070",
                                     .libvirt = "qemu:///system",
                                     .retention_text = "30d",
+                                    .retention_size_text = "0",
                                     .interval_text = "5s"};
     int n = 0;
     for (size_t i = 0; i < AX_ARRAY_LEN(flags); i++)
@@ -170,7 +192,9 @@ int ax_daemon_parse(enum ax_daemon which, int argc, char **argv, struct ax_daemo
     if (optind < argc)
         return usage(which, "unexpected argument ", argv[optind]);
     int status = read_durations(which, o);
-    return status == AX_DAEMON_GO ? read_counts(which, o) : status;
+    if (status == AX_DAEMON_GO)
+        status = read_counts(which, o);
+    return status == AX_DAEMON_GO ? read_size(which, o) : status;
 }
 
 void ax_daemon_signals(sigset_t *end)

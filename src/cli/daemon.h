@@ -15,9 +15,11 @@ struct ax_daemon_options {
     const char *listen, *data, *rules, *user;       /* serve */
     const char *server, *socket, *libvirt, *tenant; /* host */
     const char *host_name, *host_id, *exporter;
-    const char *retention_text, *interval_text, *max_series_text, *max_tenant_series_text;
+    const char *retention_text, *retention_size_text, *interval_text;
+    const char *max_series_text, *max_tenant_series_text;
     uint32_t max_series, max_tenant_series; /* 0: as the intake has it */
     int64_t retention_ms, interval_ms;
+    uint64_t retention_bytes; /* 0 = any */
     bool set_balloon_period;
 };
 

@@ -31,6 +31,7 @@ static void serve_line(struct command_line *c, const char *self, const struct ax
     add(c, "--listen", o->listen);
     add(c, "--data", o->data);
     add(c, "--retention", o->retention_text);
+    add(c, "--retention-size", o->retention_size_text);
     add(c, "--interval", o->interval_text);
     add(c, "--rules", o->rules);
     add(c, "--user", o->user);

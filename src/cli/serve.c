@@ -61,7 +61,10 @@ static int open_store(struct server *s, struct ax_err *err)
     struct ax_intake_options in = {.max_age_ms = s->o->retention_ms,
                                    .max_series = s->o->max_series,
                                    .max_tenant_series = s->o->max_tenant_series};
-    struct ax_store_options st = {.dir = "tsdb", .retention_ms = s->o->retention_ms, .warn = warn};
+    struct ax_store_options st = {.dir = "tsdb",
+                                  .retention_ms = s->o->retention_ms,
+                                  .retention_bytes = s->o->retention_bytes,
+                                  .warn = warn};
     s->intake = ax_intake_new(&in);
     int rc = ax_store_open(&s->store, &st, s->intake, err);
     if (rc < 0)

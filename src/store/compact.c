@@ -5,6 +5,7 @@
  * Only then do queries see the change, and only then are files deleted. */
 #include "store/disk.h"
 #include "store/inner.h"
+#include "store/partition.h"
 
 #include <stdlib.h>
 
@@ -133,8 +134,41 @@ static bool clock_is_steady(struct ax_store *s, int64_t now)
     return now - s->clock_leapt >= LEAP_MS;
 }
 
+/* The oldest partition's blocks; none when only the newest is left. Partitions are those of the
+ * time of the newest sample: what is deleted does not hang on a clock that may be wrong. */
+static struct ax_block_list oldest_blocks(const struct ax_store *s)
+{
+    struct ax_block_list list = {0};
+    int64_t oldest = INT64_MAX, newest = INT64_MIN;
+    for (size_t i = 0; i < s->nblocks; i++) {
+        oldest = s->blocks[i]->mint < oldest ? s->blocks[i]->mint : oldest;
+        newest = s->blocks[i]->maxt > newest ? s->blocks[i]->maxt : newest;
+    }
+    int64_t end = s->nblocks ? ax_partition_of(oldest, newest).end : INT64_MIN;
+    for (size_t i = 0; i < s->nblocks && newest >= end; i++)
+        if (s->blocks[i]->mint < end && s->blocks[i]->maxt < newest)
+            ax_block_list_add(&list, s->blocks[i]);
+    return list;
+}
+
+/* One partition each time: the next tick looks again. */
+static int shrink(struct ax_store *s, struct ax_err *err)
+{
+    struct ax_store_stats st;
+    ax_store_stats(s, &st);
+    if (!s->options.retention_bytes || st.block_bytes + st.wal_bytes <= s->options.retention_bytes)
+        return 0;
+    struct ax_block_list drop = oldest_blocks(s);
+    int rc = drop.n ? ax_store_publish(s, NULL, &drop, s->wal_from, err) : 0;
+    free(drop.v);
+    return rc;
+}
+
 int ax_store_expire(struct ax_store *s, struct ax_err *err)
 {
+    int rc = shrink(s, err);
+    if (rc < 0)
+        return rc;
     int64_t now = ax_store_now(s), cutoff = now - s->options.retention_ms;
     struct ax_block_list drop = {0};
     if (!clock_is_steady(s, now))
@@ -142,7 +176,7 @@ int ax_store_expire(struct ax_store *s, struct ax_err *err)
     for (size_t i = 0; i < s->nblocks; i++)
         if (s->blocks[i]->maxt < cutoff)
             ax_block_list_add(&drop, s->blocks[i]);
-    int rc = drop.n ? ax_store_publish(s, NULL, &drop, s->wal_from, err) : 0;
+    rc = drop.n ? ax_store_publish(s, NULL, &drop, s->wal_from, err) : 0;
     free(drop.v);
     return rc;
 }

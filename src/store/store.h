@@ -25,11 +25,13 @@
 struct ax_store;
 
 struct ax_store_options {
-    const char *dir;         /* made when missing; relative paths are fine; locked while open */
-    int64_t retention_ms;    /* blocks that end before now - retention are deleted, unless
-                                the clock leapt ahead within the last hour */
-    int64_t commit_us;       /* group commit: wait this long for company before a sync; 0 = 5000 */
-    int64_t (*now_ms)(void); /* NULL = ax_now_ms */
+    const char *dir;          /* made when missing; relative paths are fine; locked while open */
+    int64_t retention_ms;     /* blocks that end before now - retention are deleted, unless
+                                 the clock leapt ahead within the last hour */
+    uint64_t retention_bytes; /* blocks and log together: above that the oldest blocks are deleted,
+                                partition by partition, but never those of the newest; 0 = any */
+    int64_t commit_us;        /* group commit: wait this long for company before a sync; 0 = 5000 */
+    int64_t (*now_ms)(void);  /* NULL = ax_now_ms */
     void (*warn)(const char *text); /* told of repaired damage and background errors; may be NULL */
 };
 
