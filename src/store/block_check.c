@@ -51,7 +51,7 @@ static void check_gaps(struct ax_verify *v, const char *name, const struct ax_bl
     uint64_t places[AX_SECTIONS][2], end = payloads;
     size_t n = 0;
     for (int i = 0; i < AX_SECTIONS; i++)
-        if (f->section[i].at) {
+        if (f->section[i].at || f->section[i].len) { /* version 1 has not all of them */
             places[n][0] = f->section[i].at;
             places[n++][1] = f->section[i].at + f->section[i].len;
         }

@@ -108,6 +108,19 @@ static void a_whole_store_has_no_fault(void **state)
     kit_open(k);
 }
 
+/* One sample needs no payload: then the first section is where payloads else are. */
+static void so_has_one_of_one_sample(void **state)
+{
+    struct kit *k = *state;
+    struct found r = {0};
+    kit_write1(k, "m", "a", T0, 1);
+    assert_int_equal(ax_store_compact(k->store, NULL, NULL), 0);
+    kit_close(k);
+    assert_int_equal(verify(k->dir, &r).samples, 1);
+    assert_int_equal(r.faults, 0);
+    kit_open(k);
+}
+
 static void flip(const char *path, uint64_t at, int mask)
 {
     char c;
@@ -210,6 +223,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_whole_store_has_no_fault, kit_new, kit_end),
+        cmocka_unit_test_setup_teardown(so_has_one_of_one_sample, kit_new, kit_end),
         cmocka_unit_test_setup_teardown(a_flipped_bit_is_found_wherever_it_is, kit_new, kit_end),
         cmocka_unit_test_setup_teardown(what_is_cut_grown_or_gone_is_found, kit_new, kit_end),
     };
