@@ -133,8 +133,10 @@ static void *write_on(void *arg)
 static void *keep_on(void *arg)
 {
     struct house *h = arg;
-    while (!power_is_off()) {
+    for (unsigned i = 1; !power_is_off(); i++) {
         ax_store_tick(h->store, NULL);
+        if (i % 64 == 0) /* as the keeper's command does, and as deletions begin */
+            ax_store_compact(h->store, NULL, NULL);
         usleep(500);
     }
     return NULL;
