@@ -159,6 +159,15 @@ bool ax_block_labels(struct ax_block_reader *r, uint32_t series, struct ax_buf *
 
 /* ---- checks, when the block is opened ---- */
 
+/* They rise, so that what is in order by number is so by text. */
+static bool symbols_valid(const struct ax_block *b)
+{
+    for (uint32_t i = 1; i < nsymbols(b); i++)
+        if (ax_str_cmp(symbol(b, i - 1), symbol(b, i)) >= 0)
+            return false;
+    return true;
+}
+
 static bool bitmaps_valid(const struct ax_block *b)
 {
     struct ax_str s = b->section[AX_POSTINGS];
@@ -227,7 +236,7 @@ static bool entries_have_labels(struct ax_block *b)
 
 bool ax_block_names_valid(struct ax_block *b)
 {
-    return bitmaps_valid(b) && postings_valid(b) &&
+    return symbols_valid(b) && bitmaps_valid(b) && postings_valid(b) &&
            (b->version == 1 ? entries_have_labels(b) : labels_valid(b));
 }
 
