@@ -17,7 +17,9 @@ static int check_version(int fd, const char *path, struct ax_err *err)
     AX_CLEANUP(ax_buf_free) struct ax_buf b = AX_BUF_INIT;
     struct ax_err why = {0};
     int rc = ax_file_read(fd, "VERSION", 256, &b, &why);
-    if (rc == -ENOENT)
+    /* From here on there may be files that an auspex of the version before would take for damaged.
+     */
+    if (rc == -ENOENT || ax_str_eq(ax_buf_view(&b), AX_STR(AX_STORE_FORMAT_BEFORE)))
         return ax_file_replace(fd, "VERSION", AX_STORE_FORMAT, sizeof AX_STORE_FORMAT - 1, err);
     if (rc < 0)
         return ax_fail(err, rc, "%s/%s", path, why.text);

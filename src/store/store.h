@@ -20,7 +20,8 @@
 #include "model/matcher.h"
 
 /* What the file VERSION in the directory says; another is not opened. */
-#define AX_STORE_FORMAT "auspex-store 1\n"
+#define AX_STORE_FORMAT        "auspex-store 2\n"
+#define AX_STORE_FORMAT_BEFORE "auspex-store 1\n" /* is read, and becomes the present one */
 
 struct ax_store;
 

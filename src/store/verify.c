@@ -43,7 +43,8 @@ static void check_version(struct ax_verify *v)
     struct ax_err why = {0};
     if (ax_file_read(v->dirfd, "VERSION", 256, &b, &why) < 0)
         ax_verify_fault(v, "VERSION", 0, 0, "%s", why.text);
-    else if (!ax_str_eq(ax_buf_view(&b), ax_str(AX_STORE_FORMAT)))
+    else if (!ax_str_eq(ax_buf_view(&b), AX_STR(AX_STORE_FORMAT)) &&
+             !ax_str_eq(ax_buf_view(&b), AX_STR(AX_STORE_FORMAT_BEFORE)))
         ax_verify_fault(v, "VERSION", 0, 0, "it does not say \"%.*s\"",
                         (int)sizeof AX_STORE_FORMAT - 2, AX_STORE_FORMAT);
 }

@@ -275,10 +275,15 @@ static void another_version_is_left_alone(void **state)
     assert_int_equal(kit_try_open(k, DAY, &err), -EINVAL);
     assert_non_null(strstr(err.text, "auspex-store 9"));
     f = fopen(path, "w");
-    fputs("auspex-store 1\n", f);
+    fputs(AX_STORE_FORMAT_BEFORE, f);
     fclose(f);
     kit_open(k);
     assert_int_equal(kit_read(k, "m", "a").n, 1);
+    char found[32] = "";
+    f = fopen(path, "r"); /* an older auspex must not take what is written now for damaged */
+    assert_non_null(fgets(found, sizeof found, f));
+    fclose(f);
+    assert_string_equal(found, AX_STORE_FORMAT);
 }
 
 static void a_directory_that_cannot_be(void **state)
