@@ -197,6 +197,25 @@ int ax_daemon_parse(enum ax_daemon which, int argc, char **argv, struct ax_daemo
     return status == AX_DAEMON_GO ? read_size(which, o) : status;
 }
 
+char *const *ax_daemon_command_line(enum ax_daemon which, const char *self,
+                                    const struct ax_daemon_options *o, struct ax_arena *a)
+{
+    const char **v = AX_NEWS(a, const char *, AX_ARRAY_LEN(flags) + 3);
+    size_t n = 0;
+    v[n++] = self;
+    v[n++] = command_name(which);
+    for (size_t i = 0; i < AX_ARRAY_LEN(flags); i++) {
+        const char *field = (const char *)o + flags[i].text;
+        if (!(flags[i].which & which))
+            continue;
+        if (flags[i].value && *(const char *const *)field)
+            v[n++] = ax_arena_printf(a, "--%s=%s", flags[i].name, *(const char *const *)field).p;
+        else if (!flags[i].value && *(const bool *)field)
+            v[n++] = ax_arena_printf(a, "--%s", flags[i].name).p;
+    }
+    return (char *const *)(uintptr_t)v;
+}
+
 void ax_daemon_signals(sigset_t *end)
 {
     sigemptyset(end);

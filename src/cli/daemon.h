@@ -3,6 +3,7 @@
 #ifndef AX_CLI_DAEMON_H
 #define AX_CLI_DAEMON_H
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "cli/cli.h"
 
@@ -28,6 +29,11 @@ enum ax_daemon { AX_DAEMON_SERVE = 1, AX_DAEMON_HOST = 2, AX_DAEMON_RUN = 3 /* b
 #define AX_DAEMON_GO (-1)
 /* Reads the flags of a command; AX_DAEMON_GO, or the exit status when all is said. */
 int ax_daemon_parse(enum ax_daemon which, int argc, char **argv, struct ax_daemon_options *o);
+
+/* The command line that gives a command these options, of those that it takes: NULL-terminated, in
+ * the arena. */
+char *const *ax_daemon_command_line(enum ax_daemon which, const char *self,
+                                    const struct ax_daemon_options *o, struct ax_arena *a);
 
 /* As root: makes the data directory, gives it to the user, enters it and becomes that user. As
  * anyone else: makes and enters it. Afterwards every path is relative to the data directory, so

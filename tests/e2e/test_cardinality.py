@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each tenant has its limit of series, and can see what they are made of."""
 import json
+import os
 import time
+import urllib.request
 
-from harness import check, equal
+from harness import binary, check, equal, free_port, wait_for
 
 LIMIT = 5
 
@@ -43,3 +45,18 @@ def test_where_series_come_from(env, server):
     as_prometheus = json.loads(server.http("/api/v1/status/tsdb", headers=mine)[1])["data"]
     equal(as_prometheus["headStats"]["numSeries"], 4, "numSeries")
     equal(as_prometheus["seriesCountByMetricName"][0], {"name": "many", "value": 3}, "in Prometheus's form")
+
+
+def test_run_hands_its_flags_on(env, server):
+    port = free_port()
+    env.process("run", [binary(), "run", "--listen", f"127.0.0.1:{port}", "--data", os.path.join(env.dir, "run"),
+                        "--libvirt", "none", "--max-tenant-series", "7", "--retention", "9d"])
+
+    def ask(path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return json.load(answer)
+
+    limit = wait_for("the server to answer", 20, lambda: ask("/auspex/v1/status/cardinality")["series_limit"])
+    equal(limit, 7, "the limit that run was given")
+    equal(ask("/auspex/v1/status")["retention_seconds"], 9 * 86400, "the retention")
+    wait_for("the collector's samples", 20, lambda: ask("/auspex/v1/status")["samples_total"] > 0)
