@@ -4,8 +4,8 @@
 
 #include "base/clock.h"
 #include "store/disk.h"
+#include "store/listing.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,30 +13,6 @@
 #include <unistd.h>
 
 #define COMMIT_US 5000
-
-struct files {
-    uint64_t *v;
-    size_t n;
-};
-
-static int list_blocks(int dirfd, struct files *out, struct ax_err *err)
-{
-    int fd = openat(dirfd, "blocks", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    if (!d)
-        return ax_fail_errno(err, "cannot list blocks/");
-    for (struct dirent *e; (e = readdir(d));) {
-        struct ax_str name = ax_str(e->d_name);
-        uint64_t number;
-        if (!ax_str_ends(name, AX_STR(".axb")) ||
-            !ax_str_u64((struct ax_str){name.p, name.n - 4}, &number))
-            continue;
-        out->v = ax_realloc(out->v, (out->n + 1) * sizeof *out->v);
-        out->v[out->n++] = number;
-    }
-    closedir(d);
-    return 0;
-}
 
 static bool listed(const struct ax_manifest *m, uint64_t file)
 {
@@ -47,36 +23,37 @@ static bool listed(const struct ax_manifest *m, uint64_t file)
 }
 
 /* Files that no manifest names were never finished, or have been merged into another. */
-static void remove_strays(struct ax_store *s, const struct ax_manifest *m, const struct files *f)
+static void remove_strays(struct ax_store *s, const struct ax_manifest *m,
+                          const struct ax_listing *l)
 {
-    for (size_t i = 0; i < f->n; i++) {
+    for (size_t i = 0; i < l->nblocks; i++) {
         char name[AX_BLOCK_NAME];
-        ax_block_name(f->v[i], name);
-        if (!listed(m, f->v[i]))
+        ax_block_name(l->blocks[i], name);
+        if (!listed(m, l->blocks[i]))
             ax_disk->unlink(s->dir.fd, name);
     }
 }
 
 /* Without a manifest nobody knows what was merged: reading everything is right, and only larger. */
-static void take_every_block(struct ax_store *s, struct ax_manifest *m, const struct files *f,
+static void take_every_block(struct ax_store *s, struct ax_manifest *m, const struct ax_listing *l,
                              const char *why)
 {
     ax_store_warn(s, "%s; took every block that is there instead", why);
     s->damaged++;
-    for (size_t i = 0; i < f->n; i++)
-        ax_manifest_add(m, f->v[i]);
+    for (size_t i = 0; i < l->nblocks; i++)
+        ax_manifest_add(m, l->blocks[i]);
 }
 
 static int read_manifest(struct ax_store *s, struct ax_manifest *m, struct ax_err *err)
 {
-    struct files files = {0};
+    struct ax_listing files;
     struct ax_err why = {0};
     bool placed;
-    int rc = list_blocks(s->dir.fd, &files, err);
+    int rc = ax_listing_read(s->dir.fd, &files, err);
     if (rc < 0)
         return rc;
     rc = ax_manifest_read(s->dir.fd, m, &why);
-    if (rc == -ENOENT && !files.n) {
+    if (rc == -ENOENT && !files.nblocks) {
         rc = ax_manifest_write(s->dir.fd, m, &placed, err); /* of a new store */
     } else if (rc == -EBADMSG || rc == -ENOENT) {
         take_every_block(s, m, &files, why.text);
@@ -86,7 +63,7 @@ static int read_manifest(struct ax_store *s, struct ax_manifest *m, struct ax_er
     } else {
         remove_strays(s, m, &files);
     }
-    free(files.v);
+    ax_listing_free(&files);
     return rc;
 }
 

@@ -4,11 +4,11 @@
  * the disk has lost something that was acknowledged: that is damage, and it is told. */
 #include "store/crc32c.h"
 #include "store/disk.h"
+#include "store/listing.h"
 #include "store/reader.h"
 #include "store/wal.h"
 #include "store/wal_record.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -20,52 +20,20 @@
 #define PIECE    (1u << 20)  /* to read at once */
 #define REFS_MAX (64u << 20) /* series ids above this are nonsense, not a reason to take memory */
 
-struct segments {
-    uint64_t *v;
-    size_t n;
-};
-
-static int by_number(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static int list_segments(int dirfd, struct segments *out, struct ax_err *err)
-{
-    int fd = openat(dirfd, "wal", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    if (!d)
-        return ax_fail_errno(err, "cannot list wal/");
-    for (struct dirent *e; (e = readdir(d));) {
-        struct ax_str name = ax_str(e->d_name);
-        uint64_t seq;
-        if (!ax_str_ends(name, AX_STR(".wal")) ||
-            !ax_str_u64((struct ax_str){name.p, name.n - 4}, &seq))
-            continue;
-        out->v = ax_realloc(out->v, (out->n + 1) * sizeof *out->v);
-        out->v[out->n++] = seq;
-    }
-    closedir(d);
-    if (out->n)
-        qsort(out->v, out->n, sizeof *out->v, by_number);
-    return 0;
-}
-
 uint64_t ax_wal_delete_below(int dirfd, uint64_t keep)
 {
-    struct segments list = {0};
+    struct ax_listing list;
     uint64_t freed = 0;
-    if (list_segments(dirfd, &list, NULL) < 0)
+    if (ax_listing_read(dirfd, &list, NULL) < 0)
         return 0;
-    for (size_t i = 0; i < list.n && list.v[i] < keep; i++) {
+    for (size_t i = 0; i < list.nsegments && list.segments[i] < keep; i++) {
         char name[AX_WAL_NAME];
         struct stat st;
-        ax_wal_name(list.v[i], name);
+        ax_wal_name(list.segments[i], name);
         if (fstatat(dirfd, name, &st, 0) == 0 && ax_disk->unlink(dirfd, name) == 0)
             freed += (uint64_t)st.st_size;
     }
-    free(list.v);
+    ax_listing_free(&list);
     return freed;
 }
 
@@ -323,17 +291,17 @@ static void replay_segment(struct ax_wal_replay *r, int dirfd, const char *name,
 
 int ax_wal_replay(int dirfd, uint64_t from, struct ax_wal_replay *r, struct ax_err *err)
 {
-    struct segments list = {0};
+    struct ax_listing list = {0};
     if (!r->fault)
         ax_wal_delete_below(dirfd, from);
-    int rc = list_segments(dirfd, &list, err);
+    int rc = ax_listing_read(dirfd, &list, err);
     r->next_segment = from ? from : 1;
-    for (size_t i = 0; rc == 0 && i < list.n; i++) {
+    for (size_t i = 0; rc == 0 && i < list.nsegments; i++) {
         char name[AX_WAL_NAME];
         struct stat st;
-        if (list.v[i] < from)
+        if (list.segments[i] < from)
             continue;
-        ax_wal_name(list.v[i], name);
+        ax_wal_name(list.segments[i], name);
         AX_CLEANUP(ax_close_fd)
         int fd = openat(dirfd, name, (r->fault ? O_RDONLY : O_RDWR) | O_CLOEXEC);
         if (fd < 0 || fstat(fd, &st) < 0) {
@@ -343,8 +311,8 @@ int ax_wal_replay(int dirfd, uint64_t from, struct ax_wal_replay *r, struct ax_e
         /* One with a head alone has nothing; one with less than that neither, but why? */
         if (st.st_size > AX_WAL_HEAD || (r->fault && st.st_size > 0))
             replay_segment(r, dirfd, name, fd, (size_t)st.st_size);
-        r->next_segment = list.v[i] + 1;
+        r->next_segment = list.segments[i] + 1;
     }
-    free(list.v);
+    ax_listing_free(&list);
     return rc;
 }

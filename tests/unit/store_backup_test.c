@@ -219,48 +219,12 @@ static void a_block_that_only_has_the_name_is_copied(void **state)
     kit_remove(copy);
 }
 
-static int operations_left;
-static bool stopped(void)
-{
-    if (operations_left > 0) {
-        operations_left--;
-        return false;
-    }
-    errno = EIO;
-    return true;
-}
-
-static ssize_t stopping_write(int fd, const void *p, size_t n)
-{
-    return stopped() ? -1 : ax_disk_real.write(fd, p, n);
-}
-
-static int stopping_fsync(int fd)
-{
-    return stopped() ? -1 : 0;
-}
-
-static int stopping_rename(int dirfd, const char *from, const char *to)
-{
-    return stopped() ? -1 : ax_disk_real.rename(dirfd, from, to);
-}
-
-static int stopping_unlink(int dirfd, const char *name)
-{
-    return stopped() ? -1 : ax_disk_real.unlink(dirfd, name);
-}
-
 static void interrupted_it_is_the_former_or_says_so(void **state)
 {
     struct kit *k = *state;
     char copy[128], saved[128], command[400];
-    struct ax_disk disk = ax_disk_real;
     struct ax_err err;
     unsigned former = 0, told = 0;
-    disk.write = stopping_write;
-    disk.fsync = disk.fdatasync = stopping_fsync;
-    disk.rename = stopping_rename;
-    disk.unlink = stopping_unlink;
     beside(k, "copy", copy);
     beside(k, "saved", saved);
     fill(k, 0, 5);
@@ -274,8 +238,8 @@ static void interrupted_it_is_the_former_or_says_so(void **state)
         struct ax_store_copied c;
         snprintf(command, sizeof command, "rm -rf '%s'; cp -a '%s' '%s'", copy, saved, copy);
         assert_int_equal(system(command), 0);
-        ax_disk = &disk;
-        operations_left = at;
+        ax_disk = kit_stopping_disk();
+        kit_operations_left = at;
         rc = ax_store_backup(k->dir, copy, NULL, &c, &err);
         ax_disk = &ax_disk_real;
         bool incomplete = verify(copy) > 0;

@@ -98,46 +98,9 @@ static void one_block_and_no_log_are_left(void **state)
     assert_int_equal(kit_warnings, 0);
 }
 
-/* A disk that stops at a given operation, as a process does that is killed. */
-static int operations_left;
-static bool stopped(void)
-{
-    if (operations_left > 0) {
-        operations_left--;
-        return false;
-    }
-    errno = EIO;
-    return true;
-}
-
-static ssize_t stopping_write(int fd, const void *p, size_t n)
-{
-    return stopped() ? -1 : ax_disk_real.write(fd, p, n);
-}
-
-static int stopping_fsync(int fd)
-{
-    return stopped() ? -1 : 0;
-}
-
-static int stopping_rename(int dirfd, const char *from, const char *to)
-{
-    return stopped() ? -1 : ax_disk_real.rename(dirfd, from, to);
-}
-
-static int stopping_unlink(int dirfd, const char *name)
-{
-    return stopped() ? -1 : ax_disk_real.unlink(dirfd, name);
-}
-
 static void wherever_it_stops_nothing_is_lost(void **state)
 {
     struct kit *k = *state;
-    struct ax_disk disk = ax_disk_real;
-    disk.write = stopping_write;
-    disk.fsync = disk.fdatasync = stopping_fsync;
-    disk.rename = stopping_rename;
-    disk.unlink = stopping_unlink;
     fill(k);
     kit_close(k);
     int rc = -1, at = 0;
@@ -147,10 +110,10 @@ static void wherever_it_stops_nothing_is_lost(void **state)
         snprintf(command, sizeof command, "cp -a '%s' '%s'", k->dir, saved);
         assert_int_equal(system(command), 0);
         kit_open(k);
-        operations_left = at;
-        ax_disk = &disk;
+        kit_operations_left = at;
+        ax_disk = kit_stopping_disk();
         rc = ax_store_compact(k->store, NULL, NULL);
-        bool through = operations_left > 0;
+        bool through = kit_operations_left > 0;
         check_all(k);
         kit_close(k);
         ax_disk = &ax_disk_real;

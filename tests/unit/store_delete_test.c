@@ -173,38 +173,6 @@ static void what_was_written_last_still_wins(void **state)
     assert_true(kit_read(k, "m", "0").v[10] == -10);
 }
 
-/* A disk that stops at a given operation, as a process does that is killed. */
-static int operations_left;
-static bool stopped(void)
-{
-    if (operations_left > 0) {
-        operations_left--;
-        return false;
-    }
-    errno = EIO;
-    return true;
-}
-
-static ssize_t stopping_write(int fd, const void *p, size_t n)
-{
-    return stopped() ? -1 : ax_disk_real.write(fd, p, n);
-}
-
-static int stopping_fsync(int fd)
-{
-    return stopped() ? -1 : 0;
-}
-
-static int stopping_rename(int dirfd, const char *from, const char *to)
-{
-    return stopped() ? -1 : ax_disk_real.rename(dirfd, from, to);
-}
-
-static int stopping_unlink(int dirfd, const char *name)
-{
-    return stopped() ? -1 : ax_disk_real.unlink(dirfd, name);
-}
-
 /* 0 or 500: how many samples series 1 lacks; all else is there. */
 static size_t lacking(struct kit *k)
 {
@@ -219,11 +187,6 @@ static size_t lacking(struct kit *k)
 static void wherever_it_stops_it_is_all_or_nothing(void **state)
 {
     struct kit *k = *state;
-    struct ax_disk disk = ax_disk_real;
-    disk.write = stopping_write;
-    disk.fsync = disk.fdatasync = stopping_fsync;
-    disk.rename = stopping_rename;
-    disk.unlink = stopping_unlink;
     fill(k);
     kit_close(k);
     unsigned outcomes[2] = {0};
@@ -235,10 +198,10 @@ static void wherever_it_stops_it_is_all_or_nothing(void **state)
         snprintf(command, sizeof command, "cp -a '%s' '%s'", k->dir, saved);
         assert_int_equal(system(command), 0);
         kit_open(k);
-        operations_left = at;
-        ax_disk = &disk;
+        kit_operations_left = at;
+        ax_disk = kit_stopping_disk();
         int rc = delete_of(k, "1", time_of(50), time_of(549), &deleted);
-        through = operations_left > 0;
+        through = kit_operations_left > 0;
         size_t here = lacking(k);
         assert_true(rc < 0 ? here == 0 : here == 500);
         kit_close(k);

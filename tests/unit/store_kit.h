@@ -120,6 +120,49 @@ static inline const struct ax_disk *kit_hasty_disk(void)
     return &d;
 }
 
+static int kit_operations_left;
+static inline bool kit_stopped(void)
+{
+    if (kit_operations_left > 0) {
+        kit_operations_left--;
+        return false;
+    }
+    errno = EIO;
+    return true;
+}
+
+static inline ssize_t kit_stopping_write(int fd, const void *p, size_t n)
+{
+    return kit_stopped() ? -1 : ax_disk_real.write(fd, p, n);
+}
+
+static inline int kit_stopping_sync(int fd)
+{
+    return kit_stopped() ? -1 : 0;
+}
+
+static inline int kit_stopping_rename(int dirfd, const char *from, const char *to)
+{
+    return kit_stopped() ? -1 : ax_disk_real.rename(dirfd, from, to);
+}
+
+static inline int kit_stopping_unlink(int dirfd, const char *name)
+{
+    return kit_stopped() ? -1 : ax_disk_real.unlink(dirfd, name);
+}
+
+/* A disk that stops when kit_operations_left are done, as a process does that is killed. */
+static inline const struct ax_disk *kit_stopping_disk(void)
+{
+    static struct ax_disk d;
+    d = ax_disk_real;
+    d.write = kit_stopping_write;
+    d.fsync = d.fdatasync = kit_stopping_sync;
+    d.rename = kit_stopping_rename;
+    d.unlink = kit_stopping_unlink;
+    return &d;
+}
+
 /* The canonical labels of NAME{vm="VM"} of a tenant. */
 static inline struct ax_labels kit_labels(struct ax_arena *a, const char *tenant, const char *name,
                                           const char *vm)
