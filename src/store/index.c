@@ -31,7 +31,6 @@ struct ax_index {
     uint32_t npostings;
     uint64_t *known; /* a bit for each id */
     uint32_t nknown; /* words */
-    uint64_t bytes;
 };
 
 struct ax_index *ax_index_new(struct ax_intake *in)

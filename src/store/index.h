@@ -16,6 +16,5 @@ void ax_index_add(struct ax_index *ix, uint32_t id);
 void ax_index_remove(struct ax_index *ix, uint32_t id);
 bool ax_index_has(const struct ax_index *ix, uint32_t id);
 struct ax_index_view ax_index_view(const struct ax_index *ix);
-uint64_t ax_index_bytes(const struct ax_index *ix); /* an estimate */
 
 #endif
