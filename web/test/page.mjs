@@ -49,12 +49,15 @@ const rows = () => page.locator('table.vms tbody tr');
 const current = () => page.evaluate(() => document.activeElement?.closest('tr')?.querySelector('a.row')?.textContent ?? null);
 const shot = (name) => page.screenshot({ path: join(out, name) });
 
-/** Distinct colours in each chart's canvas: an empty one has axes and grid, lines add theirs. */
+/** Painted pixels in each chart's canvas: an empty one has axes and grid, lines add theirs. Read from a
+ *  copy: Chromium warns in the console when a canvas that is drawn to is read back often. */
 const inks = () =>
     page.evaluate(() =>
         [...document.querySelectorAll('figure.chart')].map((figure) => {
-            const canvas = figure.querySelector('canvas');
-            const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+            const { width, height } = figure.querySelector('canvas');
+            const copy = Object.assign(document.createElement('canvas'), { width, height }).getContext('2d', { willReadFrequently: true });
+            copy.drawImage(figure.querySelector('canvas'), 0, 0);
+            const { data } = copy.getImageData(0, 0, width, height);
             let painted = 0;
             for (let i = 3; i < data.length; i += 4) if (data[i] !== 0) painted++;
             return { title: figure.querySelector('h3').textContent, painted, empty: figure.querySelector('.empty') !== null };
