@@ -20,7 +20,8 @@ struct ax_api_options {
     int tcp_fd, unix_fd; /* listening sockets; the API closes them; unix_fd -1 = none */
     struct ax_intake *intake;
     struct ax_store *store;
-    struct ax_registry *registry;
+    struct ax_sql *sql;
+    struct ax_registry *registry; /* in sql */
     struct ax_alarms *alarms;
     struct ax_predictor *predictor;
     uint32_t max_tenant_series;  /* 0: no limit; told in answers only */

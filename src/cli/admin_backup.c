@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/admin.h"
-#include "registry/registry.h"
+#include "sql/sql.h"
 #include "store/store.h"
 
 #include <curl/curl.h>
@@ -90,7 +90,7 @@ static int copy_registry(const char *from, const char *to, struct ax_err *err)
     snprintf(fresh, sizeof fresh, "%s/registry.db.new", to);
     snprintf(final, sizeof final, "%s/registry.db", to);
     unlink(fresh);
-    int rc = ax_registry_copy_file(from, fresh, err);
+    int rc = ax_sql_copy_file(from, fresh, err);
     if (rc == 0)
         rc = sync_path(fresh, err);
     if (rc == 0 && rename(fresh, final) < 0)

@@ -2,7 +2,7 @@
 /* auspex admin restore: a data directory from a backup. */
 #include "base/file.h"
 #include "cli/admin.h"
-#include "registry/registry.h"
+#include "sql/sql.h"
 #include "store/store.h"
 
 #include <dirent.h>
@@ -72,7 +72,7 @@ static int verify(struct ax_store_verified *sums, struct ax_err *err)
     struct ax_store_verifier to = {store_fault, NULL, &faults};
     int rc = ax_store_verify(UNDER_WAY "/tsdb", &to, sums, err);
     if (rc == 0)
-        rc = ax_registry_verify(UNDER_WAY "/registry.db", registry_fault, &faults, err);
+        rc = ax_sql_verify(UNDER_WAY "/registry.db", registry_fault, &faults, err);
     if (rc == 0 && faults.n)
         rc = ax_fail(err, -EBADMSG,
                      "the backup is damaged (%u faults; auspex admin verify lists them), nothing "
@@ -123,7 +123,7 @@ static int copy(const char *from, struct ax_err *err)
     snprintf(registry, sizeof registry, "%s/registry.db", from);
     int rc = ax_store_backup(store, UNDER_WAY "/tsdb", &teller, &c, err);
     if (rc == 0)
-        rc = ax_registry_copy_file(registry, UNDER_WAY "/registry.db", err);
+        rc = ax_sql_copy_file(registry, UNDER_WAY "/registry.db", err);
     return rc == 0 ? sync_registry(err) : rc;
 }
 

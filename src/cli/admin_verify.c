@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "cli/admin.h"
-#include "registry/registry.h"
+#include "sql/sql.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -107,7 +107,7 @@ static int verify(struct run *r, struct ax_store_verified *sums, struct ax_err *
         return ax_fail(err, rc,
                        "a server is using the data: stop it, or verify a backup (auspex admin "
                        "backup)");
-    return rc < 0 ? rc : ax_registry_verify("registry.db", registry_fault, r, err);
+    return rc < 0 ? rc : ax_sql_verify("registry.db", registry_fault, r, err);
 }
 
 static void report_json(struct run *r, const struct ax_store_verified *sums)

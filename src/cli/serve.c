@@ -25,6 +25,7 @@
 struct server {
     const struct ax_daemon_options *o;
     int tcp_fd, unix_fd;
+    struct ax_sql *sql;
     struct ax_registry *registry;
     struct ax_intake *intake;
     struct ax_store *store;
@@ -80,7 +81,9 @@ static int open_data(struct server *s, struct ax_err *err)
 {
     int rc = open_store(s, err);
     if (rc == 0)
-        rc = ax_registry_open(&s->registry, "registry.db", err);
+        rc = ax_sql_open(&s->sql, "registry.db", err);
+    if (rc == 0)
+        rc = ax_registry_open(&s->registry, s->sql, err);
     return rc < 0 ? ax_err_wrap(err, "%s", s->o->data) : 0;
 }
 
@@ -107,6 +110,7 @@ static int open_api(struct server *s, struct ax_err *err)
                                .unix_fd = s->unix_fd,
                                .intake = s->intake,
                                .store = s->store,
+                               .sql = s->sql,
                                .registry = s->registry,
                                .alarms = s->alarms,
                                .predictor = s->predictor,
@@ -192,6 +196,7 @@ static void close_all(struct server *s)
     ax_store_close(s->store);
     ax_intake_free(s->intake);
     ax_registry_close(s->registry);
+    ax_sql_close(s->sql);
     if (s->unix_fd >= 0)
         unlink("auspex.sock");
 }

@@ -5,7 +5,7 @@ int ax_registry_store_event(struct ax_registry *r, struct ax_str tenant, const s
                             struct ax_err *err)
 {
     struct ax_stmt q;
-    ax_stmt_begin(&q, &r->sql,
+    ax_stmt_begin(&q, r->sql,
                   "INSERT OR IGNORE INTO event(time, tenant, handle, type, what, detail, text) "
                   "VALUES(?, ?, ?, ?, ?, ?, ?)");
     ax_stmt_int(&q, e->time);
@@ -21,8 +21,8 @@ int ax_registry_store_event(struct ax_registry *r, struct ax_str tenant, const s
 int ax_registry_add_event(struct ax_registry *r, struct ax_str tenant, const struct ax_event *e,
                           struct ax_err *err)
 {
-    int rc = ax_registry_begin(r, err);
-    return rc < 0 ? rc : ax_registry_end(r, ax_registry_store_event(r, tenant, e, err), err);
+    int rc = ax_sql_begin(r->sql, err);
+    return rc < 0 ? rc : ax_sql_end(r->sql, ax_registry_store_event(r, tenant, e, err), err);
 }
 
 static void read_event(struct ax_stmt *q, struct ax_arena *a, struct ax_event *e)
@@ -45,8 +45,8 @@ int ax_registry_events(struct ax_registry *r, struct ax_str tenant, struct ax_st
     struct ax_stmt q;
     struct ax_event *v = AX_NEWS(a, struct ax_event, limit);
     size_t count = 0;
-    pthread_mutex_lock(&r->lock);
-    ax_stmt_begin(&q, &r->sql,
+    ax_sql_lock(r->sql);
+    ax_stmt_begin(&q, r->sql,
                   "SELECT id, time, handle, type, what, detail, text FROM event "
                   "WHERE tenant = ?1 AND (?2 = '' OR handle = ?2) AND time > ?3 "
                   "AND (?4 = 0 OR (time, id) < (SELECT time, id FROM event WHERE id = ?4)) "
@@ -59,7 +59,7 @@ int ax_registry_events(struct ax_registry *r, struct ax_str tenant, struct ax_st
     while (count < limit && ax_stmt_row(&q))
         read_event(&q, a, &v[count++]);
     int rc = ax_stmt_end(&q, "reading events of", err);
-    pthread_mutex_unlock(&r->lock);
+    ax_sql_unlock(r->sql);
     if (rc == 0) {
         *out = v;
         *n = count;

@@ -16,7 +16,7 @@ static int look_up(struct ax_registry *r, struct ax_str handle, struct ax_arena 
 {
     struct ax_stmt q;
     *k = (struct known){0};
-    ax_stmt_begin(&q, &r->sql,
+    ax_stmt_begin(&q, r->sql,
                   "SELECT state, name, since, last_seen, gone FROM resource WHERE handle = ?");
     ax_stmt_str(&q, handle);
     if (ax_stmt_row(&q)) {
@@ -36,7 +36,7 @@ static int64_t told_at(struct ax_registry *r, struct ax_str handle, int64_t afte
 {
     struct ax_stmt q;
     ax_stmt_begin(
-        &q, &r->sql,
+        &q, r->sql,
         "SELECT max(time) FROM event WHERE handle = ? AND type = 'lifecycle' AND time >= ?");
     ax_stmt_str(&q, handle);
     ax_stmt_int(&q, after);
@@ -95,7 +95,7 @@ static int upsert(struct ax_registry *r, struct ax_str tenant, struct ax_str hos
                   const struct ax_resource *x, int64_t since, int64_t time, struct ax_err *err)
 {
     struct ax_stmt q;
-    ax_stmt_begin(&q, &r->sql,
+    ax_stmt_begin(&q, r->sql,
                   "INSERT INTO resource(handle, kind, name, tenant, host, state, reason, since, "
                   "first_seen, last_seen, gone, attributes) "
                   "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, 0, ?10) "
@@ -145,7 +145,7 @@ static int bury_missing(struct ax_registry *r, struct ax_str tenant, const struc
     };
     for (size_t i = 0; i < AX_ARRAY_LEN(statements); i++) {
         struct ax_stmt q;
-        ax_stmt_begin(&q, &r->sql, statements[i]);
+        ax_stmt_begin(&q, r->sql, statements[i]);
         ax_stmt_int(&q, o->time);
         ax_stmt_str(&q, o->host);
         ax_stmt_str(&q, ax_str(ax_kind_name(kind)));
@@ -173,7 +173,7 @@ static int take_event(struct ax_registry *r, struct ax_str tenant, const struct 
         if (!ax_str_eq(e->what, ax_str(to_state[i].what)))
             continue;
         struct ax_stmt q;
-        ax_stmt_begin(&q, &r->sql,
+        ax_stmt_begin(&q, r->sql,
                       "UPDATE resource SET since = iif(state = ?1, since, ?2), state = ?1, "
                       "reason = ?3, last_seen = max(last_seen, ?2) "
                       "WHERE handle = ?4 AND gone = 0 AND last_seen <= ?2");
@@ -190,7 +190,7 @@ int ax_registry_observe(struct ax_registry *r, struct ax_str tenant, const struc
                         struct ax_err *err)
 {
     struct ax_arena a = AX_ARENA_INIT;
-    int rc = ax_registry_begin(r, err);
+    int rc = ax_sql_begin(r->sql, err);
     if (rc < 0)
         return rc;
     for (size_t i = 0; rc == 0 && i < o->nevents; i++)
@@ -201,7 +201,7 @@ int ax_registry_observe(struct ax_registry *r, struct ax_str tenant, const struc
         if (o->complete[k])
             rc = bury_missing(r, tenant, o, (enum ax_kind)k, err);
     ax_arena_free(&a);
-    return ax_registry_end(r, rc, err);
+    return ax_sql_end(r->sql, rc, err);
 }
 
 int ax_registry_expire(struct ax_registry *r, int64_t now, int64_t deadline, struct ax_err *err)
@@ -214,15 +214,15 @@ int ax_registry_expire(struct ax_registry *r, int64_t now, int64_t deadline, str
         "UPDATE resource SET state = 'down', reason = 'silent', since = ?1 "
         "WHERE kind = 'host' AND gone = 0 AND state != 'down' AND last_seen < ?2",
     };
-    int rc = ax_registry_begin(r, err);
+    int rc = ax_sql_begin(r->sql, err);
     if (rc < 0)
         return rc;
     for (size_t i = 0; rc == 0 && i < AX_ARRAY_LEN(statements); i++) {
         struct ax_stmt q;
-        ax_stmt_begin(&q, &r->sql, statements[i]);
+        ax_stmt_begin(&q, r->sql, statements[i]);
         ax_stmt_int(&q, now);
         ax_stmt_int(&q, deadline);
         rc = ax_stmt_run(&q, "writing", err);
     }
-    return ax_registry_end(r, rc, err);
+    return ax_sql_end(r->sql, rc, err);
 }

@@ -1,30 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The registry: what is known besides samples. Resources with their handles and history, events,
- * and small state that other rooms want kept (alarm states). SQLite in one file, WAL mode, fully
- * synchronous: what a call returned 0 for survives a power cut.
+ * and small state that other rooms want kept (alarm states). What a call returned 0 for survives a
+ * power cut.
  *
- * Threads: any (one connection, one lock). Memory: results are in the caller's arena.
- * Errors: -EINVAL another schema version, -EROFS/-EIO/-ENOSPC as SQLite says. */
+ * Threads: any. Memory: results are in the caller's arena.
+ * Errors: as in sql/sql.h. */
 #ifndef AX_REGISTRY_REGISTRY_H
 #define AX_REGISTRY_REGISTRY_H
 
 #include "model/resource.h"
+#include "sql/sql.h"
 
 struct ax_registry;
 
-int ax_registry_open(struct ax_registry **out, const char *path, struct ax_err *err);
+/* Its tables in the database, which outlives it. */
+int ax_registry_open(struct ax_registry **out, struct ax_sql *sql, struct ax_err *err);
 void ax_registry_close(struct ax_registry *r); /* NULL is fine */
-
-/* Writes all that is in the registry into a new file, while it is in use. */
-int ax_registry_copy(struct ax_registry *r, const char *path, struct ax_err *err);
-/* The same of the file of a registry that nobody has open. Paths are names in the working directory
- * or absolute. */
-int ax_registry_copy_file(const char *from, const char *to, struct ax_err *err);
-
-/* Looks through the file of a registry that nobody has open, and changes nothing. Tells each fault;
- * 0 also when there are some. `path` is a name in the working directory. */
-int ax_registry_verify(const char *path, void (*fault)(void *ctx, const char *text), void *ctx,
-                       struct ax_err *err);
 
 /* Takes in what a collector saw, in one transaction: new resources, changed states (with an event
  * each, unless the observation brings one for the same handle and time), the gone, the events.

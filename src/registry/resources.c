@@ -42,7 +42,7 @@ static int count(struct ax_registry *r, const struct ax_resource_filter *f, uint
                  struct ax_err *err)
 {
     struct ax_stmt q;
-    ax_stmt_begin(&q, &r->sql, "SELECT count(*)" FILTER);
+    ax_stmt_begin(&q, r->sql, "SELECT count(*)" FILTER);
     bind_filter(&q, f);
     *total = ax_stmt_row(&q) ? (uint64_t)ax_stmt_col_int(&q, 0) : 0;
     return ax_stmt_end(&q, "reading", err);
@@ -55,9 +55,9 @@ int ax_registry_list(struct ax_registry *r, const struct ax_resource_filter *f, 
     struct ax_resource *v = NULL;
     size_t have = 0, cap = 0;
     uint64_t all;
-    pthread_mutex_lock(&r->lock);
+    ax_sql_lock(r->sql);
     int rc = count(r, f, &all, err);
-    ax_stmt_begin(&q, &r->sql,
+    ax_stmt_begin(&q, r->sql,
                   "SELECT " COLUMNS FILTER " ORDER BY kind, name, handle LIMIT ?6 OFFSET ?7");
     bind_filter(&q, f);
     ax_stmt_int(&q, f->limit ? (int64_t)f->limit : -1);
@@ -71,7 +71,7 @@ int ax_registry_list(struct ax_registry *r, const struct ax_resource_filter *f, 
         read_resource(&q, a, &v[have++]);
     }
     int end = ax_stmt_end(&q, "reading", err);
-    pthread_mutex_unlock(&r->lock);
+    ax_sql_unlock(r->sql);
     if (rc < 0 || end < 0)
         return rc < 0 ? rc : end;
     *out = v;
@@ -84,15 +84,15 @@ int ax_registry_get(struct ax_registry *r, struct ax_str tenant, struct ax_str h
                     struct ax_arena *a, struct ax_resource *out, struct ax_err *err)
 {
     struct ax_stmt q;
-    pthread_mutex_lock(&r->lock);
-    ax_stmt_begin(&q, &r->sql, "SELECT " COLUMNS " FROM resource WHERE handle = ? AND tenant = ?");
+    ax_sql_lock(r->sql);
+    ax_stmt_begin(&q, r->sql, "SELECT " COLUMNS " FROM resource WHERE handle = ? AND tenant = ?");
     ax_stmt_str(&q, handle);
     ax_stmt_str(&q, tenant);
     bool found = ax_stmt_row(&q);
     if (found)
         read_resource(&q, a, out);
     int rc = ax_stmt_end(&q, "reading", err);
-    pthread_mutex_unlock(&r->lock);
+    ax_sql_unlock(r->sql);
     if (rc == 0 && !found)
         return ax_fail(err, -ENOENT, "no resource with the handle %.*s was ever seen",
                        (int)(handle.n < 200 ? handle.n : 200), handle.p);

@@ -76,6 +76,7 @@ static const char *out(void)
 struct house {
     char path[64];
     struct ax_intake *intake;
+    struct ax_sql *sql;
     struct ax_registry *registry;
     struct ax_alarms *alarms;
 };
@@ -86,7 +87,7 @@ static void open_house(struct house *h, const char *rules)
     struct ax_rules *r = NULL;
     struct ax_source source = {.tenant = AX_STR("t"), .select = last, .last = last};
     if (ax_rules_parse(ax_str(rules), "r.yml", &r, &err) < 0 ||
-        ax_registry_open(&h->registry, h->path, &err) < 0)
+        ax_sql_open(&h->sql, h->path, &err) < 0 || ax_registry_open(&h->registry, h->sql, &err) < 0)
         fail_msg("%s", err.text);
     struct ax_alarms_options o = {source, h->registry, h->intake, AX_STR("t"), 0};
     if (ax_alarms_new(&h->alarms, r, &o, &err) < 0)
@@ -97,6 +98,7 @@ static void close_house(struct house *h)
 {
     ax_alarms_free(h->alarms);
     ax_registry_close(h->registry);
+    ax_sql_close(h->sql);
 }
 
 static int set_up(void **state)

@@ -29,6 +29,8 @@ static int make_dir(void **state)
     return 0;
 }
 
+static struct ax_sql *sql;
+
 static int remove_dir(void **state)
 {
     char victim[128];
@@ -41,12 +43,17 @@ static int remove_dir(void **state)
     return rmdir(dir);
 }
 
+static void close_registry(struct ax_registry *r)
+{
+    ax_registry_close(r);
+    ax_sql_close(sql);
+}
+
 static struct ax_registry *open_registry(void)
 {
     struct ax_registry *r;
     struct ax_err err = {0};
-    int rc = ax_registry_open(&r, path, &err);
-    if (rc < 0)
+    if (ax_sql_open(&sql, path, &err) < 0 || ax_registry_open(&r, sql, &err) < 0)
         fail_msg("%s", err.text);
     return r;
 }
@@ -90,7 +97,7 @@ static void a_deleted_vm_answers_with_when_it_went(void **state)
     observe_vm(r, T0, "vm:1", "web1", "running", "host:a");
     observe_vm(r, T0 + 5000, "vm:1", "web1", "running", "host:a");
     observe_vm(r, T0 + 10000, NULL, NULL, NULL, "host:a");
-    ax_registry_close(r);
+    close_registry(r);
     r = open_registry(); /* survives a restart */
     struct ax_resource x = get(r, "vm:1");
     assert_true(ax_str_eq(x.state, AX_STR("deleted")));
@@ -101,7 +108,7 @@ static void a_deleted_vm_answers_with_when_it_went(void **state)
     assert_int_equal(events_of(r, "vm:1", &e), 2);
     assert_true(ax_str_eq(e[0].what, AX_STR("deleted")));
     assert_true(ax_str_eq(e[1].what, AX_STR("discovered")));
-    ax_registry_close(r);
+    close_registry(r);
 }
 
 static void a_round_does_not_tell_again_what_an_event_told(void **state)
@@ -125,7 +132,7 @@ static void a_round_does_not_tell_again_what_an_event_told(void **state)
     struct ax_event *e;
     assert_int_equal(events_of(r, "vm:1", &e), 2);
     assert_int_equal(get(r, "vm:1").since, T0 + 1000);
-    ax_registry_close(r);
+    close_registry(r);
 }
 
 static void a_state_that_changes_untold_becomes_an_event(void **state)
@@ -137,7 +144,7 @@ static void a_state_that_changes_untold_becomes_an_event(void **state)
     assert_int_equal(events_of(r, "vm:1", &e), 2);
     assert_true(ax_str_eq(e[0].what, AX_STR("paused")));
     assert_int_equal(get(r, "vm:1").since, T0 + 5000);
-    ax_registry_close(r);
+    close_registry(r);
 }
 
 static void a_vm_that_moved_is_not_buried_by_its_old_host(void **state)
@@ -150,7 +157,7 @@ static void a_vm_that_moved_is_not_buried_by_its_old_host(void **state)
     assert_int_equal(x.gone, 0);
     assert_true(ax_str_eq(x.host, AX_STR("host:b")));
     assert_int_equal(x.since, T0);
-    ax_registry_close(r);
+    close_registry(r);
 }
 
 static void late_news_does_not_undo_newer_ones(void **state)
@@ -159,7 +166,7 @@ static void late_news_does_not_undo_newer_ones(void **state)
     observe_vm(r, T0 + 5000, "vm:1", "web1", "paused", "host:a");
     observe_vm(r, T0, "vm:1", "web1", "running", "host:a");
     assert_true(ax_str_eq(get(r, "vm:1").state, AX_STR("paused")));
-    ax_registry_close(r);
+    close_registry(r);
 }
 
 static void tenants_do_not_see_each_other(void **state)
@@ -180,7 +187,7 @@ static void tenants_do_not_see_each_other(void **state)
     f.kind = AX_STR("vm");
     assert_int_equal(ax_registry_list(r, &f, &arena, &v, &n, &total, NULL), 0);
     assert_int_equal(total, 1);
-    ax_registry_close(r);
+    close_registry(r);
 }
 
 static void silent_hosts_go_down_once(void **state)
@@ -203,7 +210,7 @@ static void silent_hosts_go_down_once(void **state)
     assert_true(ax_str_eq(get(r, "host:a").state, AX_STR("up")));
     struct ax_event *e;
     assert_int_equal(events_of(r, "host:a", &e), 3); /* discovered, down, up */
-    ax_registry_close(r);
+    close_registry(r);
 }
 
 static void small_state_is_kept_and_pruning_forgets_the_old(void **state)
@@ -223,7 +230,7 @@ static void small_state_is_kept_and_pruning_forgets_the_old(void **state)
     assert_int_equal(ax_registry_prune(r, T0 + 5000, NULL), 0);
     struct ax_resource x;
     assert_int_equal(ax_registry_get(r, TENANT, AX_STR("vm:1"), &arena, &x, NULL), -ENOENT);
-    ax_registry_close(r);
+    close_registry(r);
 }
 
 static void another_schema_is_refused_untouched(void **state)
@@ -232,9 +239,8 @@ static void another_schema_is_refused_untouched(void **state)
     fputs("this is no database, but 100 bytes or so of something else that a person put here....",
           f);
     fclose(f);
-    struct ax_registry *r;
     struct ax_err err;
-    assert_true(ax_registry_open(&r, path, &err) < 0);
+    assert_true(ax_sql_open(&sql, path, &err) < 0);
     assert_non_null(strstr(err.text, "not a database"));
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/sql.h"
+#include "sql/inner.h"
 
 #include "base/buf.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,25 +27,33 @@ static const char *vfs_with_paths_as_given(void)
     return name;
 }
 
-int ax_sql_open(struct ax_sql *s, const char *path, struct ax_err *err)
+int ax_sql_open(struct ax_sql **out, const char *path, struct ax_err *err)
 {
+    struct ax_sql *s = ax_calloc(1, sizeof *s);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX;
-    if (sqlite3_open_v2(path, &s->db, flags, vfs_with_paths_as_given()) != SQLITE_OK) {
-        int rc = ax_sql_fail(s, "opening", err);
-        ax_sql_close(s);
-        return ax_err_wrap(err, "%s", path) < 0 ? err->code : rc;
+    pthread_mutex_init(&s->lock, NULL);
+    int rc = 0;
+    if (sqlite3_open_v2(path, &s->db, flags, vfs_with_paths_as_given()) != SQLITE_OK)
+        rc = ax_sql_fail(s, "opening", err);
+    if (rc == 0) {
+        sqlite3_busy_timeout(s->db, 5000);
+        rc = ax_sql_exec(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", err);
     }
-    sqlite3_busy_timeout(s->db, 5000);
-    sqlite3_extended_result_codes(s->db, 0);
-    int rc = ax_sql_exec(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", err);
-    if (rc < 0)
+    if (rc == 0)
+        rc = ax_sql_check_file(s, path, err);
+    if (rc < 0) {
         ax_sql_close(s);
-    return rc;
+        return rc;
+    }
+    *out = s;
+    return 0;
 }
 
-int ax_sql_open_look(struct ax_sql *s, const char *path, struct ax_err *err)
+int ax_sql_open_look(struct ax_sql **out, const char *path, struct ax_err *err)
 {
+    struct ax_sql *s = ax_calloc(1, sizeof *s);
     AX_CLEANUP(ax_buf_free) struct ax_buf log = AX_BUF_INIT, uri = AX_BUF_INIT;
+    pthread_mutex_init(&s->lock, NULL);
     ax_buf_printf(&log, "%s-wal%c", path, 0);
     ax_buf_cstr(&uri, "file:");
     for (const char *p = path; *p; p++)
@@ -52,18 +61,23 @@ int ax_sql_open_look(struct ax_sql *s, const char *path, struct ax_err *err)
     ax_buf_printf(&uri, "?immutable=1%c", 0);
     bool alone = access(log.p, F_OK) < 0;
     int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_FULLMUTEX;
+    *out = s;
     if (sqlite3_open_v2(alone ? uri.p : path, &s->db, flags, vfs_with_paths_as_given()) ==
         SQLITE_OK)
         return 0;
     int rc = ax_sql_fail(s, "opening", err);
     ax_sql_close(s);
+    *out = NULL;
     return rc;
 }
 
 void ax_sql_close(struct ax_sql *s)
 {
+    if (!s)
+        return;
     sqlite3_close(s->db);
-    s->db = NULL;
+    pthread_mutex_destroy(&s->lock);
+    free(s);
 }
 
 int ax_sql_fail(struct ax_sql *s, const char *doing, struct ax_err *err)
@@ -75,15 +89,45 @@ int ax_sql_fail(struct ax_sql *s, const char *doing, struct ax_err *err)
     case SQLITE_CANTOPEN: code = -EACCES; break;
     case SQLITE_BUSY: code = -EBUSY; break;
     case SQLITE_NOTADB: code = -EINVAL; break;
+    case SQLITE_CONSTRAINT: code = -EEXIST; break;
     default: code = -EIO; break;
     }
     return ax_fail(err, code, "%s the registry: %s", doing, sqlite3_errmsg(s->db));
 }
 
-int ax_sql_exec(struct ax_sql *s, const char *sql, struct ax_err *err)
+int ax_sql_exec(struct ax_sql *s, const char *statements, struct ax_err *err)
 {
-    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0
-                                                                   : ax_sql_fail(s, "using", err);
+    int rc = sqlite3_exec(s->db, statements, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? 0 : ax_sql_fail(s, "using", err);
+}
+
+void ax_sql_lock(struct ax_sql *s)
+{
+    pthread_mutex_lock(&s->lock);
+}
+
+void ax_sql_unlock(struct ax_sql *s)
+{
+    pthread_mutex_unlock(&s->lock);
+}
+
+int ax_sql_begin(struct ax_sql *s, struct ax_err *err)
+{
+    ax_sql_lock(s);
+    int rc = ax_sql_exec(s, "BEGIN IMMEDIATE", err);
+    if (rc < 0)
+        ax_sql_unlock(s);
+    return rc;
+}
+
+int ax_sql_end(struct ax_sql *s, int rc, struct ax_err *err)
+{
+    if (rc == 0)
+        rc = ax_sql_exec(s, "COMMIT", err);
+    if (rc < 0)
+        ax_sql_exec(s, "ROLLBACK", NULL);
+    ax_sql_unlock(s);
+    return rc;
 }
 
 void ax_stmt_begin(struct ax_stmt *q, struct ax_sql *s, const char *text)
@@ -104,6 +148,13 @@ void ax_stmt_int(struct ax_stmt *q, int64_t v)
     q->params++;
     if (q->rc == SQLITE_OK)
         q->rc = sqlite3_bind_int64(q->st, q->params, v);
+}
+
+void ax_stmt_double(struct ax_stmt *q, double v)
+{
+    q->params++;
+    if (q->rc == SQLITE_OK)
+        q->rc = sqlite3_bind_double(q->st, q->params, v);
 }
 
 bool ax_stmt_row(struct ax_stmt *q)
@@ -137,4 +188,19 @@ struct ax_str ax_stmt_col(struct ax_stmt *q, int column)
 int64_t ax_stmt_col_int(struct ax_stmt *q, int column)
 {
     return sqlite3_column_int64(q->st, column);
+}
+
+double ax_stmt_col_double(struct ax_stmt *q, int column)
+{
+    return sqlite3_column_double(q->st, column);
+}
+
+int64_t ax_sql_last_id(struct ax_sql *s)
+{
+    return sqlite3_last_insert_rowid(s->db);
+}
+
+int64_t ax_sql_changed(struct ax_sql *s)
+{
+    return sqlite3_changes(s->db);
 }

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Inside the layer: the connection. */
+#ifndef AX_SQL_INNER_H
+#define AX_SQL_INNER_H
+
+#include "sql/sql.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+struct ax_sql {
+    sqlite3 *db;
+    pthread_mutex_t lock; /* one reader or one transaction at a time */
+};
+
+#define AX_SQL_FILE_VERSION 1
+
+/* Gives an empty file its version; -EINVAL when it has another. */
+int ax_sql_check_file(struct ax_sql *s, const char *path, struct ax_err *err);
+/* To read only. Nothing is written beside the file, unless a log lies there that must be read. */
+int ax_sql_open_look(struct ax_sql **out, const char *path, struct ax_err *err);
+/* What SQLite said last, as an error with errno's meaning. */
+int ax_sql_fail(struct ax_sql *s, const char *doing, struct ax_err *err);
+
+#endif
