@@ -51,6 +51,8 @@ struct ax_reply {
     } counts[AX_REPLY_COUNTS]; /* headers with numbers */
     size_t ncounts;
     struct ax_stream *stream; /* the body instead of `body`, owned */
+    /* When set, the answer holds only if this settles; in the request's arena. */
+    struct ax_intake_pending *pending;
 };
 
 /* A request's parameters; the first of that name, empty view (p == NULL) when absent. */
@@ -114,8 +116,15 @@ ax_handler ax_self_metrics, ax_healthy, ax_file;
 void ax_event_json(struct ax_json *j, const struct ax_event *e, struct ax_str name);
 void ax_prediction_json(struct ax_json *j, const struct ax_prediction *p);
 
-/* Finds the handler, checks the method, calls it. */
-void ax_route(struct ax_request *q, struct ax_reply *r);
+struct ax_route {
+    const char *path;
+    unsigned methods; /* and AX_QUICK */
+    ax_handler *handler;
+};
+/* The handler takes no time and waits for nothing: it runs on the I/O thread. */
+#define AX_QUICK 8u
+/* Finds the route and checks the method; NULL: the reply says why there is none. */
+const struct ax_route *ax_route(struct ax_request *q, struct ax_reply *r);
 
 /* What handlers read of the server. */
 const struct ax_api_options *ax_api_rooms(const struct ax_api *api);

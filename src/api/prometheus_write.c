@@ -75,6 +75,7 @@ void ax_write(struct ax_request *q, struct ax_reply *r)
     struct ax_batch batch = {.arena = &q->arena};
     struct ax_intake *in = ax_api_rooms(q->api)->intake;
     struct ax_intake_result result = {0};
+    struct ax_intake_pending *pending = AX_NEW(&q->arena, struct ax_intake_pending);
     struct ax_err err = {0};
     struct ax_walk walk;
     struct ax_decoding d = {.tenant = q->tenant, .walk = &walk, .out = &batch};
@@ -86,7 +87,7 @@ void ax_write(struct ax_request *q, struct ax_reply *r)
         rc = decode(q, which, &d, &err);
         snprintf(first, sizeof first, "%s", err.text);
         if (rc == 0)
-            rc = ax_intake_push(in, &batch, ax_now_ms(), &result, &err);
+            rc = ax_intake_offer(in, &batch, ax_now_ms(), &result, pending, &err);
         ax_walk_end(&walk);
     }
     if (rc < 0)
@@ -95,6 +96,8 @@ void ax_write(struct ax_request *q, struct ax_reply *r)
         tell(r, &d, &result, first);
     else
         r->status = 204;
+    if (rc == 0)
+        r->pending = pending;
     if (which == WRITE_2)
         put_counts(r, rc < 0 ? 0 : result.accepted);
 }

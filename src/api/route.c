@@ -3,12 +3,8 @@
 
 /* Which path goes where. A path that ends in '/' is a prefix: the handler finds what follows it in
  * q->rest. The first match wins. */
-static const struct route {
-    const char *path;
-    unsigned methods;
-    ax_handler *handler;
-} routes[] = {
-    {"/api/v1/write", AX_POST, ax_write},
+static const struct ax_route routes[] = {
+    {"/api/v1/write", AX_POST | AX_QUICK, ax_write},
     {"/api/v1/import", AX_POST, ax_import_jsonl},
     {"/api/v1/import/prometheus", AX_POST, ax_import_prometheus},
     {"/api/v1/import/csv", AX_POST, ax_import_csv},
@@ -38,11 +34,11 @@ static const struct route {
     {"/auspex/v1/status", AX_GET, ax_status},
     {"/auspex/v1/status/cardinality", AX_GET, ax_cardinality},
     {"/metrics", AX_GET, ax_self_metrics},
-    {"/-/healthy", AX_GET, ax_healthy},
-    {"/-/ready", AX_GET, ax_healthy},
+    {"/-/healthy", AX_GET | AX_QUICK, ax_healthy},
+    {"/-/ready", AX_GET | AX_QUICK, ax_healthy},
 };
 
-static bool matches(const struct route *route, struct ax_request *q)
+static bool matches(const struct ax_route *route, struct ax_request *q)
 {
     struct ax_str path = ax_str(route->path);
     if (route->path[path.n - 1] != '/')
@@ -62,28 +58,33 @@ static void refuse(struct ax_request *q, struct ax_reply *r, int status, const c
         ax_reply_auspex_error(r, status, code, text);
 }
 
-void ax_route(struct ax_request *q, struct ax_reply *r)
+static const char *allowed(const struct ax_route *route)
 {
+    switch (route->methods & ~AX_QUICK) {
+    case AX_POST | AX_PUT: return "POST, PUT";
+    case AX_POST: return "POST";
+    case AX_GET: return "GET, HEAD";
+    default: return "GET, HEAD, POST";
+    }
+}
+
+const struct ax_route *ax_route(struct ax_request *q, struct ax_reply *r)
+{
+    static const struct ax_route file = {"", AX_GET | AX_QUICK, ax_file};
     for (size_t i = 0; i < AX_ARRAY_LEN(routes); i++) {
-        const struct route *route = &routes[i];
+        const struct ax_route *route = &routes[i];
         if (!matches(route, q))
             continue;
-        if (route->methods & q->method) {
-            route->handler(q, r);
-            return;
-        }
+        if (route->methods & q->method)
+            return route;
         refuse(q, r, 405, "method_not_allowed", "this path does not take that method");
-        r->allow = route->methods & AX_PUT     ? "POST, PUT"
-                   : route->methods == AX_POST ? "POST"
-                   : route->methods == AX_GET  ? "GET, HEAD"
-                                               : "GET, HEAD, POST";
-        return;
+        r->allow = allowed(route);
+        return NULL;
     }
     bool api =
         ax_str_starts(q->path, AX_STR("/api/")) || ax_str_starts(q->path, AX_STR("/auspex/"));
-    if (!api && q->method == AX_GET) {
-        ax_file(q, r);
-        return;
-    }
+    if (!api && q->method == AX_GET)
+        return &file;
     refuse(q, r, 404, "not_found", "there is nothing at this path");
+    return NULL;
 }

@@ -10,13 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MAX_SUBSCRIBERS 8
-#define TEN_MINUTES_MS  600000
+#define TEN_MINUTES_MS 600000
 
 struct ax_intake {
     struct ax_intake_options options;
     struct ax_series_table table;
-    struct ax_subscriber subscribers[MAX_SUBSCRIBERS];
+    struct ax_subscriber subscribers[AX_SUBSCRIBERS_MAX];
     size_t nsubscribers;
     _Atomic uint64_t batches, samples, rejected;
 };
@@ -42,7 +41,7 @@ void ax_intake_free(struct ax_intake *in)
 
 void ax_intake_subscribe(struct ax_intake *in, const struct ax_subscriber *s)
 {
-    AX_ASSERT(in->nsubscribers < MAX_SUBSCRIBERS);
+    AX_ASSERT(in->nsubscribers < AX_SUBSCRIBERS_MAX);
     in->subscribers[in->nsubscribers++] = *s;
 }
 
@@ -200,38 +199,49 @@ static int append(struct ax_intake *in, const struct ax_batch *b, uint64_t *tick
     return 0;
 }
 
-static int commit(struct ax_intake *in, const uint64_t *tickets, struct ax_err *err)
+int ax_intake_offer(struct ax_intake *in, struct ax_batch *b, int64_t now,
+                    struct ax_intake_result *result, struct ax_intake_pending *pending,
+                    struct ax_err *err)
 {
-    for (size_t i = 0; i < in->nsubscribers; i++) {
+    *result = (struct ax_intake_result){0};
+    *pending = (struct ax_intake_pending){0};
+    if (!b->held)
+        pthread_rwlock_rdlock(&in->table.life);
+    int rc = resolve(in, b, now, result, err);
+    if (rc == 0 && b->n)
+        rc = append(in, b, pending->tickets, err);
+    if (!b->held)
+        pthread_rwlock_unlock(&in->table.life);
+    in->batches++;
+    in->rejected += result->rejected;
+    if (rc == 0)
+        result->accepted = pending->samples = b->samples;
+    return rc;
+}
+
+int ax_intake_settle(struct ax_intake *in, const struct ax_intake_pending *pending,
+                     struct ax_err *err)
+{
+    for (size_t i = 0; pending->samples && i < in->nsubscribers; i++) {
         const struct ax_subscriber *s = &in->subscribers[i];
-        int rc = s->commit ? s->commit(s->self, tickets[i], err) : 0;
+        int rc = s->commit ? s->commit(s->self, pending->tickets[i], err) : 0;
         if (rc < 0)
             return rc;
     }
+    in->samples += pending->samples;
     return 0;
 }
 
 int ax_intake_push(struct ax_intake *in, struct ax_batch *b, int64_t now,
                    struct ax_intake_result *result, struct ax_err *err)
 {
-    uint64_t tickets[MAX_SUBSCRIBERS] = {0};
-    *result = (struct ax_intake_result){0};
-    if (!b->held)
-        pthread_rwlock_rdlock(&in->table.life);
-    int rc = resolve(in, b, now, result, err);
-    if (rc == 0 && b->n)
-        rc = append(in, b, tickets, err);
-    if (!b->held)
-        pthread_rwlock_unlock(&in->table.life);
-    if (rc == 0 && b->n)
-        rc = commit(in, tickets, err);
-    in->batches++;
-    in->rejected += result->rejected;
+    struct ax_intake_pending pending;
+    int rc = ax_intake_offer(in, b, now, result, &pending, err);
+    if (rc == 0)
+        rc = ax_intake_settle(in, &pending, err);
     if (rc < 0)
-        return rc;
-    result->accepted = b->samples;
-    in->samples += b->samples;
-    return 0;
+        result->accepted = 0;
+    return rc;
 }
 
 struct ax_series_table *ax_intake_table(struct ax_intake *in)

@@ -65,6 +65,20 @@ bool ax_tenant_ok(struct ax_str tenant); /* 1 to 150 of [A-Za-z0-9._@-] */
 int ax_intake_push(struct ax_intake *in, struct ax_batch *b, int64_t now,
                    struct ax_intake_result *result, struct ax_err *err);
 
+/* The same in two steps, for who can do something else while the disk writes. An offer that
+ * returned 0 is in the hands of the subscribers, and may be answered once it has settled. Settling
+ * blocks, on any thread; b need not live so long. */
+#define AX_SUBSCRIBERS_MAX 8
+struct ax_intake_pending {
+    uint64_t tickets[AX_SUBSCRIBERS_MAX];
+    uint64_t samples;
+};
+int ax_intake_offer(struct ax_intake *in, struct ax_batch *b, int64_t now,
+                    struct ax_intake_result *result, struct ax_intake_pending *pending,
+                    struct ax_err *err);
+int ax_intake_settle(struct ax_intake *in, const struct ax_intake_pending *pending,
+                     struct ax_err *err);
+
 /* The short way to an id, for decoders: by the bytes in which the sender wrote the labels, which
  * are Label messages of the remote write protocol. Canonical labels need not be made then. A walk
  * is over one request of one tenant. Until it ends no series is forgotten, so it ends after the

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/exchange.h"
+
+#include "api/inner.h"
+#include "api/listen.h"
+#include "api/send.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORKERS          8
+#define MAX_CONNECTIONS  1024
+#define IDLE_SECONDS     120
+#define CONNECTION_BYTES (64u * 1024)
+#define EXPECTED_BYTES   (1u << 20)
+#define FORM_BYTES       (1u << 20) /* what is longer is no form: curl calls every body one */
+
+/* One of these per request, from its first line to the end of the answer. While it is away it
+ * belongs to a worker or the settler. */
+struct exchange {
+    struct ax_request q;
+    struct ax_reply r;
+    struct ax_exchanges *all;
+    struct MHD_Connection *connection;
+    const struct ax_route *route;
+    const char *uri; /* in the arena */
+    bool begun, too_large, busy, answered;
+    struct ax_job away;
+    struct ax_sending sending;
+};
+
+static void *on_uri(void *cls, const char *uri, struct MHD_Connection *c)
+{
+    struct exchange *x = ax_calloc(1, sizeof *x);
+    x->all = cls;
+    x->q.api = x->all->api;
+    x->connection = c;
+    x->r = (struct ax_reply){.status = 200, .type = "application/json"};
+    x->q.body.max = AX_INGEST_MAX_BODY;
+    x->uri = ax_arena_cstr(&x->q.arena, ax_str(uri));
+    return x;
+}
+
+static void on_done(void *cls, struct MHD_Connection *c, void **con,
+                    enum MHD_RequestTerminationCode why)
+{
+    struct exchange *x = *con;
+    if (!x)
+        return;
+    ax_sending_end(&x->sending);
+    ax_buf_free(&x->r.body);
+    ax_budget_give(ax_api_budget(x->q.api), x->q.held);
+    ax_buf_free(&x->q.body);
+    ax_arena_free(&x->q.arena);
+    free(x);
+    *con = NULL;
+}
+
+static struct ax_str header(struct MHD_Connection *c, const char *name)
+{
+    return ax_str(MHD_lookup_connection_value(c, MHD_HEADER_KIND, name));
+}
+
+static int set_tenant(struct ax_request *q, struct MHD_Connection *c, struct ax_err *err)
+{
+    struct ax_str t = header(c, "X-Scope-OrgID");
+    if (t.n == 0)
+        t = header(c, "X-Tenant-Id");
+    q->tenant = t.n ? ax_arena_str(&q->arena, t) : AX_STR("default");
+    if (!ax_tenant_ok(q->tenant))
+        return ax_fail(err, -EINVAL,
+                       "the tenant in X-Scope-OrgID is invalid (expected 1 to 150 of letters, "
+                       "digits and . _ @ -)");
+    return 0;
+}
+
+/* Pages of other sites, in a browser on this machine, must not speak to a server that asks for no
+ * password: only names of this machine are served, and only pages of our own may post. */
+static bool from_elsewhere(struct MHD_Connection *c, bool is_unix)
+{
+    struct ax_str host = header(c, "Host"), origin = header(c, "Origin");
+    if (is_unix)
+        return false;
+    if (host.n && !ax_host_is_loopback(host))
+        return true;
+    struct ax_str rest = origin, scheme;
+    if (origin.n == 0)
+        return false;
+    if (!ax_str_cut(&rest, ':', &scheme) || !ax_str_starts(rest, AX_STR("//")))
+        return true;
+    return !ax_str_eq((struct ax_str){rest.p + 2, rest.n - 2}, host);
+}
+
+static void read_uri(struct exchange *x, struct MHD_Connection *c)
+{
+    struct ax_request *q = &x->q;
+    struct ax_str rest = ax_str(x->uri), path;
+    ax_str_cut(&rest, '?', &path);
+    q->path = ax_url_decode(&q->arena, path, false);
+    if (rest.p)
+        ax_params_parse(q, rest);
+    struct ax_str type = header(c, "Content-Type");
+    if (q->method != AX_GET && q->body.n <= FORM_BYTES &&
+        ax_str_starts(type, AX_STR("application/x-www-form-urlencoded")))
+        ax_params_parse(q, ax_arena_str(&q->arena, ax_buf_view(&q->body)));
+    q->content_type = type;
+    q->content_encoding = header(c, "Content-Encoding");
+    q->if_none_match = header(c, "If-None-Match");
+    struct ax_str coding = header(c, "Accept-Encoding");
+    q->accepts_gzip = coding.n && memmem(coding.p, coding.n, "gzip", 4);
+}
+
+/* Whose request it is and what it wants. False: it has its answer. */
+static bool understand(struct exchange *x, bool is_unix)
+{
+    struct ax_err err;
+    struct ax_reply *r = &x->r;
+    if (from_elsewhere(x->connection, is_unix))
+        ax_reply_auspex_error(r, 403, "forbidden",
+                              "this server answers only to names of this machine (localhost, "
+                              "127.0.0.1) and to its own pages");
+    else if (set_tenant(&x->q, x->connection, &err) < 0)
+        ax_reply_auspex_error(r, 400, "bad_request", err.text);
+    else if (x->busy)
+        ax_reply_busy(r);
+    else if (x->too_large)
+        ax_reply_auspex_error(r, 413, "too_large", "the body has more than 16 MiB");
+    else {
+        read_uri(x, x->connection);
+        x->route = ax_route(&x->q, r);
+        return x->route != NULL;
+    }
+    return false;
+}
+
+/* The answer was made for samples that are kept: they have to be. */
+static void settle(struct exchange *x)
+{
+    struct ax_err err;
+    struct ax_intake *in = ax_api_rooms(x->q.api)->intake;
+    if (x->r.pending && ax_intake_settle(in, x->r.pending, &err) < 0) {
+        x->r.ncounts = 0;
+        ax_samples_failed(&x->r, &err);
+    }
+}
+
+static void come_back(struct exchange *x)
+{
+    x->answered = true;
+    MHD_resume_connection(x->connection);
+}
+
+static void work(void *arg)
+{
+    struct exchange *x = arg;
+    x->route->handler(&x->q, &x->r);
+    settle(x);
+    come_back(x);
+}
+
+static void wait_for_disk(void *arg)
+{
+    struct exchange *x = arg;
+    settle(x);
+    come_back(x);
+}
+
+/* The connection is suspended first: once the job is added, it may be resumed at any time. */
+static bool send_away(struct exchange *x, struct ax_jobs *to, void (*run)(void *arg))
+{
+    MHD_suspend_connection(x->connection);
+    x->away = (struct ax_job){.run = run, .arg = x};
+    if (ax_jobs_add(to, &x->away))
+        return true;
+    MHD_resume_connection(x->connection);
+    return false;
+}
+
+/* True when it has gone away for its answer. */
+static bool begin_answer(struct exchange *x)
+{
+    if (!(x->route->methods & AX_QUICK) && send_away(x, x->all->workers, work))
+        return true;
+    x->route->handler(&x->q, &x->r);
+    if (x->r.pending && send_away(x, x->all->settler, wait_for_disk))
+        return true;
+    settle(x);
+    return false;
+}
+
+static bool known_method(const char *m, enum ax_method *out)
+{
+    *out = strcmp(m, "POST") == 0 ? AX_POST : strcmp(m, "PUT") == 0 ? AX_PUT : AX_GET;
+    return *out != AX_GET || strcmp(m, "GET") == 0 || strcmp(m, "HEAD") == 0;
+}
+
+/* Makes room at once for what is announced, within reason: it may never come. */
+static void expect_body(struct ax_buf *body, struct ax_str length)
+{
+    uint64_t n;
+    if (ax_str_u64(length, &n) && n > 0 && n <= EXPECTED_BYTES)
+        ax_buf_reserve(body, (size_t)n);
+}
+
+/* A body that is too much is read to its end all the same: who is in the middle of sending does not
+ * see an answer. */
+static void take_body(struct exchange *x, const char *data, size_t n)
+{
+    if (x->busy || x->too_large)
+        return;
+    x->busy = !ax_request_hold(&x->q, n);
+    if (!x->busy)
+        ax_buf_add(&x->q.body, data, n);
+    x->too_large = x->q.body.overflow;
+    if (!x->busy && !x->too_large)
+        return;
+    ax_buf_free(&x->q.body);
+    ax_budget_give(ax_api_budget(x->q.api), x->q.held);
+    x->q.held = 0;
+}
+
+static enum MHD_Result answer(struct exchange *x)
+{
+    ax_api_count(x->q.api, x->r.status);
+    return ax_send(x->connection, &x->sending, &x->r) ? MHD_YES : MHD_NO;
+}
+
+/* libmicrohttpd calls it when the head is there, for each piece of the body, at its end, and again
+ * when a suspended connection is resumed. */
+static enum MHD_Result serve(struct exchange *x, bool is_unix, const char *method, const char *data,
+                             size_t *size)
+{
+    if (!x->begun) {
+        x->begun = true;
+        expect_body(&x->q.body, header(x->connection, "Content-Length"));
+        return MHD_YES;
+    }
+    if (*size) {
+        take_body(x, data, *size);
+        *size = 0;
+        return MHD_YES;
+    }
+    if (x->answered)
+        return answer(x);
+    if (!known_method(method, &x->q.method)) {
+        ax_reply_auspex_error(&x->r, 405, "method_not_allowed", "use GET, HEAD, POST or PUT");
+        x->r.allow = "GET, HEAD, POST, PUT";
+        return answer(x);
+    }
+    return understand(x, is_unix) && begin_answer(x) ? MHD_YES : answer(x);
+}
+
+static enum MHD_Result on_tcp(void *cls, struct MHD_Connection *c, const char *url,
+                              const char *method, const char *version, const char *data,
+                              size_t *size, void **con)
+{
+    return serve(*con, false, method, data, size);
+}
+
+static enum MHD_Result on_unix(void *cls, struct MHD_Connection *c, const char *url,
+                               const char *method, const char *version, const char *data,
+                               size_t *size, void **con)
+{
+    return serve(*con, true, method, data, size);
+}
+
+struct MHD_Daemon *ax_exchanges_serve(struct ax_exchanges *x, int fd, unsigned threads,
+                                      bool is_unix)
+{
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+                            is_unix ? on_unix : on_tcp, x, MHD_OPTION_LISTEN_SOCKET, fd,
+                            MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT,
+                            MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+                            MHD_OPTION_URI_LOG_CALLBACK, on_uri, x, MHD_OPTION_NOTIFY_COMPLETED,
+                            on_done, NULL, MHD_OPTION_END);
+}
+
+void ax_exchanges_start(struct ax_exchanges *x, struct ax_api *api)
+{
+    *x = (struct ax_exchanges){api, ax_jobs_start(WORKERS), ax_jobs_start(1)};
+}
+
+void ax_exchanges_end(struct ax_exchanges *x)
+{
+    ax_jobs_end(x->workers);
+    ax_jobs_end(x->settler);
+}
+
+void ax_exchanges_free(struct ax_exchanges *x)
+{
+    ax_jobs_free(x->workers);
+    ax_jobs_free(x->settler);
+}
