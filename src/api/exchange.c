@@ -107,6 +107,7 @@ static void read_uri(struct exchange *x, struct MHD_Connection *c)
         ax_params_parse(q, ax_arena_str(&q->arena, ax_buf_view(&q->body)));
     q->content_type = type;
     q->content_encoding = header(c, "Content-Encoding");
+    q->commit_now = ax_str_eq(header(c, "X-Auspex-Commit"), AX_STR("now"));
     q->if_none_match = header(c, "If-None-Match");
     struct ax_str coding = header(c, "Accept-Encoding");
     q->accepts_gzip = coding.n && memmem(coding.p, coding.n, "gzip", 4);

@@ -25,7 +25,8 @@ struct ax_request {
     struct ax_buf body;
     bool accepts_gzip;
     struct ax_str if_none_match, content_type, content_encoding;
-    size_t held; /* bytes of the budget that are this request's (budget.c) */
+    bool commit_now; /* not to wait for company on the way to the disk */
+    size_t held;     /* bytes of the budget that are this request's (budget.c) */
 };
 
 /* An answer that is made while it is sent. */

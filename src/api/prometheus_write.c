@@ -72,7 +72,7 @@ static void put_counts(struct ax_reply *r, uint64_t samples)
 
 void ax_write(struct ax_request *q, struct ax_reply *r)
 {
-    struct ax_batch batch = {.arena = &q->arena};
+    struct ax_batch batch = {.arena = &q->arena, .now = q->commit_now};
     struct ax_intake *in = ax_api_rooms(q->api)->intake;
     struct ax_intake_result result = {0};
     struct ax_intake_pending *pending = AX_NEW(&q->arena, struct ax_intake_pending);

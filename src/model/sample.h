@@ -36,6 +36,7 @@ struct ax_batch {
     size_t n, cap;
     size_t samples; /* sum of v[].n */
     bool held;      /* it has ids already, and a walk of the intake holds them */
+    bool now;       /* not to wait for other batches on the way to the disk */
 };
 
 /* Adds a series with n samples; copies the samples into the arena, not the label bytes (they must

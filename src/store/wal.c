@@ -38,7 +38,8 @@ struct ax_wal {
     uint64_t group, decided;
     uint64_t seq; /* the segment that pending records are for */
     struct ax_wal_names names;
-    bool hurry, stop, failing;
+    uint64_t urgent; /* groups up to it do not wait for company */
+    bool stop, failing;
     struct {
         uint64_t group;
         int code;
@@ -121,7 +122,7 @@ static void wait_for_company(struct ax_wal *w)
 {
     int64_t until = w->pending_since + w->commit_us * 1000;
     struct timespec ts = {until / 1000000000, until % 1000000000};
-    while (w->pending.n < GROUP_BYTES && !w->hurry && !w->stop)
+    while (w->pending.n < GROUP_BYTES && w->urgent < w->group && !w->stop)
         if (pthread_cond_timedwait(&w->work, &w->lock, &ts) == ETIMEDOUT)
             return;
 }
@@ -213,12 +214,12 @@ int ax_wal_append(struct ax_wal *w, const struct ax_batch *b, uint64_t *ticket, 
         return ax_fail(err, -ENOBUFS, "the disk is %u MiB behind in writing the log: send slower",
                        BEHIND_BYTES >> 20);
     }
-    if (!w->pending.n) {
+    if (!w->pending.n)
         w->pending_since = ax_mono_ns();
+    if (b->now)
+        w->urgent = w->group;
+    if (!w->pending.n || w->pending.n >= GROUP_BYTES || b->now)
         pthread_cond_signal(&w->work);
-    } else if (w->pending.n >= GROUP_BYTES) {
-        pthread_cond_signal(&w->work);
-    }
     ax_wal_encode(&w->pending, b, w->intake, &w->names, (uint32_t)w->seq);
     AX_ASSERT(!w->pending.overflow);
     *ticket = w->group;
@@ -260,11 +261,10 @@ bool ax_wal_failing(struct ax_wal *w)
 uint64_t ax_wal_rotate(struct ax_wal *w)
 {
     pthread_mutex_lock(&w->lock);
-    w->hurry = true;
+    w->urgent = w->group;
     pthread_cond_broadcast(&w->work);
     while (w->decided + 1 < w->group || w->pending.n)
         pthread_cond_wait(&w->done, &w->lock);
-    w->hurry = false;
     uint64_t keep = ++w->seq;
     pthread_mutex_unlock(&w->lock);
     return keep;

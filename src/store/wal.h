@@ -25,7 +25,8 @@ struct ax_wal *ax_wal_open(int dirfd, uint64_t first, uint64_t bytes, int64_t co
 /* Writes and syncs what is pending, then frees. */
 void ax_wal_close(struct ax_wal *w);
 
-/* Any thread. The ticket is for commit. -ENOBUFS when the disk is far behind. */
+/* Any thread. The ticket is for commit; a batch that is `now` ends its group. -ENOBUFS when the
+ * disk is far behind. */
 int ax_wal_append(struct ax_wal *w, const struct ax_batch *b, uint64_t *ticket, struct ax_err *err);
 /* Returns when the ticket's group is on stable storage, or with why it is not. Any thread. */
 int ax_wal_commit(struct ax_wal *w, uint64_t ticket, struct ax_err *err);

@@ -36,6 +36,7 @@ struct kit {
     struct ax_arena arena; /* for results */
 };
 
+static int64_t kit_commit_us = 200;
 static unsigned kit_warnings;
 static char kit_warning[AX_ERR_TEXT];
 static inline void kit_warn(const char *text)
@@ -50,7 +51,7 @@ static inline int kit_try_open(struct kit *k, int64_t retention, struct ax_err *
     k->intake = ax_intake_new(&io);
     struct ax_store_options o = {.dir = k->dir,
                                  .retention_ms = retention,
-                                 .commit_us = 200,
+                                 .commit_us = kit_commit_us,
                                  .now_ms = kit_clock,
                                  .warn = kit_warn};
     int rc = ax_store_open(&k->store, &o, k->intake, err);
@@ -191,13 +192,14 @@ static inline int kit_send(struct kit *k, const struct ax_batch *b, struct ax_er
     return rc < 0 ? rc : k->sub.commit(k->sub.self, ticket, err);
 }
 
-static inline void kit_write(struct kit *k, const char *tenant, const char *name, const char *vm,
-                             const struct ax_sample *s, size_t n)
+static inline void kit_write_batch(struct kit *k, struct ax_batch b, const char *tenant,
+                                   const char *name, const char *vm, const struct ax_sample *s,
+                                   size_t n)
 {
     struct ax_arena a = AX_ARENA_INIT;
-    struct ax_batch b = {.arena = &a};
     struct ax_err err = {0};
     struct ax_walk walk; /* so that the id stays what it is until it is in the store */
+    b.arena = &a;
     ax_walk_begin(&walk, k->intake, ax_str(tenant));
     kit_add(k, &b, tenant, name, vm, s, n);
     int rc = kit_send(k, &b, &err);
@@ -205,6 +207,12 @@ static inline void kit_write(struct kit *k, const char *tenant, const char *name
     if (rc < 0)
         fail_msg("%s", err.text);
     ax_arena_free(&a);
+}
+
+static inline void kit_write(struct kit *k, const char *tenant, const char *name, const char *vm,
+                             const struct ax_sample *s, size_t n)
+{
+    kit_write_batch(k, (struct ax_batch){0}, tenant, name, vm, s, n);
 }
 
 static inline void kit_write1(struct kit *k, const char *name, const char *vm, int64_t t, double v)

@@ -3,11 +3,13 @@
  * never taken for the truth. */
 #include "store_kit.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -416,6 +418,32 @@ static void a_log_that_cannot_be_read_ends_no_start(void **state)
     assert_int_equal(access(path, F_OK), 0);
 }
 
+static void *write_patiently(void *arg)
+{
+    kit_write1(arg, "m", "patient", T0, 1);
+    return NULL;
+}
+
+/* A batch that is not to wait takes along those that do. */
+static void an_urgent_batch_does_not_wait(void **state)
+{
+    struct kit *k = *state;
+    struct ax_sample s = {T0, 2};
+    pthread_t patient;
+    kit_close(k);
+    kit_commit_us = 20000000;
+    kit_open(k);
+    kit_commit_us = 200;
+    int64_t began = ax_mono_ns();
+    assert_int_equal(pthread_create(&patient, NULL, write_patiently, k), 0);
+    while (kit_stats(k).head_samples == 0)
+        sched_yield();
+    kit_write_batch(k, (struct ax_batch){.now = true}, TENANT, "m", "urgent", &s, 1);
+    pthread_join(patient, NULL);
+    assert_true(ax_mono_ns() - began < 10000000000);
+    assert_int_equal(kit_stats(k).syncs, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +454,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_acknowledged_is_lost_by_kill_9, kit_new, kit_end),
         cmocka_unit_test_setup_teardown(a_write_that_fails_is_cut_off, kit_new, kit_end),
         cmocka_unit_test_setup_teardown(full_disk_and_space_again, kit_new, kit_end),
+        cmocka_unit_test_setup_teardown(an_urgent_batch_does_not_wait, kit_new, kit_end),
         cmocka_unit_test_setup_teardown(threads_share_syncs, kit_new, kit_end),
         cmocka_unit_test_setup_teardown(the_log_shrinks_when_blocks_are_written, kit_new, kit_end),
         cmocka_unit_test_setup_teardown(a_lost_manifest_costs_nothing, kit_new, kit_end),
