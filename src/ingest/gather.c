@@ -39,7 +39,11 @@ int ax_gather_take_new(struct ax_gather *g, struct ax_labels_builder *b, struct 
     struct ax_label *sent = AX_NEWS(a, struct ax_label, b->n + 1);
     memcpy(sent, b->v, b->n * sizeof *sent);
     s.sent = sent;
-    int rc = ax_intake_labels(b, g->d->tenant, a, &s.labels, why);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && !g->any_name && i < b->n; i++)
+        rc = b->v[i].value.n ? ax_label_check_plain(&b->v[i], why) : 0;
+    if (rc == 0)
+        rc = ax_intake_labels(b, g->d->tenant, a, &s.labels, why);
     if (rc == 0)
         ax_gather_take(g, s);
     return rc;

@@ -17,6 +17,7 @@ struct ax_gather {
     size_t n, room;            /* room: for how many behind `samples` */
     size_t piece;              /* how many the next piece has room for at least */
     size_t all;                /* samples of all series */
+    bool any_name;             /* names of metrics and labels are any UTF-8 */
     struct ax_err *err;
 };
 

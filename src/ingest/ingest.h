@@ -85,6 +85,23 @@ struct ax_import {
  * lines at its end. Bad lines are left out and counted in d->bad. */
 void ax_import_next(struct ax_import *im, struct ax_decoding *d, struct ax_err *err);
 
+/* Monasca's POST /v2.0/metrics: JSON, one metric or a list. -EINVAL: nothing is to be taken, the
+ * error names the metric. What comes with a value is told apart from the batch: */
+struct ax_monasca_meta {
+    uint32_t series; /* place in the batch */
+    int64_t t;
+    struct ax_str json; /* {"name":"value",...} as sent, a view of the body */
+};
+struct ax_monasca {
+    struct ax_monasca_meta *metas; /* in the batch's arena */
+    size_t nmetas, cap_metas;
+};
+int ax_monasca_decode(struct ax_decoding *d, struct ax_str body, struct ax_monasca *out,
+                      struct ax_err *err);
+/* Monasca's rules for names and dimensions; for queries, too. */
+int ax_monasca_check_name(struct ax_str name, struct ax_err *err);
+int ax_monasca_check_dimension(struct ax_str name, struct ax_str value, struct ax_err *err);
+
 /* The NaN that text and JSON mean by NaN: Prometheus's. */
 #define AX_NAN_BITS 0x7ff8000000000001ull
 /* What the product's own exports write for a NaN of other bits: "NaN:" and 16 hexadecimal digits.

@@ -92,7 +92,8 @@ void ax_walk_begin(struct ax_walk *w, struct ax_intake *in, struct ax_str tenant
 /* When `series` begins with the labels that followed the ones found last in an earlier request, and
  * goes on with another byte than `unless`: how many bytes they are, and the id; else 0. */
 size_t ax_walk_follow(struct ax_walk *w, struct ax_str series, char unless, uint32_t *id);
-/* By all labels of the series, in any order, without the tenant. Finds only what a push has brought
+/* By all labels of the series, in any order (fastest in the one in which they came before), without
+ * the tenant. Finds only what a push has brought
  * in before, so the labels need not have been checked. */
 bool ax_walk_find(struct ax_walk *w, const struct ax_label *labels, size_t n, uint32_t *id);
 /* Both at once for requests that number their labels: by the pairs of all labels of the series,

@@ -92,9 +92,35 @@ static bool note(struct ax_walk *w, uint32_t found, uint32_t *id)
     return true;
 }
 
+/* True when the set is the tenant's pair and these labels, in this order. */
+static bool has_labels(const struct ax_walk *w, const struct ax_set *s,
+                       const struct ax_label *labels, size_t n)
+{
+    size_t at = 0;
+    if (s->n != n + 1)
+        return false;
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->pairs[i] == w->tenant)
+            continue;
+        if (at == n)
+            return false;
+        struct ax_label l = ax_pair_label(ax_pair_get(&w->table->pairs, s->pairs[i]));
+        if (!ax_str_eq(l.value, labels[at].value) || !ax_str_eq(l.name, labels[at].name))
+            return false;
+        at++;
+    }
+    return at == n;
+}
+
 bool ax_walk_find(struct ax_walk *w, const struct ax_label *labels, size_t n, uint32_t *id)
 {
-    uint32_t found = AX_SERIES_NONE;
+    uint32_t found = AX_SERIES_NONE, next;
+    const struct ax_set *s = guess(w, &next);
+    if (s && has_labels(w, s, labels, n)) {
+        fetch_ahead(w->table, s);
+        w->before = *id = next;
+        return true;
+    }
     if (w->tenant != AX_PAIR_NONE && n > 0 && n <= AX_LABELS_MAX) {
         pthread_rwlock_rdlock(&w->table->lock);
         found = look_up(w, labels, n);

@@ -95,15 +95,24 @@ static void print_quoted(struct ax_str s, struct ax_buf *out)
 
 void ax_labels_print(struct ax_labels set, struct ax_buf *out)
 {
-    ax_buf_str(out, ax_labels_get(set, AX_STR("__name__")));
+    struct ax_str name = ax_labels_get(set, AX_STR("__name__"));
+    bool plain = !name.n || ax_metric_name_ok(name), first = plain;
     struct ax_label l;
-    bool first = true;
+    if (!plain)
+        ax_buf_byte(out, '{');
+    if (plain)
+        ax_buf_str(out, name);
+    else
+        print_quoted(name, out);
     AX_LABELS_EACH (set, l) {
         if (ax_str_eq(l.name, AX_STR("__name__")) || ax_str_eq(l.name, AX_STR(AX_TENANT_LABEL)))
             continue;
         ax_buf_byte(out, first ? '{' : ',');
         first = false;
-        ax_buf_str(out, l.name);
+        if (ax_label_name_ok(l.name))
+            ax_buf_str(out, l.name);
+        else
+            print_quoted(l.name, out);
         ax_buf_byte(out, '=');
         print_quoted(l.value, out);
     }
@@ -177,23 +186,30 @@ int ax_label_check(const struct ax_label *l, struct ax_err *err)
     if (l->name.n > AX_LABEL_NAME_MAX)
         return ax_fail(err, -EINVAL, "label name \"%.60s...\" is %zu bytes long (limit %d)",
                        l->name.p, l->name.n, AX_LABEL_NAME_MAX);
-    if (!ax_label_name_ok(l->name))
-        return ax_fail(err, -EINVAL,
-                       "label name \"%.*s\" is invalid (expected letters, digits and _, not "
-                       "beginning with a digit)",
-                       clip(l->name.n), l->name.p);
+    if (!l->name.n || !ax_str_utf8(l->name))
+        return ax_fail(err, -EINVAL, "a label's name is %s", l->name.n ? "not UTF-8" : "empty");
     if (l->value.n > AX_LABEL_VALUE_MAX)
         return ax_fail(err, -EINVAL, "the value of label %.*s is %zu bytes long (limit %d)",
                        clip(l->name.n), l->name.p, l->value.n, AX_LABEL_VALUE_MAX);
     if (!ax_str_utf8(l->value))
         return ax_fail(err, -EINVAL, "the value of label %.*s is not UTF-8", clip(l->name.n),
                        l->name.p);
+    return 0;
+}
+
+int ax_label_check_plain(const struct ax_label *l, struct ax_err *err)
+{
+    if (!ax_label_name_ok(l->name))
+        return ax_fail(err, -EINVAL,
+                       "label name \"%.*s\" is invalid (expected letters, digits and _, not "
+                       "beginning with a digit)",
+                       clip(l->name.n), l->name.p);
     if (ax_str_eq(l->name, AX_STR("__name__")) && !ax_metric_name_ok(l->value))
         return ax_fail(err, -EINVAL,
                        "metric name \"%.*s\" is invalid (expected letters, digits, _ and :, not "
                        "beginning with a digit)",
                        clip(l->value.n), l->value.p);
-    return 0;
+    return ax_label_check(l, err);
 }
 
 static size_t varint_len(size_t v)

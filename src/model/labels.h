@@ -51,13 +51,17 @@ size_t ax_labels_count(struct ax_labels set);
 int ax_labels_cmp(struct ax_labels a, struct ax_labels b);
 /* True when bytes from disk or another process are a canonical set. */
 bool ax_labels_valid(struct ax_str bytes);
-/* name{a="b",c="d"} as people write it; quotes escaped. */
+/* name{a="b",c="d"} as people write it; quotes escaped. Names that are not plain come as
+ * {"a name",c="d","an e"="f"}, as in PromQL. */
 void ax_labels_print(struct ax_labels set, struct ax_buf *out);
 /* {"a":"b","c":"d"}, as Prometheus's answers have them. */
 void ax_labels_json(struct ax_json *j, struct ax_labels set);
 
-/* Why name=value cannot be a label of a series, or 0. The error names the label. */
+/* Why name=value cannot be a label of a series, or 0. The error names the label. Names are any
+ * UTF-8, as Monasca and OpenTelemetry have them. */
 int ax_label_check(const struct ax_label *l, struct ax_err *err);
+/* The same with names as Prometheus's formats have them. */
+int ax_label_check_plain(const struct ax_label *l, struct ax_err *err);
 bool ax_label_name_ok(struct ax_str name);  /* [a-zA-Z_][a-zA-Z0-9_]* */
 bool ax_metric_name_ok(struct ax_str name); /* [a-zA-Z_:][a-zA-Z0-9_:]* */
 

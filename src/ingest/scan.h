@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+/* JSON read in one pass, without a tree, for who reads much of it. Strings without escapes are
+ * views of the text. Inside ingest only. */
+#ifndef AX_INGEST_SCAN_H
+#define AX_INGEST_SCAN_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+struct ax_scan {
+    const char *p, *end;    /* what is left */
+    struct ax_arena *arena; /* for strings with escapes */
+    const char *whole;      /* what the text is, for errors: "line" */
+    struct ax_err *why;     /* what the calls below that fail say */
+};
+
+void ax_scan_blanks(struct ax_scan *c);
+/* The character, behind blanks; false when another one, or nothing, is there. */
+bool ax_scan_take(struct ax_scan *c, char ch);
+int ax_scan_string(struct ax_scan *c, struct ax_str *out);
+/* A number or a word: what there is up to a blank or punctuation, maybe nothing. */
+struct ax_str ax_scan_token(struct ax_scan *c);
+/* Passes over a value of any kind. */
+int ax_scan_skip(struct ax_scan *c);
+/* -EINVAL: "expected WHAT at ..." */
+int ax_scan_expected(struct ax_scan *c, const char *what);
+
+#endif
