@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #define MAX_STEPS      11000
 #define TIMEOUT_MS     30000
 #define MAX_TIMEOUT_MS 120000
 
 #define POINT_TEXT   (2 * AX_NUM_TEXT + 8) /* bytes that one printed point fits in */
+#define POINT_HEAD   32                    /* of these, its time and what is around it */
 #define RESERVED_MAX (64u << 20)
 
 static void put_time(struct ax_json *j, int64_t ms)
@@ -21,41 +23,83 @@ static void put_time(struct ax_json *j, int64_t ms)
     ax_json_raw(j, (struct ax_str){text, ax_seconds_print(ms, text)});
 }
 
-/* [1795314600.25,"12.5"] */
-static size_t print_point(const struct ax_point *p, char *out)
+/* How a point begins: [1795314600.25," and no more than POINT_HEAD bytes. */
+struct stamp {
+    int64_t t;
+    size_t n;
+    char text[POINT_HEAD];
+};
+
+static size_t print_head(int64_t t, char *out)
 {
-    size_t n = 0;
-    out[n++] = '[';
-    n += ax_seconds_print(p->t, out + n);
-    out[n++] = ',';
-    out[n++] = '"';
-    n += ax_num_print(p->v, out + n);
-    out[n++] = '"';
-    out[n++] = ']';
-    return n;
+    out[0] = '[';
+    size_t n = 1 + ax_seconds_print(t, out + 1);
+    out[n] = ',';
+    out[n + 1] = '"';
+    return n + 2;
+}
+
+/* Behind its head: 12.5"] */
+static size_t print_tail(double v, char *out)
+{
+    size_t n = ax_num_print(v, out);
+    memcpy(out + n, "\"]", 2);
+    return n + 2;
 }
 
 static void put_point(struct ax_json *j, const struct ax_point *p)
 {
     char text[POINT_TEXT];
-    ax_json_raw(j, (struct ax_str){text, print_point(p, text)});
+    size_t n = print_head(p->t, text);
+    ax_json_raw(j, (struct ax_str){text, n + print_tail(p->v, text + n)});
+}
+
+/* The times of the steps, which all series of a range share, as text: printed once. */
+struct stamps {
+    struct stamp *v;
+    size_t n;
+};
+
+static struct stamps print_stamps(struct ax_arena *a, const struct ax_query_options *o)
+{
+    struct stamps s = {.n = (size_t)((o->end - o->start) / o->step) + 1};
+    s.v = ax_arena_room(a, s.n * sizeof *s.v);
+    for (size_t k = 0; k < s.n; k++) {
+        char text[POINT_TEXT] = {0};
+        s.v[k].t = o->start + (int64_t)k * o->step;
+        s.v[k].n = print_head(s.v[k].t, text);
+        AX_ASSERT(s.v[k].n <= POINT_HEAD);
+        memcpy(s.v[k].text, text, POINT_HEAD);
+    }
+    return s;
 }
 
 /* What answers mostly consist of, and so printed straight into the answer. */
-static void put_points(struct ax_json *j, const struct ax_point *p, size_t n)
+static void put_points(struct ax_json *j, const struct stamps *s, const struct ax_point *p,
+                       size_t n)
 {
     ax_json_arr(j);
     char *start = ax_buf_reserve(j->out, n * POINT_TEXT), *at = start;
-    for (size_t i = 0; start && i < n; i++) {
-        if (i)
-            *at++ = ',';
-        at += print_point(&p[i], at);
+    for (size_t i = 0, k = 0; start && i < n; i++) {
+        while (k < s->n && s->v[k].t < p[i].t)
+            k++;
+        if (k < s->n && s->v[k].t == p[i].t) {
+            memcpy(at, s->v[k].text, POINT_HEAD);
+            at += s->v[k].n;
+        } else {
+            at += print_head(p[i].t, at);
+        }
+        at += print_tail(p[i].v, at);
+        *at++ = ',';
     }
+    if (start && n)
+        at--;
     j->out->n += (size_t)(at - start);
     ax_json_end(j);
 }
 
-static void put_series(struct ax_json *j, const struct ax_query_result *res)
+static void put_series(struct ax_json *j, const struct stamps *stamps,
+                       const struct ax_query_result *res)
 {
     ax_json_arr(j);
     for (size_t i = 0; i < res->n; i++) {
@@ -68,7 +112,7 @@ static void put_series(struct ax_json *j, const struct ax_query_result *res)
             put_point(j, &s->v[0]);
         } else {
             ax_json_key(j, "values");
-            put_points(j, s->v, s->n);
+            put_points(j, stamps, s->v, s->n);
         }
         ax_json_end(j);
     }
@@ -84,7 +128,8 @@ static void expect_result(struct ax_buf *out, const struct ax_query_result *res)
     ax_buf_reserve(out, n < RESERVED_MAX ? n : RESERVED_MAX);
 }
 
-static void put_result(struct ax_reply *r, const struct ax_query_result *res, int64_t at)
+static void put_result(struct ax_request *q, struct ax_reply *r, const struct ax_query_result *res,
+                       const struct ax_query_options *o)
 {
     static const char *const types[] = {"scalar", "vector", "matrix", "string"};
     struct ax_json j = {.out = &r->body};
@@ -101,11 +146,14 @@ static void put_result(struct ax_reply *r, const struct ax_query_result *res, in
         put_point(&j, &res->scalar);
     } else if (res->type == AX_STRING) {
         ax_json_arr(&j);
-        put_time(&j, at);
+        put_time(&j, o->start);
         ax_json_str(&j, res->string);
         ax_json_end(&j);
     } else {
-        put_series(&j, res);
+        struct stamps stamps = {0};
+        if (o->step && res->n > 1)
+            stamps = print_stamps(&q->arena, o);
+        put_series(&j, &stamps, res);
     }
     ax_json_end(&j);
     if (res->warning.n) {
@@ -178,7 +226,7 @@ static void evaluate(struct ax_request *q, struct ax_reply *r, struct ax_query_o
     if (ax_query_eval(e, &src, o, &q->arena, &res, &err) < 0)
         query_failed(r, &err);
     else
-        put_result(r, &res, o->start);
+        put_result(q, r, &res, o);
     ax_expr_free(e);
 }
 

@@ -169,54 +169,16 @@ void ax_digits_shortest(double v, uint64_t *digits, int *exponent)
     strip_zeros(digits, exponent);
 }
 
-void ax_digits_pad(uint64_t v, size_t width, char *out)
-{
-    static const char pairs[201] = "00010203040506070809101112131415161718192021222324"
-                                   "25262728293031323334353637383940414243444546474849"
-                                   "50515253545556575859606162636465666768697071727374"
-                                   "75767778798081828384858687888990919293949596979899";
-    for (; width >= 4; v /= 10000) {
-        uint32_t four = (uint32_t)(v % 10000);
-        memcpy(out + (width -= 2), pairs + four % 100 * 2, 2);
-        memcpy(out + (width -= 2), pairs + four / 100 * 2, 2);
-    }
-    if (width >= 2) {
-        memcpy(out + (width -= 2), pairs + v % 100 * 2, 2);
-        v /= 100;
-    }
-    if (width)
-        out[0] = (char)('0' + v % 10);
-}
-
-static size_t count_digits(uint64_t v)
-{
-    static const uint64_t powers[] = {0,
-                                      10,
-                                      100,
-                                      1000,
-                                      10000,
-                                      100000,
-                                      1000000,
-                                      10000000,
-                                      100000000,
-                                      1000000000,
-                                      10000000000,
-                                      100000000000,
-                                      1000000000000,
-                                      10000000000000,
-                                      100000000000000,
-                                      1000000000000000,
-                                      10000000000000000,
-                                      100000000000000000,
-                                      1000000000000000000,
-                                      10000000000000000000ull};
-    size_t about = (size_t)(64 - __builtin_clzll(v | 1)) * 1233 >> 12; /* that or one less */
-    return about + (v >= powers[about]);
-}
-
 size_t ax_digits_print(uint64_t v, char out[AX_DIGITS_MAX])
 {
-    size_t n = count_digits(v);
-    ax_digits_pad(v, n, out);
-    return n;
+    size_t n = 0;
+    if (v >= AX_DIGITS_EIGHT) {
+        n = ax_digits_print(v / AX_DIGITS_EIGHT, out);
+        ax_digits_write(ax_digits_eight((uint32_t)(v % AX_DIGITS_EIGHT)), out + n);
+        return n + 8;
+    }
+    uint64_t digits = ax_digits_eight((uint32_t)v);
+    unsigned zeros = (unsigned)__builtin_ctzll(digits | 1ull << 56) / 8; /* of zero one is left */
+    ax_digits_write(digits >> 8 * zeros, out);
+    return 8 - zeros;
 }

@@ -10,24 +10,25 @@
 #include <string.h>
 #include <time.h>
 
-/* The digits with a point among or zeros around them; exp10 is the exponent of the first. */
+/* The digits with a point among or zeros around them; exp10 is the exponent of the first. Where
+ * what is copied has a fixed length, that is done in two moves and not by a call: of the digits'
+ * room, 24 bytes and more, all can be read, and more can be written than there are digits. */
 static size_t print_plain(char *out, const char *digits, size_t n, int exp10)
 {
     if (exp10 < 0) {
         size_t zeros = (size_t)-exp10 + 1; /* the one before the point, too */
-        memcpy(out, "0.00000", zeros);
-        memcpy(out + zeros, digits, n);
+        memcpy(out, "0.000000", 8);
+        memcpy(out + zeros, digits, 24);
         return zeros + n;
     }
     size_t whole = (size_t)exp10 + 1;
+    memcpy(out, digits, 24);
     if (n <= whole) {
-        memcpy(out, digits, n);
         memset(out + n, '0', whole - n);
         return whole;
     }
-    memcpy(out, digits, whole);
     out[whole] = '.';
-    memcpy(out + whole + 1, digits + whole, n - whole);
+    memcpy(out + whole + 1, digits + whole, 16);
     return n + 1;
 }
 
@@ -49,15 +50,14 @@ static size_t print_few_decimals(double v, char *out)
 {
     if (v >= 1e9)
         return 0;
-    uint64_t millionths = (uint64_t)(v * 1e6 + 0.5);
+    uint64_t millionths = (uint64_t)(v * 1e6 + 0.5), whole = millionths / 1000000;
     if ((double)millionths / 1e6 != v)
         return 0;
-    size_t o = ax_digits_print(millionths / 1000000, out);
+    uint64_t decimals = ax_digits_eight((uint32_t)(millionths - whole * 1000000) * 100);
+    size_t o = ax_digits_print(whole, out);
     out[o] = '.';
-    ax_digits_pad(millionths % 1000000, 6, out + o + 1);
-    for (o += 7; out[o - 1] == '0';)
-        o--;
-    return o;
+    ax_digits_write(decimals, out + o + 1);
+    return o + 9 - (size_t)__builtin_clzll(decimals) / 8; /* there are some: v is not whole */
 }
 
 size_t ax_num_print(double v, char out[AX_NUM_TEXT])
@@ -78,7 +78,7 @@ size_t ax_num_print(double v, char out[AX_NUM_TEXT])
     uint64_t number;
     int exponent;
     ax_digits_shortest(v, &number, &exponent);
-    char digits[AX_DIGITS_MAX];
+    char digits[24 + 16] = {0};
     size_t n = ax_digits_print(number, digits);
     int exp10 = exponent + (int)n - 1;
     if (exp10 >= 21 || exp10 < -6)
@@ -95,9 +95,10 @@ size_t ax_seconds_print(int64_t ms, char out[AX_NUM_TEXT])
     o += ax_digits_print(v / 1000, out + o);
     if (rest == 0)
         return o;
-    out[o++] = '.';
-    ax_digits_pad(rest, 3, out + o);
-    return o + (rest % 10 ? 3u : rest % 100 ? 2u : 1u);
+    uint64_t decimals = ax_digits_eight((uint32_t)rest * 100000);
+    out[o] = '.';
+    ax_digits_write(decimals, out + o + 1);
+    return o + 9 - (size_t)__builtin_clzll(decimals) / 8;
 }
 
 static const struct unit {
