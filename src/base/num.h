@@ -6,8 +6,9 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define AX_NUM_TEXT 48 /* bytes that any printed double fits in, and a few that are written first  \
-                        */
+#define AX_NUM_TEXT                                                                                \
+    48 /* bytes that any printed double fits in, and a few that are written first                  \
+        */
 
 /* The shortest decimal that reads back as the same double; plain notation from 1e-6 up to 1e21,
  * exponents outside, "NaN", "+Inf", "-Inf". Returns the length; adds no NUL. */

@@ -11,7 +11,6 @@
 #define DEFAULT_LOOKBACK    300000
 #define DEFAULT_MAX_SAMPLES 50000000u
 #define STEPS_MAX           11000
-#define SPEND_MAX           4096        /* samples between two looks at the clock */
 #define TIME_LIMIT          (1ll << 60) /* sums of a few times do not overflow */
 
 int ax_eval_charge(struct ax_eval *e, uint64_t cells)
@@ -27,15 +26,6 @@ int ax_eval_alive(struct ax_eval *e)
     if (e->deadline_ns && ax_mono_ns() > e->deadline_ns)
         return ax_fail(e->err, -ETIMEDOUT, "query timed out in expression evaluation");
     return 0;
-}
-
-int ax_eval_spend(struct ax_eval *e, uint64_t samples)
-{
-    e->spent += samples;
-    if (e->spent < SPEND_MAX)
-        return 0;
-    e->spent = 0;
-    return ax_eval_alive(e);
 }
 
 int ax_column_init(struct ax_eval *e, const struct ax_grid *g, struct ax_labels labels,
@@ -199,7 +189,7 @@ static struct ax_result_series *add_series(struct ax_query_result *r, struct ax_
 {
     struct ax_result_series *s = &r->series[r->n++];
     s->labels = (struct ax_labels){ax_arena_str(a, labels.bytes)};
-    s->v = AX_NEWS(a, struct ax_point, points);
+    s->v = ax_arena_room(a, points * sizeof *s->v);
     s->n = points;
     return s;
 }

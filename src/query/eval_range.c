@@ -52,9 +52,9 @@ static int check_smoothing(struct ax_eval *e, const double *args)
 static int eval_windows(struct ax_eval *e, const struct ax_function *f, const struct arguments *a,
                         const struct ax_window *w, size_t n, struct ax_column *out)
 {
+    double args[AX_ARGS_MAX] = {0}, v;
     int rc = 0;
     for (size_t k = 0; k < n && rc == 0; k++) {
-        double args[AX_ARGS_MAX] = {0}, v;
         rc = ax_eval_spend(e, w[k].n + 1); /* windows may be long */
         if (!w[k].n || rc < 0)
             continue;

@@ -83,13 +83,19 @@ int ax_eval_selector(struct ax_eval *e, const struct ax_node *n, const struct ax
     return rc;
 }
 
+static bool any_stale(const struct ax_series *s)
+{
+    bool any = false;
+    for (size_t i = 0; i < s->n; i++) /* without a way out: several at a time */
+        any |= ax_is_stale(s->v[i]);
+    return any;
+}
+
 /* Ranges do not see staleness markers. */
 static void drop_stale(struct ax_eval *e, struct ax_series *s)
 {
-    size_t n = 0, first = 0;
-    while (first < s->n && !ax_is_stale(s->v[first]))
-        first++;
-    if (first == s->n)
+    size_t n = 0;
+    if (!any_stale(s))
         return;
     int64_t *t = AX_NEWS(e->a, int64_t, s->n);
     double *v = AX_NEWS(e->a, double, s->n);
@@ -185,18 +191,29 @@ struct ax_window *ax_samples_windows(struct ax_eval *e, const struct ax_samples 
     return w;
 }
 
+/* The first sample from `from` on that is behind the time. Steps are mostly alike, so it is tried
+ * whether that is as far as it was before. */
+static inline size_t first_behind(const int64_t *t, size_t n, size_t from, int64_t time,
+                                  size_t *far)
+{
+    size_t at = from + *far;
+    if (at <= n && (at == from || t[at - 1] <= time) && (at == n || t[at] > time))
+        return at;
+    for (at = from; at < n && t[at] <= time;)
+        at++;
+    *far = at - from;
+    return at;
+}
+
 void ax_windows_fill(struct ax_window *w, size_t n, const struct ax_series *series)
 {
     const int64_t *t = series->t;
-    size_t lo = 0, hi = 0;
+    size_t lo = 0, hi = 0, lo_far = 0, hi_far = 0;
     for (size_t k = 0; k < n; k++) {
         if (k && w[k].start >= w[k - 1].end) /* the one before has passed them all */
             lo = hi;
-        while (lo < series->n && t[lo] <= w[k].start)
-            lo++;
-        hi = hi < lo ? lo : hi;
-        while (hi < series->n && t[hi] <= w[k].end)
-            hi++;
+        lo = first_behind(t, series->n, lo, w[k].start, &lo_far);
+        hi = first_behind(t, series->n, hi < lo ? lo : hi, w[k].end, &hi_far);
         w[k].n = hi - lo;
         w[k].t = t + lo;
         w[k].v = series->v + lo;

@@ -53,10 +53,10 @@ struct ax_sum ax_sum_of(const double *v, size_t n)
 
 double ax_mean_of(const double *v, size_t n)
 {
-    struct ax_mean m = {.s = sum_of_finite(v, n), .n = (double)n};
-    if (ax_sum_finite(&m.s))
-        return ax_mean_value(&m);
-    m = (struct ax_mean){0};
+    struct ax_sum s = sum_of_finite(v, n);
+    if (isfinite(s.sum + s.carry))
+        return s.sum / (double)n + s.carry / (double)n;
+    struct ax_mean m = {0};
     for (size_t i = 0; i < n; i++)
         ax_mean_add(&m, v[i]);
     return ax_mean_value(&m);

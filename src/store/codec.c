@@ -43,6 +43,18 @@ static uint8_t *encode_times(uint8_t *at, const int64_t *t, size_t n, enum time_
     return ax_ints_pack(ax_put_zigzag(at, d1[1]), d2 + 2, n - 2);
 }
 
+/* False: they do not rise. */
+static bool even_times(int64_t t0, int64_t step, int64_t *t, size_t n)
+{
+    int64_t way, end;
+    if (step <= 0 || __builtin_mul_overflow(step, (int64_t)(n - 1), &way) ||
+        __builtin_add_overflow(t0, way, &end))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        t[i] = t0 + (int64_t)i * step;
+    return true;
+}
+
 static bool decode_times(struct ax_reader *r, unsigned mode, int64_t t0, int64_t *t, size_t n)
 {
     t[0] = t0;
@@ -52,8 +64,8 @@ static bool decode_times(struct ax_reader *r, unsigned mode, int64_t t0, int64_t
         ax_ints_unpack(r, t + 1, n - 1);
     } else {
         t[1] = ax_read_zigzag(r);
-        for (size_t i = 2; mode == TIME_STEP && i < n; i++)
-            t[i] = t[1];
+        if (mode == TIME_STEP)
+            return !r->bad && even_times(t0, t[1], t, n);
         if (mode == TIME_DELTA2) {
             ax_ints_unpack(r, t + 2, n - 2);
             ax_integrate(t + 1, n - 1);

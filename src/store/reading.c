@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MAX_SAMPLES 50000000ull
+#define ABREAST     16 /* series whose chunks are looked for at a time */
 
 int ax_reading_begin(struct ax_reading *r, struct ax_store *s, const struct ax_store_select *sel,
                      struct ax_arena *out, struct ax_err *err)
@@ -48,6 +49,35 @@ static void capture(struct ax_reading *r, const struct ax_memtable *m, struct ax
     part->n = n;
 }
 
+/* Brings the chunks of these series into the cache. Each tells where the one before it is, and each
+ * is somewhere else in memory: chains that are followed abreast wait for it together. */
+static void warm(const struct ax_memtable *m, const struct ax_head_part *part, size_t n)
+{
+    const struct ax_mem_chunk *at[ABREAST];
+    size_t left = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct ax_mem_series *s = ax_mem_series(m, part[i].id);
+        const struct ax_mem_chunk *newest = s ? ax_mem_chunk(m, s->chunks) : NULL;
+        if (newest)
+            at[left++] = newest;
+    }
+    while (left)
+        for (size_t i = 0; i < left; i++) {
+            at[i] = ax_mem_chunk(m, at[i]->older);
+            if (!at[i])
+                at[i] = at[--left];
+        }
+}
+
+static void capture_some(struct ax_reading *r, struct ax_head_part *part, size_t n)
+{
+    for (int k = 0; k < 2; k++) {
+        warm(r->snap.mem[k], part, n);
+        for (size_t i = 0; i < n; i++)
+            capture(r, r->snap.mem[k], &part[i]);
+    }
+}
+
 void ax_reading_capture(struct ax_reading *r)
 {
     struct ax_store *s = r->snap.store;
@@ -55,14 +85,11 @@ void ax_reading_capture(struct ax_reading *r)
     r->head = AX_NEWS(&r->scratch, struct ax_head_part, n + 1);
     roaring_uint32_iterator_t it;
     roaring_init_iterator(r->snap.head, &it);
+    for (; it.has_value; roaring_advance_uint32_iterator(&it))
+        r->head[r->nhead++].id = it.current_value;
     pthread_rwlock_rdlock(&s->head);
-    for (; it.has_value; roaring_advance_uint32_iterator(&it)) {
-        struct ax_head_part *part = &r->head[r->nhead];
-        part->id = it.current_value;
-        capture(r, r->snap.mem[0], part);
-        capture(r, r->snap.mem[1], part);
-        r->nhead++;
-    }
+    for (size_t i = 0; i < n; i += ABREAST)
+        capture_some(r, r->head + i, n - i < ABREAST ? n - i : ABREAST);
     pthread_rwlock_unlock(&s->head);
 }
 

@@ -7,17 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MOVES 4 /* per sample: what needs more is sorted */
+
 struct columns {
     int64_t *t;
     double *v;
 };
 
-static bool strictly_rising(const int64_t *t, size_t n)
+/* The end of the run of strictly rising times that begins there. */
+static size_t rising_end(const int64_t *t, size_t from, size_t n)
 {
-    for (size_t i = 1; i < n; i++)
-        if (t[i] <= t[i - 1])
-            return false;
-    return true;
+    size_t i = from + 1;
+    while (i < n && t[i] > t[i - 1])
+        i++;
+    return i < n ? i : n;
 }
 
 static size_t run_end(const int64_t *t, size_t from, size_t n)
@@ -39,12 +42,10 @@ static void merge_runs(struct columns src, struct columns dst, size_t lo, size_t
     }
 }
 
-/* Natural merge sort: what comes here is mostly a few sorted runs, one behind the other. */
-static void sort_stable(int64_t *t, double *v, size_t n)
+/* Natural merge sort, for what is all in disorder. */
+static void sort_stable(struct columns c, struct columns spare, size_t n)
 {
-    struct columns a = {t, v};
-    struct columns b = {ax_malloc(n * sizeof *t), ax_malloc(n * sizeof *v)};
-    struct columns spare = b;
+    struct columns a = c, b = spare;
     for (;;) {
         size_t runs = 0;
         for (size_t lo = 0; lo < n; runs++) {
@@ -58,19 +59,53 @@ static void sort_stable(int64_t *t, double *v, size_t n)
         if (runs <= 1)
             break;
     }
-    if (a.t != t) {
-        memcpy(t, a.t, n * sizeof *t);
-        memcpy(v, a.v, n * sizeof *v);
+    if (a.t != c.t) {
+        memcpy(c.t, a.t, n * sizeof *c.t);
+        memcpy(c.v, a.v, n * sizeof *c.v);
     }
-    free(spare.t);
-    free(spare.v);
 }
 
-size_t ax_samples_tidy(int64_t *t, double *v, size_t n)
+/* Where in [0, mid), which is sorted, the first sample behind the time is: near the end, mostly. */
+static size_t first_behind(const int64_t *t, size_t mid, int64_t time)
 {
-    if (strictly_rising(t, n))
-        return n;
-    sort_stable(t, v, n);
+    size_t far = mid, step = 1, near;
+    for (near = mid; near && t[near - 1] > time; step *= 2) {
+        far = near;
+        near = near > step ? near - step : 0;
+    }
+    while (near < far) {
+        size_t half = near + (far - near) / 2;
+        if (t[half] > time)
+            far = half;
+        else
+            near = half + 1;
+    }
+    return far;
+}
+
+/* Moves the run [mid, hi) to where it belongs in what is sorted before it: only what it overlaps is
+ * touched. Returns whether two samples are of one time. */
+static bool move_run(struct columns c, struct columns spare, size_t lo, size_t mid, size_t hi)
+{
+    size_t n = mid - lo, a = 0, b = mid, to = lo;
+    bool twice = lo && c.t[lo - 1] == c.t[mid];
+    memcpy(spare.t, c.t + lo, n * sizeof *c.t);
+    memcpy(spare.v, c.v + lo, n * sizeof *c.v);
+    for (; a < n && b < hi; to++) {
+        bool left = spare.t[a] <= c.t[b];
+        twice |= spare.t[a] == c.t[b];
+        c.t[to] = left ? spare.t[a] : c.t[b];
+        c.v[to] = left ? spare.v[a] : c.v[b];
+        a += left;
+        b += !left;
+    }
+    memcpy(c.t + to, spare.t + a, (n - a) * sizeof *c.t);
+    memcpy(c.v + to, spare.v + a, (n - a) * sizeof *c.v);
+    return twice;
+}
+
+static size_t last_of_each_time(int64_t *t, double *v, size_t n)
+{
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         if (i + 1 < n && t[i + 1] == t[i])
@@ -79,4 +114,25 @@ size_t ax_samples_tidy(int64_t *t, double *v, size_t n)
         v[kept++] = v[i];
     }
     return kept;
+}
+
+size_t ax_samples_tidy(int64_t *t, double *v, size_t n)
+{
+    size_t mid = rising_end(t, 0, n), moved = 0;
+    if (mid == n)
+        return n;
+    struct columns c = {t, v};
+    struct columns spare = {ax_malloc(n * sizeof *t), ax_malloc(n * sizeof *v)};
+    bool twice = false;
+    while (mid < n && moved <= MOVES * n) {
+        size_t hi = rising_end(t, mid, n), lo = first_behind(t, mid, t[mid]);
+        twice |= move_run(c, spare, lo, mid, hi);
+        moved += mid - lo;
+        mid = hi;
+    }
+    if (mid < n)
+        sort_stable(c, spare, n);
+    free(spare.t);
+    free(spare.v);
+    return twice || mid < n ? last_of_each_time(t, v, n) : n;
 }
