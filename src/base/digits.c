@@ -168,17 +168,3 @@ void ax_digits_shortest(double v, uint64_t *digits, int *exponent)
         tried(v, digits, exponent);
     strip_zeros(digits, exponent);
 }
-
-size_t ax_digits_print(uint64_t v, char out[AX_DIGITS_MAX])
-{
-    size_t n = 0;
-    if (v >= AX_DIGITS_EIGHT) {
-        n = ax_digits_print(v / AX_DIGITS_EIGHT, out);
-        ax_digits_write(ax_digits_eight((uint32_t)(v % AX_DIGITS_EIGHT)), out + n);
-        return n + 8;
-    }
-    uint64_t digits = ax_digits_eight((uint32_t)v);
-    unsigned zeros = (unsigned)__builtin_ctzll(digits | 1ull << 56) / 8; /* of zero one is left */
-    ax_digits_write(digits >> 8 * zeros, out);
-    return 8 - zeros;
-}

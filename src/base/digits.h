@@ -13,10 +13,6 @@
  * several that are as short, the closest. v is finite and above 0. */
 void ax_digits_shortest(double v, uint64_t *digits, int *exponent);
 
-/* Writes v in decimal and returns how many digits that are. Adds no NUL; what lies behind the
- * digits, up to AX_DIGITS_MAX, may be written to. */
-size_t ax_digits_print(uint64_t v, char out[AX_DIGITS_MAX]);
-
 #define AX_DIGITS_EIGHT 100000000u /* what eight digits do not hold any more */
 
 /* The eight digits of v, leading zeros too: one in each byte, the first in the lowest. All halves
@@ -37,6 +33,34 @@ static inline void ax_digits_write(uint64_t digits, char *out)
 {
     digits |= 0x3030303030303030;
     memcpy(out, &digits, 8);
+}
+
+/* Writes v, below AX_DIGITS_EIGHT, in decimal and returns how many digits that are. Adds no NUL; 8
+ * bytes are written in any case. */
+static inline size_t ax_digits_few(uint32_t v, char *out)
+{
+    uint64_t digits = ax_digits_eight(v);
+    unsigned zeros = (unsigned)__builtin_ctzll(digits | 1ull << 56) / 8; /* of zero one is left */
+    ax_digits_write(digits >> 8 * zeros, out);
+    return 8 - zeros;
+}
+
+/* The same of any number; up to AX_DIGITS_MAX bytes may be written. */
+static inline size_t ax_digits_print(uint64_t v, char *out)
+{
+    size_t n = 0;
+    if (v < AX_DIGITS_EIGHT)
+        return ax_digits_few((uint32_t)v, out);
+    uint64_t high = v / AX_DIGITS_EIGHT;
+    if (high < AX_DIGITS_EIGHT) {
+        n = ax_digits_few((uint32_t)high, out);
+    } else {
+        n = ax_digits_few((uint32_t)(high / AX_DIGITS_EIGHT), out);
+        ax_digits_write(ax_digits_eight((uint32_t)(high % AX_DIGITS_EIGHT)), out + n);
+        n += 8;
+    }
+    ax_digits_write(ax_digits_eight((uint32_t)(v % AX_DIGITS_EIGHT)), out + n);
+    return n + 8;
 }
 
 #endif

@@ -44,46 +44,48 @@ static size_t print_exponent(char *out, const char *digits, size_t n, int exp10)
     return o + (size_t)snprintf(out + o, 8, "e%c%02d", exp10 < 0 ? '-' : '+', abs(exp10));
 }
 
-/* Most samples that are not whole have few decimals: then a whole number of millionths divided by a
+/* Most samples are whole or have few decimals: then a whole number of millionths divided by a
  * million is v again. Below 10^15 of them no other decimal of so few digits reads back as v. */
 static size_t print_few_decimals(double v, char *out)
 {
-    if (v >= 1e9)
-        return 0;
     uint64_t millionths = (uint64_t)(v * 1e6 + 0.5), whole = millionths / 1000000;
     if ((double)millionths / 1e6 != v)
         return 0;
     uint64_t decimals = ax_digits_eight((uint32_t)(millionths - whole * 1000000) * 100);
     size_t o = ax_digits_print(whole, out);
+    if (!decimals)
+        return o;
     out[o] = '.';
     ax_digits_write(decimals, out + o + 1);
-    return o + 9 - (size_t)__builtin_clzll(decimals) / 8; /* there are some: v is not whole */
+    return o + 9 - (size_t)__builtin_clzll(decimals) / 8;
 }
 
-size_t ax_num_print(double v, char out[AX_NUM_TEXT])
+static size_t print_shortest(double v, char *out)
 {
-    if (isnan(v))
-        return (size_t)snprintf(out, AX_NUM_TEXT, "NaN");
-    if (isinf(v))
-        return (size_t)snprintf(out, AX_NUM_TEXT, v > 0 ? "+Inf" : "-Inf");
-    size_t o = 0;
-    if (signbit(v))
-        out[o++] = '-';
-    v = fabs(v);
-    if (v < 1e15 && v == (double)(uint64_t)v) /* most samples: whole numbers */
-        return o + ax_digits_print((uint64_t)v, out + o);
-    size_t few = print_few_decimals(v, out + o);
-    if (few)
-        return o + few;
     uint64_t number;
     int exponent;
     ax_digits_shortest(v, &number, &exponent);
     char digits[24 + 16] = {0};
     size_t n = ax_digits_print(number, digits);
     int exp10 = exponent + (int)n - 1;
-    if (exp10 >= 21 || exp10 < -6)
-        return o + print_exponent(out + o, digits, n, exp10);
-    return o + print_plain(out + o, digits, n, exp10);
+    return exp10 >= 21 || exp10 < -6 ? print_exponent(out, digits, n, exp10)
+                                     : print_plain(out, digits, n, exp10);
+}
+
+size_t ax_num_print(double v, char out[AX_NUM_TEXT])
+{
+    size_t o = signbit(v) != 0, few;
+    if (isnan(v))
+        return (size_t)snprintf(out, AX_NUM_TEXT, "NaN");
+    if (isinf(v))
+        return (size_t)snprintf(out, AX_NUM_TEXT, v > 0 ? "+Inf" : "-Inf");
+    out[0] = '-';
+    v = fabs(v);
+    if (v < 1e9 && (few = print_few_decimals(v, out + o)))
+        return o + few;
+    if (v < 1e15 && v == (double)(uint64_t)v)
+        return o + ax_digits_print((uint64_t)v, out + o);
+    return o + print_shortest(v, out + o);
 }
 
 size_t ax_seconds_print(int64_t ms, char out[AX_NUM_TEXT])

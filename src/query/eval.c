@@ -202,6 +202,24 @@ static size_t count_points(const struct ax_column *c, const struct ax_grid *g)
     return n;
 }
 
+/* The points of up to 64 steps from `from` on. */
+static struct ax_point *give_word(const struct ax_column *c, const struct ax_grid *g, size_t from,
+                                  struct ax_point *to)
+{
+    uint64_t has = c->has[from / 64];
+    int64_t t = ax_grid_time(g, from);
+    if (~has == 0) { /* all of them */
+        for (size_t k = 0; k < 64; k++)
+            to[k] = (struct ax_point){t + (int64_t)k * g->step, c->v[from + k]};
+        return to + 64;
+    }
+    for (; has; has &= has - 1) {
+        size_t k = (size_t)__builtin_ctzll(has);
+        *to++ = (struct ax_point){t + (int64_t)k * g->step, c->v[from + k]};
+    }
+    return to;
+}
+
 /* Copies the columns that have samples out of the scratch arena. */
 static void give_vector(const struct ax_value *v, const struct ax_grid *g, struct ax_arena *a,
                         struct ax_query_result *r)
@@ -209,13 +227,12 @@ static void give_vector(const struct ax_value *v, const struct ax_grid *g, struc
     r->series = AX_NEWS(a, struct ax_result_series, v->n);
     for (size_t i = 0; i < v->n; i++) {
         const struct ax_column *c = &v->v[i];
-        size_t points = count_points(c, g), at = 0;
+        size_t points = count_points(c, g);
         if (!points)
             continue;
-        struct ax_result_series *s = add_series(r, a, c->labels, points);
-        for (size_t k = 0; k < g->n; k++)
-            if (ax_has(c, k))
-                s->v[at++] = (struct ax_point){ax_grid_time(g, k), c->v[k]};
+        struct ax_point *to = add_series(r, a, c->labels, points)->v;
+        for (size_t k = 0; k < g->n; k += 64)
+            to = give_word(c, g, k, to);
     }
     if (r->n && !v->ordered)
         qsort(r->series, r->n, sizeof *r->series, by_labels);
@@ -244,7 +261,7 @@ static int give_matrix(struct ax_eval *e, const struct ax_node *n, const struct 
     struct ax_window *w = ax_samples_windows(e, &s, g);
     r->series = AX_NEWS(a, struct ax_result_series, s.n);
     for (size_t i = 0; i < s.n; i++) {
-        ax_windows_fill(w, 1, &s.v[i]);
+        ax_windows_fill(e, &s, i, w, 1);
         if (!w->n)
             continue;
         struct ax_result_series *out = add_series(r, a, s.v[i].labels, w->n);

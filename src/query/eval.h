@@ -108,13 +108,16 @@ struct ax_samples {
     size_t n;
     struct ax_when when;
     int64_t range;
+    bool stored; /* may have staleness markers, which windows do not show */
 };
 int ax_eval_samples(struct ax_eval *e, const struct ax_node *n, const struct ax_grid *g,
                     struct ax_samples *out);
-/* The windows of all steps, still without samples; then those of one series in them. */
+/* The windows of all steps, still without samples; then those of series i in them, which loses its
+ * staleness markers. */
 struct ax_window *ax_samples_windows(struct ax_eval *e, const struct ax_samples *s,
                                      const struct ax_grid *g);
-void ax_windows_fill(struct ax_window *w, size_t n, const struct ax_series *series);
+void ax_windows_fill(struct ax_eval *e, const struct ax_samples *s, size_t i, struct ax_window *w,
+                     size_t n);
 
 /* --- signature.c: parts of label sets; all results are canonical, and made in the arena (or views
  * of the set given). part: in *room instead, which has as many bytes as the set: the labels that

@@ -173,8 +173,7 @@ int ax_eval_samples(struct ax_eval *e, const struct ax_node *n, const struct ax_
     int rc = load(e, n, g, out->range, false, &set);
     if (rc < 0)
         return rc;
-    for (size_t i = 0; i < set.n; i++)
-        drop_stale(e, &set.v[i]);
+    out->stored = true;
     out->v = set.v;
     out->n = set.n;
     return 0;
@@ -205,8 +204,12 @@ static inline size_t first_behind(const int64_t *t, size_t n, size_t from, int64
     return at;
 }
 
-void ax_windows_fill(struct ax_window *w, size_t n, const struct ax_series *series)
+void ax_windows_fill(struct ax_eval *e, const struct ax_samples *s, size_t i, struct ax_window *w,
+                     size_t n)
 {
+    struct ax_series *series = &s->v[i];
+    if (s->stored) /* only now: then the cache has them when they are looked at again */
+        drop_stale(e, series);
     const int64_t *t = series->t;
     size_t lo = 0, hi = 0, lo_far = 0, hi_far = 0;
     for (size_t k = 0; k < n; k++) {

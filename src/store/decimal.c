@@ -36,11 +36,32 @@ unsigned ax_decimals(const double *v, size_t n, int64_t *m)
     return e;
 }
 
+/* A whole number in [0, 2^52) put into the fraction of 2^52 is that number more: subtracting turns
+ * it into a double, several at a time, where the machine can convert only one. OFF makes numbers of
+ * both signs such ones. */
+#define OFF      (1ll << 51)
+#define FRACTION 0x4330000000000000ull /* the bits of 2^52 */
+
+static bool small_back(const int64_t *x, size_t n, unsigned shift, uint64_t base, double by,
+                       double *v)
+{
+    uint64_t any = 0;
+    base += (uint64_t)OFF;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t m = base + ((uint64_t)x[i] << shift), bits = m | FRACTION;
+        double d;
+        any |= m;
+        memcpy(&d, &bits, sizeof d);
+        v[i] = (d - (0x1p52 + 0x1p51)) / by;
+    }
+    return any >> 52 == 0;
+}
+
 void ax_decimals_back(const int64_t *x, size_t n, unsigned shift, uint64_t base, unsigned e,
                       double *v)
 {
+    if (small_back(x, n, shift, base, pow10s[e], v))
+        return;
     for (size_t i = 0; i < n; i++)
-        v[i] = (double)(int64_t)(base + ((uint64_t)x[i] << shift));
-    for (size_t i = 0; e && i < n; i++)
-        v[i] /= pow10s[e];
+        v[i] = (double)(int64_t)(base + ((uint64_t)x[i] << shift)) / pow10s[e];
 }
