@@ -261,7 +261,7 @@ static int give_matrix(struct ax_eval *e, const struct ax_node *n, const struct 
     struct ax_window *w = ax_samples_windows(e, &s, g);
     r->series = AX_NEWS(a, struct ax_result_series, s.n);
     for (size_t i = 0; i < s.n; i++) {
-        ax_windows_fill(e, &s, i, w, 1);
+        ax_samples_fill(e, &s, i, w, 1);
         if (!w->n)
             continue;
         struct ax_result_series *out = add_series(r, a, s.v[i].labels, w->n);

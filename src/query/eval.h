@@ -108,15 +108,18 @@ struct ax_samples {
     size_t n;
     struct ax_when when;
     int64_t range;
-    bool stored; /* may have staleness markers, which windows do not show */
+    bool stored;      /* may have staleness markers, which windows do not show */
+    const int64_t *t; /* times of the series that windows were filled of last */
+    size_t nt;
 };
 int ax_eval_samples(struct ax_eval *e, const struct ax_node *n, const struct ax_grid *g,
                     struct ax_samples *out);
-/* The windows of all steps, still without samples; then those of series i in them, which loses its
- * staleness markers. */
+/* The windows of all steps, still without samples; then those of a series in them. */
 struct ax_window *ax_samples_windows(struct ax_eval *e, const struct ax_samples *s,
                                      const struct ax_grid *g);
-void ax_windows_fill(struct ax_eval *e, const struct ax_samples *s, size_t i, struct ax_window *w,
+void ax_windows_fill(struct ax_window *w, size_t n, const struct ax_series *series);
+/* Those of series i, which loses its staleness markers; always with the same windows. */
+void ax_samples_fill(struct ax_eval *e, struct ax_samples *s, size_t i, struct ax_window *w,
                      size_t n);
 
 /* --- signature.c: parts of label sets; all results are canonical, and made in the arena (or views

@@ -168,7 +168,7 @@ int ax_call_absent_over_time(struct ax_eval *e, const struct ax_node *n, const s
         return rc;
     struct ax_window *w = ax_samples_windows(e, &s, g);
     for (size_t i = 0; i < s.n; i++) {
-        ax_windows_fill(e, &s, i, w, g->n);
+        ax_samples_fill(e, &s, i, w, g->n);
         for (size_t k = 0; k < g->n; k++)
             if (w[k].n)
                 ax_unset(&out->v[0], k);

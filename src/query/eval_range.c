@@ -48,22 +48,35 @@ static int check_smoothing(struct ax_eval *e, const double *args)
     return 0;
 }
 
-/* Each window by itself. */
-static int eval_windows(struct ax_eval *e, const struct ax_function *f, const struct arguments *a,
-                        const struct ax_window *w, size_t n, struct ax_column *out)
+/* Of the windows of up to 64 steps from `from` on, each by itself. */
+static int eval_some(struct ax_eval *e, const struct ax_function *f, const struct arguments *a,
+                     const struct ax_window *w, size_t from, size_t to, struct ax_column *out)
 {
     double args[AX_ARGS_MAX] = {0}, v;
+    uint64_t has = 0;
     int rc = 0;
-    for (size_t k = 0; k < n && rc == 0; k++) {
+    for (size_t k = from; k < to && rc == 0; k++) {
         rc = ax_eval_spend(e, w[k].n + 1); /* windows may be long */
         if (!w[k].n || rc < 0)
             continue;
         for (size_t j = 0; j < a->nscalar; j++)
             args[j] = a->scalar[j][k];
         rc = f->range == ax_fn_smooth ? check_smoothing(e, args) : 0;
-        if (rc == 0 && f->range(&w[k], args, &v))
-            ax_set(out, k, v);
+        if (rc == 0 && f->range(&w[k], args, &v)) {
+            out->v[k] = v;
+            has |= 1ull << (k - from);
+        }
     }
+    out->has[from / 64] = has;
+    return rc;
+}
+
+static int eval_windows(struct ax_eval *e, const struct ax_function *f, const struct arguments *a,
+                        const struct ax_window *w, size_t n, struct ax_column *out)
+{
+    int rc = 0;
+    for (size_t k = 0; k < n && rc == 0; k += 64)
+        rc = eval_some(e, f, a, w, k, n - k < 64 ? n : k + 64, out);
     return rc;
 }
 
@@ -131,7 +144,7 @@ int ax_eval_range_call(struct ax_eval *e, const struct ax_node *n, const struct 
     for (size_t i = 0; rc == 0 && i < s.n; i++) {
         out->v[i].labels =
             f->flags & AX_FN_KEEPS_NAME ? s.v[i].labels : ax_labels_nameless(e->a, s.v[i].labels);
-        ax_windows_fill(e, &s, i, w, g->n);
+        ax_samples_fill(e, &s, i, w, g->n);
         rc = eval_series(e, f, &a, &s.v[i], w, g->n, room, &out->v[i]);
     }
     return rc < 0 || ax_stays_distinct(f, a.matrix) ? rc : refuse_duplicates(e, g, out);

@@ -204,12 +204,8 @@ static inline size_t first_behind(const int64_t *t, size_t n, size_t from, int64
     return at;
 }
 
-void ax_windows_fill(struct ax_eval *e, const struct ax_samples *s, size_t i, struct ax_window *w,
-                     size_t n)
+void ax_windows_fill(struct ax_window *w, size_t n, const struct ax_series *series)
 {
-    struct ax_series *series = &s->v[i];
-    if (s->stored) /* only now: then the cache has them when they are looked at again */
-        drop_stale(e, series);
     const int64_t *t = series->t;
     size_t lo = 0, hi = 0, lo_far = 0, hi_far = 0;
     for (size_t k = 0; k < n; k++) {
@@ -221,4 +217,20 @@ void ax_windows_fill(struct ax_eval *e, const struct ax_samples *s, size_t i, st
         w[k].t = t + lo;
         w[k].v = series->v + lo;
     }
+}
+
+void ax_samples_fill(struct ax_eval *e, struct ax_samples *s, size_t i, struct ax_window *w,
+                     size_t n)
+{
+    struct ax_series *series = &s->v[i];
+    if (s->stored) /* only now: then the cache has them when they are looked at again */
+        drop_stale(e, series);
+    if (s->t && s->t == series->t && s->nt == series->n) { /* series often share their times */
+        for (size_t k = 0; k < n; k++)
+            w[k].v = series->v + (w[k].t - series->t);
+        return;
+    }
+    ax_windows_fill(w, n, series);
+    s->t = series->t;
+    s->nt = series->n;
 }

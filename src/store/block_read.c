@@ -147,9 +147,10 @@ static bool read_column(struct ax_block_reader *r, const struct ax_block_chunk *
 static bool read_times(struct ax_block_reader *r, const struct ax_block_chunk *c, int64_t *t)
 {
     if (c->column == AX_NO_COLUMN) {
-        int64_t step = c->n > 1 ? (c->maxt - c->mint) / (c->n - 1) : 0;
-        for (uint32_t i = 0; i < c->n; i++)
-            t[i] = c->mint + i * step;
+        uint64_t step = c->n > 1 ? (uint64_t)((c->maxt - c->mint) / (c->n - 1)) : 0;
+        uint64_t at = (uint64_t)c->mint; /* behind the last it may wrap */
+        for (uint32_t i = 0; i < c->n; i++, at += step)
+            t[i] = (int64_t)at;
         return true;
     }
     if (!r->times)

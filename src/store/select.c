@@ -11,7 +11,7 @@
 struct run {
     int64_t *t;
     double *v;
-    size_t n;
+    size_t n, most;
     bool rising; /* strictly, so far */
 };
 
@@ -72,10 +72,10 @@ static void take(struct ax_reading *r, const struct ax_piece *p, struct run *out
  * most, so they are copied. */
 static void begin_run(struct ax_reading *r, size_t most, struct run *out)
 {
-    *out = (struct run){.rising = true};
+    *out = (struct run){.rising = true, .most = most};
     if (most >= IN_PLACE) {
-        out->t = ax_arena_room(r->out, most * sizeof *out->t);
         out->v = ax_arena_room(r->out, most * sizeof *out->v);
+        out->t = ax_arena_room(r->out, most * sizeof *out->t);
         return;
     }
     ax_columns_room(&r->columns, most);
@@ -83,16 +83,34 @@ static void begin_run(struct ax_reading *r, size_t most, struct run *out)
     out->v = r->columns.v;
 }
 
-static void end_run(struct ax_reading *r, const struct ax_found *f, struct run *run)
+static void *copy_out(struct ax_reading *r, const void *p, size_t size)
 {
+    return memcpy(ax_arena_room(r->out, size), p, size);
+}
+
+/* What is polled together is stamped together: then the series before has the same times, and what
+ * is kept and looked at is half as much. */
+static const int64_t *times_before(const struct ax_reading *r, const struct run *run)
+{
+    const struct ax_series *before = r->n ? &r->v[r->n - 1] : NULL;
+    bool same =
+        before && before->n == run->n && memcmp(before->t, run->t, run->n * sizeof *run->t) == 0;
+    return same ? before->t : NULL;
+}
+
+static void end_run(struct ax_reading *r, const struct ax_found *f, const struct run *run)
+{
+    const int64_t *t = times_before(r, run);
+    const double *v = run->v;
     if (run->t == r->columns.t) {
-        const struct run from = *run;
-        run->t = ax_arena_room(r->out, run->n * sizeof *run->t);
-        run->v = ax_arena_room(r->out, run->n * sizeof *run->v);
-        memcpy(run->t, from.t, run->n * sizeof *run->t);
-        memcpy(run->v, from.v, run->n * sizeof *run->v);
+        t = t ? t : copy_out(r, run->t, run->n * sizeof *t);
+        v = copy_out(r, run->v, run->n * sizeof *v);
+    } else if (t) {
+        ax_arena_shrink(r->out, run->t, run->most * sizeof *t, 0);
+    } else {
+        t = run->t;
     }
-    ax_reading_emit(r, f, run->t, run->v, run->n);
+    ax_reading_emit(r, f, t, v, run->n);
 }
 
 static int read_series(struct ax_reading *r, const struct ax_found *f, struct ax_err *err)
