@@ -139,6 +139,7 @@ struct ax_block_reader {
     size_t labels_at;                /* where its labels are told */
     struct ax_block_window window[AX_BLOCK_WINDOWS];
     struct ax_block_times *times; /* columns decoded last */
+    uint64_t until;               /* chunks up to there will be asked for one after the other */
 };
 void ax_block_reader_done(struct ax_block_reader *r);
 /* What the section of the series has of one: `bad` when it cannot be read. Valid until the next. */

@@ -41,6 +41,8 @@ static const uint8_t *window_bytes(struct ax_block_reader *r, int which, uint64_
     bool onwards = w->n && at >= w->at && at - w->at <= 2 * w->n;
     w->ahead = onwards && w->ahead < AHEAD_MAX ? w->ahead * 2 : onwards ? AHEAD_MAX : AHEAD_MIN;
     uint64_t most = b->size - at, want = n > w->ahead ? n : w->ahead;
+    if (which == AX_READ_CHUNKS && r->until > at + want)
+        want = r->until - at < AHEAD_MAX ? r->until - at : AHEAD_MAX;
     return fill(b, w, at, want < most ? want : most) || fill(b, w, at, n) ? w->p : NULL;
 }
 

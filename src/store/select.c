@@ -33,6 +33,7 @@ static size_t list_block(struct ax_reading *r, const struct ax_series_ref *ref)
         }
         out->v[out->n++] = p;
         samples += p.chunk.n;
+        p.block->until = p.chunk.at + p.chunk.len + sizeof(uint32_t);
     }
     if (cursor.r.bad)
         ax_reading_damage(r, p.block->block);
