@@ -2,6 +2,7 @@
 #include "base/num.h"
 
 #include "base/digits.h"
+#include "base/wide.h"
 
 #include <errno.h>
 #include <math.h>
@@ -72,7 +73,7 @@ static size_t print_shortest(double v, char *out)
                                      : print_plain(out, digits, n, exp10);
 }
 
-size_t ax_num_print(double v, char out[AX_NUM_TEXT])
+AX_WIDE size_t ax_num_print(double v, char out[AX_NUM_TEXT])
 {
     size_t o = signbit(v) != 0, few;
     if (isnan(v))

@@ -108,9 +108,9 @@ struct ax_samples {
     size_t n;
     struct ax_when when;
     int64_t range;
-    bool stored;      /* may have staleness markers, which windows do not show */
-    const int64_t *t; /* times of the series that windows were filled of last */
-    size_t nt;
+    bool stored;           /* may have staleness markers, which windows do not show */
+    const int64_t *t;      /* times of the series that windows were filled of last */
+    size_t nt, in_windows; /* how many these are, and how many all windows together hold */
 };
 int ax_eval_samples(struct ax_eval *e, const struct ax_node *n, const struct ax_grid *g,
                     struct ax_samples *out);

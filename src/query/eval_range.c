@@ -80,21 +80,13 @@ static int eval_windows(struct ax_eval *e, const struct ax_function *f, const st
     return rc;
 }
 
-/* Is a sample in so many windows that it pays to slide? */
-static bool overlap(const struct ax_window *w, size_t n, const struct ax_series *s)
-{
-    size_t sum = 0;
-    for (size_t k = 0; k < n; k++)
-        sum += w[k].n;
-    return sum > OVERLAPS * s->n;
-}
-
 static int eval_series(struct ax_eval *e, const struct ax_function *f, const struct arguments *a,
-                       const struct ax_series *s, const struct ax_window *w, size_t n, void *room,
+                       struct ax_samples *s, size_t i, struct ax_window *w, size_t n, void *room,
                        struct ax_column *out)
 {
-    if (f->slide && overlap(w, n, s))
-        return f->slide(e, &(struct ax_slide){s, w, n, room, out});
+    ax_samples_fill(e, s, i, w, n);
+    if (f->slide && s->in_windows > OVERLAPS * s->v[i].n)
+        return f->slide(e, &(struct ax_slide){&s->v[i], w, n, room, out});
     return eval_windows(e, f, a, w, n, out);
 }
 
@@ -144,8 +136,7 @@ int ax_eval_range_call(struct ax_eval *e, const struct ax_node *n, const struct 
     for (size_t i = 0; rc == 0 && i < s.n; i++) {
         out->v[i].labels =
             f->flags & AX_FN_KEEPS_NAME ? s.v[i].labels : ax_labels_nameless(e->a, s.v[i].labels);
-        ax_samples_fill(e, &s, i, w, g->n);
-        rc = eval_series(e, f, &a, &s.v[i], w, g->n, room, &out->v[i]);
+        rc = eval_series(e, f, &a, &s, i, w, g->n, room, &out->v[i]);
     }
     return rc < 0 || ax_stays_distinct(f, a.matrix) ? rc : refuse_duplicates(e, g, out);
 }

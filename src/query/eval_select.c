@@ -2,6 +2,7 @@
 /* Samples from the source, and from subqueries, which are treated as a source of samples too. */
 #include "query/eval.h"
 
+#include "base/wide.h"
 #include <errno.h>
 
 #define DEFAULT_SUBQUERY_STEP 60000
@@ -83,7 +84,7 @@ int ax_eval_selector(struct ax_eval *e, const struct ax_node *n, const struct ax
     return rc;
 }
 
-static bool any_stale(const struct ax_series *s)
+AX_WIDE static bool any_stale(const struct ax_series *s)
 {
     bool any = false;
     for (size_t i = 0; i < s->n; i++) /* without a way out: several at a time */
@@ -233,4 +234,7 @@ void ax_samples_fill(struct ax_eval *e, struct ax_samples *s, size_t i, struct a
     ax_windows_fill(w, n, series);
     s->t = series->t;
     s->nt = series->n;
+    s->in_windows = 0;
+    for (size_t k = 0; k < n; k++)
+        s->in_windows += w[k].n;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/decimal.h"
 
+#include "base/wide.h"
 #include "store/writer.h"
 
 #include <math.h>
@@ -42,8 +43,8 @@ unsigned ax_decimals(const double *v, size_t n, int64_t *m)
 #define OFF      (1ll << 51)
 #define FRACTION 0x4330000000000000ull /* the bits of 2^52 */
 
-static bool small_back(const int64_t *x, size_t n, unsigned shift, uint64_t base, double by,
-                       double *v)
+AX_WIDE static bool small_back(const int64_t *x, size_t n, unsigned shift, uint64_t base, double by,
+                               double *v)
 {
     uint64_t any = 0;
     base += (uint64_t)OFF;

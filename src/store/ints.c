@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/ints.h"
 
+#include "base/wide.h"
 #include "store/bits.h"
 #include "store/writer.h"
 
@@ -61,7 +62,7 @@ uint8_t *ax_ints_pack(uint8_t *at, const int64_t *x, size_t n)
     return at;
 }
 
-void ax_bits_unpack(const uint8_t *p, size_t size, unsigned width, int64_t *x, size_t n)
+AX_WIDE void ax_bits_unpack(const uint8_t *p, size_t size, unsigned width, int64_t *x, size_t n)
 {
     uint64_t mask = (1ull << (width & 63)) - 1;
     size_t i = 0, bit = 0;

@@ -15,6 +15,7 @@
 #include "store/rice.h"
 
 #include "base/err.h"
+#include "base/wide.h"
 #include "store/bits.h"
 #include "store/ints.h"
 #include "store/writer.h"
@@ -241,7 +242,7 @@ static void add_up(const struct ax_rice_block *b, const uint64_t *high, int64_t 
         }
 }
 
-static bool unpack(struct ax_reader *r, int64_t *x, size_t n)
+AX_WIDE static bool unpack(struct ax_reader *r, int64_t *x, size_t n)
 {
     struct ax_rice_block b[BLOCKS];
     uint64_t high[AX_RICE_MAX];

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Loops that gain from the instructions of newer processors: a function with AX_WIDE in front is
+ * compiled for these too, and the one that fits is taken when the program starts. Results are the
+ * same to the bit: nothing is contracted (meson.build). Not under sanitizers and for coverage,
+ * which do not know of such functions. */
+#ifndef AX_BASE_WIDE_H
+#define AX_BASE_WIDE_H
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) &&    \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define AX_WIDE __attribute__((target_clones("arch=haswell", "default")))
+#else
+#define AX_WIDE
+#endif
+
+#endif
