@@ -8,7 +8,7 @@
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) &&    \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define AX_WIDE __attribute__((target_clones("arch=haswell", "default")))
+#define AX_WIDE __attribute__((target_clones("arch=x86-64-v3", "default")))
 #else
 #define AX_WIDE
 #endif

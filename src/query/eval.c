@@ -207,15 +207,16 @@ static struct ax_point *give_word(const struct ax_column *c, const struct ax_gri
                                   struct ax_point *to)
 {
     uint64_t has = c->has[from / 64];
-    int64_t t = ax_grid_time(g, from);
+    int64_t t = ax_grid_time(g, from), step = g->step;
+    const double *v = c->v + from;
     if (~has == 0) { /* all of them */
         for (size_t k = 0; k < 64; k++)
-            to[k] = (struct ax_point){t + (int64_t)k * g->step, c->v[from + k]};
+            to[k] = (struct ax_point){t + (int64_t)k * step, v[k]};
         return to + 64;
     }
     for (; has; has &= has - 1) {
-        size_t k = (size_t)__builtin_ctzll(has);
-        *to++ = (struct ax_point){t + (int64_t)k * g->step, c->v[from + k]};
+        int k = __builtin_ctzll(has);
+        *to++ = (struct ax_point){t + k * step, v[k]};
     }
     return to;
 }
