@@ -142,6 +142,24 @@ static void few_decimals_stay_as_written(void **state)
     shows(-12.34, "-12.34");
 }
 
+static void whole_numbers_have_all_their_digits(void **state)
+{
+    uint64_t x = 88172645463325252ull;
+    for (int i = 0; i < 60000; i++) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        uint64_t v = x >> i % 64, edge = 1;
+        for (int k = i % 20; k > 0; k--)
+            edge *= 10;
+        uint64_t of[] = {v, edge, edge - 1};
+        for (size_t k = 0; k < AX_ARRAY_LEN(of); k++) {
+            char want[24], got[AX_DIGITS_MAX + 1];
+            snprintf(want, sizeof want, "%llu", (unsigned long long)of[k]);
+            got[ax_digits_print(of[k], got)] = '\0';
+            assert_string_equal(got, want);
+        }
+    }
+}
+
 static void times_have_the_decimals_they_need(void **state)
 {
     static const struct {
@@ -218,6 +236,7 @@ int main(void)
         cmocka_unit_test(every_double_reads_back),
         cmocka_unit_test(digits_are_the_shortest_and_closest),
         cmocka_unit_test(few_decimals_stay_as_written),
+        cmocka_unit_test(whole_numbers_have_all_their_digits),
         cmocka_unit_test(times_have_the_decimals_they_need),
         cmocka_unit_test(durations_take_falling_units_once),
         cmocka_unit_test(times_are_seconds_or_rfc3339),

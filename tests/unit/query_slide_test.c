@@ -82,6 +82,41 @@ static void windows_hold_what_lies_in_them(void **state)
     }
 }
 
+/* Series that have the same array of times get the windows of the one before, moved to their own
+ * values. */
+static void series_may_share_their_times(void **state)
+{
+    static struct scene s;
+    static struct ax_window want[STEPS];
+    for (int i = 0; i < 200; i++) {
+        make(&s);
+        double others[SAMPLES];
+        int64_t times[SAMPLES];
+        size_t n = s.series.n;
+        for (size_t k = 0; k < n; k++)
+            times[k] = s.t[k] + 7;
+        struct ax_series v[] = {s.series,
+                                {.t = s.t, .v = others, .n = n},
+                                {.t = s.t, .v = s.v, .n = n / 2},
+                                {.t = times, .v = others, .n = n / 2},
+                                s.series};
+        struct ax_samples all = {.v = v, .n = AX_ARRAY_LEN(v)};
+        for (size_t k = 0; k < all.n; k++) {
+            memcpy(want, s.w, sizeof want);
+            ax_windows_fill(want, s.steps, &v[k]);
+            ax_samples_fill(NULL, &all, k, s.w, s.steps);
+            size_t sum = 0;
+            for (size_t j = 0; j < s.steps; j++) {
+                assert_ptr_equal(s.w[j].t, want[j].t);
+                assert_ptr_equal(s.w[j].v, want[j].v);
+                assert_int_equal(s.w[j].n, want[j].n);
+                sum += want[j].n;
+            }
+            assert_int_equal(all.in_windows, sum);
+        }
+    }
+}
+
 static bool same_bits(double a, double b)
 {
     return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof a) == 0;
@@ -172,6 +207,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windows_hold_what_lies_in_them),
+        cmocka_unit_test(series_may_share_their_times),
         cmocka_unit_test(extremes_are_the_same),
         cmocka_unit_test(what_happens_between_samples_is_the_same),
         cmocka_unit_test(sums_are_the_same),

@@ -184,6 +184,39 @@ static void tidy_sorts_and_the_last_written_wins(void **state)
     }
 }
 
+/* Batches that overtook each other, with a few samples sent twice: as long runs that come late. */
+static void tidy_puts_late_batches_where_they_belong(void **state)
+{
+    enum { BATCH = 60, BATCHES = 30, TWICE = 20 };
+    static int64_t t[BATCH * BATCHES + TWICE];
+    static double v[BATCH * BATCHES + TWICE], want[BATCH * BATCHES];
+    seed = 6;
+    for (unsigned round = 0; round < 300; round++) {
+        size_t order[BATCHES], n = 0;
+        for (size_t b = 0; b < BATCHES; b++)
+            order[b] = b;
+        for (size_t swaps = rnd() % 12; swaps > 0; swaps--) {
+            size_t a = rnd() % BATCHES, far = round % 2 ? BATCHES : 3,
+                   b = (a + rnd() % far) % BATCHES;
+            size_t keep = order[a];
+            order[a] = order[b];
+            order[b] = keep;
+        }
+        for (size_t b = 0; b < BATCHES; b++)
+            for (size_t i = 0; i < BATCH; i++)
+                t[n++] = (int64_t)(order[b] * BATCH + i);
+        for (size_t again = rnd() % TWICE; again > 0; again--)
+            t[n++] = (int64_t)(rnd() % (BATCH * BATCHES));
+        for (size_t i = 0; i < n; i++)
+            want[t[i]] = v[i] = (double)i;
+        assert_int_equal(ax_samples_tidy(t, v, n), BATCH * BATCHES);
+        for (size_t i = 0; i < BATCH * BATCHES; i++) {
+            assert_int_equal(t[i], i);
+            assert_true(v[i] == want[i]);
+        }
+    }
+}
+
 static void crc32c_is_the_known_one(void **state)
 {
     assert_int_equal(ax_crc32c(0, "123456789", 9), 0xe3069283u);
@@ -204,6 +237,7 @@ int main(void)
         cmocka_unit_test(common_series_are_small),
         cmocka_unit_test(no_bytes_lead_outside),
         cmocka_unit_test(tidy_sorts_and_the_last_written_wins),
+        cmocka_unit_test(tidy_puts_late_batches_where_they_belong),
         cmocka_unit_test(crc32c_is_the_known_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

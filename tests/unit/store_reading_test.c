@@ -139,11 +139,59 @@ static void more_than_the_limit_is_refused(void **state)
     assert_int_equal(ax_store_select(k->store, &sel, &k->arena, &set, &err), -E2BIG);
 }
 
+/* Series that are stamped together have one array of times between them; those that are not have
+ * their own, also when only one time differs. */
+static void check_times(struct kit *k, const char *metric, size_t n)
+{
+    static const int64_t late[] = {0, 0, 0, 5, 0, 0};
+    struct ax_matcher name = {
+        .op = AX_MATCH_EQ, .name = AX_STR("__name__"), .value = ax_str(metric)};
+    struct ax_store_select sel = kit_all(&name, 1);
+    struct ax_series_set set;
+    assert_int_equal(ax_store_select(k->store, &sel, &k->arena, &set, NULL), 0);
+    assert_int_equal(set.n, SERIES);
+    for (size_t i = 0; i < set.n; i++) {
+        assert_int_equal(set.v[i].n, n);
+        for (size_t j = 0; j < n; j++) {
+            assert_int_equal(set.v[i].t[j], T0 + (int64_t)j * 1000 + (j == n / 2 ? late[i] : 0));
+            assert_true(set.v[i].v[j] == (double)(j * 10 + i));
+        }
+        if (i)
+            assert_int_equal(set.v[i].t == set.v[i - 1].t, late[i] == late[i - 1]);
+    }
+}
+
+static void write_times(struct kit *k, const char *metric, size_t n)
+{
+    static struct ax_sample s[3000];
+    for (size_t i = 0; i < SERIES; i++) {
+        for (size_t j = 0; j < n; j++)
+            s[j] = (struct ax_sample){T0 + (int64_t)j * 1000 + (i == 3 && j == n / 2 ? 5 : 0),
+                                      (double)(j * 10 + i)};
+        kit_write(k, TENANT, metric, vms[i], s, n);
+    }
+}
+
+static void series_stamped_together_share_their_times(void **state)
+{
+    struct kit *k = *state;
+    struct ax_err err;
+    write_times(k, "few", 100);
+    write_times(k, "many", 3000); /* decoded where they stay */
+    for (int compacted = 0; compacted < 2; compacted++) {
+        check_times(k, "few", 100);
+        check_times(k, "many", 3000);
+        assert_int_equal(ax_store_compact(k->store, NULL, &err), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(reading_is_what_was_written, kit_new, kit_end),
         cmocka_unit_test_setup_teardown(more_than_the_limit_is_refused, kit_new, kit_end),
+        cmocka_unit_test_setup_teardown(series_stamped_together_share_their_times, kit_new,
+                                        kit_end),
     };
     return cmocka_run_group_tests_name("store: reading", tests, NULL, NULL);
 }
