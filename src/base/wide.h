@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Loops that gain from the instructions of newer processors: a function with AX_WIDE in front is
  * compiled for these too, and the one that fits is taken when the program starts. Results are the
- * same to the bit: nothing is contracted (meson.build). Not under sanitizers and for coverage,
- * which do not know of such functions. */
+ * same to the bit: nothing is contracted (meson.build). Not under sanitizers, nor with clang. */
 #ifndef AX_BASE_WIDE_H
 #define AX_BASE_WIDE_H
 
