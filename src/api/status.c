@@ -117,6 +117,11 @@ void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
     metric(b, "auspex_store_blocks", "gauge", "Immutable blocks.", (double)st.blocks);
     metric(b, "auspex_store_wal_bytes", "gauge", "Bytes of write-ahead log.", (double)st.wal_bytes);
     metric(b, "auspex_store_block_bytes", "gauge", "Bytes of blocks.", (double)st.block_bytes);
+    metric(b, "auspex_store_flushed_bytes_total", "counter", "Bytes of blocks with new samples.",
+           (double)st.flushed_bytes);
+    metric(b, "auspex_store_rewritten_bytes_total", "counter",
+           "Bytes of blocks written anew by merging, retention and deletion.",
+           (double)st.rewritten_bytes);
     metric(b, "auspex_store_syncs_total", "counter", "fdatasync calls of the log.",
            (double)st.syncs);
     metric(b, "auspex_store_damaged_total", "counter", "Checksums that did not match.",

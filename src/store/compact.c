@@ -80,6 +80,12 @@ static void give_back(struct ax_store *s, struct ax_block_list *add, bool placed
         add->n = 0;
 }
 
+static void count_written(struct ax_store *s, const struct ax_block_list *add, bool flushed)
+{
+    for (size_t i = 0; add && i < add->n; i++)
+        *(flushed ? &s->flushed_bytes : &s->rewritten_bytes) += add->v[i]->size;
+}
+
 int ax_store_publish(struct ax_store *s, struct ax_block_list *add, struct ax_block_list *drop,
                      uint64_t wal_from, struct ax_err *err)
 {
@@ -97,6 +103,7 @@ int ax_store_publish(struct ax_store *s, struct ax_block_list *add, struct ax_bl
     }
     struct ax_memtable *done = NULL;
     pthread_rwlock_wrlock(&s->head);
+    count_written(s, add, wal_from != s->wal_from);
     struct ax_block **old = s->blocks;
     s->blocks = next.v;
     s->nblocks = next.n;

@@ -15,10 +15,6 @@
 #define WAL_SERIES_BYTES  128
 #define HEAD_BYTES        (256ull << 20) /* of memory, and the same for each series */
 #define HEAD_SERIES_BYTES 512
-#define LATE_MS                                                                                    \
-    (15 * 60000) /* so long after its end a partition is flushed, and not sooner                   \
-                    than that again for what came later still */
-
 static bool flush_is_due(struct ax_store *s)
 {
     struct ax_wal_stats wal;
@@ -27,8 +23,8 @@ static bool flush_is_due(struct ax_store *s)
     pthread_rwlock_rdlock(&s->head);
     const struct ax_memtable *m = s->active;
     int64_t since = now - s->active_since; /* below 0 when the clock went back */
-    bool over = m->samples && ax_partition_of(m->mint, m->mint).end + LATE_MS <= now &&
-                (since >= LATE_MS || since < 0);
+    bool over = m->samples && ax_partition_of(m->mint, m->mint).end + AX_LATE_MS <= now &&
+                (since >= AX_LATE_MS || since < 0);
     uint64_t series = ax_intake_count(s->intake);
     bool due = m->samples && (over || wal.bytes >= WAL_BYTES + series * WAL_SERIES_BYTES ||
                               ax_mem_bytes(m) >= HEAD_BYTES + series * HEAD_SERIES_BYTES);
@@ -154,6 +150,7 @@ static int flush_frozen(struct ax_store *s, struct ax_err *err)
         ax_block_list_delete(s->dir.fd, &list);
     } else {
         s->next_order++;
+        s->flushed_at = ax_store_now(s);
         ax_wal_drop(s->wal, s->frozen_keep);
     }
     free(list.v);

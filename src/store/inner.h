@@ -35,6 +35,7 @@ struct ax_store {
     uint64_t wal_from, next_file, next_order; /* of who is keeping, as all up to `damaged` */
     uint64_t frozen_keep;                     /* first log segment that frozen does not need */
     int64_t clock_seen, clock_leapt;          /* for retention */
+    int64_t flushed_at;                       /* by the store's clock; 0: not yet */
     uint64_t damaged;                         /* atomic */
 
     pthread_rwlock_t flip, head;
@@ -46,6 +47,7 @@ struct ax_store {
     int64_t doubt; /* who has a sample behind it is in the index, and its newest in `last` */
     struct ax_block **blocks; /* by rising order */
     size_t nblocks;
+    uint64_t flushed_bytes, rewritten_bytes;
 
     unsigned age;        /* of the readers that begin now */
     uint32_t readers[2]; /* atomic: by age */

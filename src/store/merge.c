@@ -5,14 +5,14 @@
 #include "store/codec.h"
 #include "store/columns.h"
 #include "store/join.h"
+#include "store/merge_rule.h"
 #include "store/partition.h"
 #include "store/samples.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#define MERGE_ANYWAY                                                                               \
-    4 /* more blocks than this in a partition are merged however uneven they are                   \
-       */
+#define SETTLED_MS (5 * 60000) /* so long after a flush more may come soon */
 
 /* A block with damage stays as it is: a merge would make the loss look like the truth. */
 static bool mergeable(const struct ax_block *b, struct ax_partition p)
@@ -20,17 +20,31 @@ static bool mergeable(const struct ax_block *b, struct ax_partition p)
     return b->mint >= p.start && b->maxt < p.end && !__atomic_load_n(&b->damaged, __ATOMIC_RELAXED);
 }
 
-/* Merging a little into a lot again and again would write the lot again and again. */
-static bool worth_it(const struct ax_store *s, const struct ax_block_list *l)
+/* Will there be more blocks soon? Until the partition is over, and its last samples are flushed;
+ * and while a bulk load fills a former one. */
+static bool is_filling(const struct ax_store *s, struct ax_partition p,
+                       const struct ax_block *newest)
 {
-    uint64_t sum = 0, largest = 0;
-    for (size_t i = 0; i < l->n; i++) {
-        sum += l->v[i]->size;
-        largest = l->v[i]->size > largest ? l->v[i]->size : largest;
-    }
+    int64_t now = ax_store_now(s), since = now - s->flushed_at; /* below 0: the clock went back */
+    return p.end + AX_LATE_MS > now ||
+           (newest->order + 1 == s->next_order && since >= 0 && since < SETTLED_MS);
+}
+
+/* Leaves in the list what of it shall become one block. */
+static bool worth_it(struct ax_store *s, struct ax_partition p, struct ax_block_list *l)
+{
     if (s->final) /* what is of an older version is written anew, too */
         return l->n > 1 || (l->n == 1 && l->v[0]->version < AX_BLOCK_VERSION);
-    return l->n > MERGE_ANYWAY || (l->n > 1 && (sum - largest) * 2 >= largest);
+    if (l->n < 2)
+        return false;
+    uint64_t *size = ax_malloc(l->n * sizeof *size);
+    for (size_t i = 0; i < l->n; i++)
+        size[i] = l->v[i]->size;
+    size_t n = ax_merge_count(size, l->n, is_filling(s, p, l->v[l->n - 1]));
+    free(size);
+    memmove(l->v, l->v + l->n - n, n * sizeof(struct ax_block *));
+    l->n = n;
+    return n > 0;
 }
 
 /* Blocks of a partition that follow each other. One that stays as it is, damaged or wider than the
@@ -44,12 +58,12 @@ static bool choose_in(struct ax_store *s, struct ax_partition p, struct ax_block
         if (mergeable(b, p)) {
             ax_block_list_add(list, b);
         } else if (b->mint < p.end && b->maxt >= p.start) {
-            if (worth_it(s, list))
+            if (worth_it(s, p, list))
                 return true;
             list->n = 0;
         }
     }
-    return worth_it(s, list);
+    return worth_it(s, p, list);
 }
 
 /* The first partition with enough to merge; an empty list when there is none. */

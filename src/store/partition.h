@@ -14,6 +14,10 @@ static inline bool ax_store_time_ok(int64_t t)
     return t >= -AX_STORE_TIME_MAX && t <= AX_STORE_TIME_MAX;
 }
 
+/* So long after its end a partition is flushed, and not sooner than that again for what came later
+ * still. */
+#define AX_LATE_MS (15 * 60000)
+
 struct ax_partition {
     int64_t start, end; /* end is not in it */
 };

@@ -197,6 +197,8 @@ void ax_store_stats(struct ax_store *s, struct ax_store_stats *out)
     }
     out->resident_bytes += s->nlast * sizeof *s->last;
     out->blocks = s->nblocks;
+    out->flushed_bytes = s->flushed_bytes;
+    out->rewritten_bytes = s->rewritten_bytes;
     for (size_t i = 0; i < s->nblocks; i++) {
         out->block_samples += s->blocks[i]->nsamples;
         out->block_bytes += s->blocks[i]->size;

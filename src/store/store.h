@@ -39,6 +39,8 @@ struct ax_store_options {
 struct ax_store_stats {
     uint64_t series, head_samples, head_chunks, blocks, block_samples;
     uint64_t wal_bytes, block_bytes, syncs, damaged; /* damaged: checksums that did not match */
+    uint64_t flushed_bytes;   /* of blocks written since the store was opened: with new samples, */
+    uint64_t rewritten_bytes; /* and with those of former blocks */
     uint64_t resident_bytes;                         /* estimate of the head's memory */
     int64_t oldest, newest;                          /* times of samples, 0 when empty */
 };
