@@ -93,6 +93,19 @@ static void put_answers(struct ax_api *api, struct ax_buf *out)
                       (unsigned long long)by_class[c]);
 }
 
+static void put_tenants(struct ax_store *s, struct ax_arena *a, struct ax_buf *out)
+{
+    struct ax_tenant_bytes *v;
+    size_t n;
+    ax_store_tenants(s, a, &v, &n);
+    if (n)
+        ax_buf_cstr(out, "# HELP auspex_tenant_block_bytes Bytes of blocks, by tenant.\n"
+                         "# TYPE auspex_tenant_block_bytes gauge\n");
+    for (size_t i = 0; i < n; i++)
+        ax_buf_printf(out, "auspex_tenant_block_bytes{tenant=\"%.*s\"} %llu\n", (int)v[i].tenant.n,
+                      v[i].tenant.p, (unsigned long long)v[i].bytes);
+}
+
 void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
 {
     const struct ax_api_options *rooms = ax_api_rooms(q->api);
@@ -132,6 +145,7 @@ void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
            (double)ax_cpu_ns() / 1e9);
     metric(b, "process_start_time_seconds", "gauge", "Start of the server.",
            (double)ax_api_started(q->api) / 1000);
+    put_tenants(rooms->store, &q->arena, b);
     put_answers(q->api, b);
 }
 

@@ -2,7 +2,6 @@
 #include "cli/daemon.h"
 
 #include "base/file.h"
-#include "base/num.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -15,10 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define SEVERAL 4u
+
 static const struct flag {
     const char *name;
-    unsigned which; /* commands that take it */
-    size_t text;    /* offset of a const char *, or of a bool where value is NULL */
+    unsigned which; /* commands that take it, and whether several times */
+    size_t text;    /* offset of a const char *, of a bool where value is NULL, or of a list */
     const char *value, *help;
 } flags[] = {
 #define FIELD(f) offsetof(struct ax_daemon_options, f)
@@ -34,6 +35,14 @@ static const struct flag {
      "the same of each tenant (default: no limit)"},
     {"retention-size", AX_DAEMON_SERVE, FIELD(retention_size_text), "BYTES",
      "above so much the oldest samples go first (512MB, 20GB; default 0: any)"},
+    {"tenant-retention", AX_DAEMON_SERVE | SEVERAL, FIELD(tenant_retentions), "NAME=TIME",
+     "less than --retention, for one tenant; may be given for several"},
+    {"max-tenant-size", AX_DAEMON_SERVE, FIELD(tenant_bytes_text), "BYTES",
+     "above so much of blocks a tenant's oldest samples go (default 0: any)"},
+    {"tenant-size", AX_DAEMON_SERVE | SEVERAL, FIELD(tenant_sizes), "NAME=BYTES",
+     "the same for one tenant, 0: any; may be given for several"},
+    {"commit-interval", AX_DAEMON_SERVE, FIELD(commit_text), "TIME",
+     "samples wait so long for others to be synced to disk with (default 5ms; 0: for none)"},
     {"rules", AX_DAEMON_SERVE, FIELD(rules), "FILE",
      "alarm rules in Prometheus's format (default: built-in rules)"},
     {"user", AX_DAEMON_SERVE, FIELD(user), "NAME",
@@ -87,71 +96,31 @@ static void print_help(enum ax_daemon which)
         if (!(flags[i].which & which))
             continue;
         snprintf(left, sizeof left, "--%s %s", flags[i].name, flags[i].value ? flags[i].value : "");
-        printf("  %-24s %s\n", left, flags[i].help);
+        printf("  %-28s %s\n", left, flags[i].help);
     }
-    printf("  %-24s this text\n", "--help");
+    printf("  %-28s this text\n", "--help");
 }
 
-static int usage(enum ax_daemon which, const char *what, const char *text)
+int ax_daemon_usage(enum ax_daemon which, const char *what, const char *text)
 {
     fprintf(stderr, "auspex: %s%s; see auspex %s --help\n", what, text, command_name(which));
     return AX_EXIT_USAGE;
 }
 
-static int read_durations(enum ax_daemon which, struct ax_daemon_options *o)
+/* False when it was given too often. */
+static bool set_field(const struct flag *f, struct ax_daemon_options *o)
 {
-    const struct {
-        const char *text, *flag;
-        int64_t *out, least;
-    } v[] = {{o->retention_text, "--retention", &o->retention_ms, 3600000},
-             {o->interval_text, "--interval", &o->interval_ms, 1000}};
-    for (size_t i = 0; i < AX_ARRAY_LEN(v); i++) {
-        struct ax_err err;
-        if (ax_duration_parse(ax_str(v[i].text), v[i].out, &err) < 0) {
-            ax_err_wrap(&err, "%s", v[i].flag);
-            return usage(which, err.text, "");
-        }
-        if (*v[i].out < v[i].least)
-            return usage(which, v[i].flag, i ? " is below 1s" : " is below 1h");
-    }
-    return AX_DAEMON_GO;
-}
-
-static int read_counts(enum ax_daemon which, struct ax_daemon_options *o)
-{
-    const struct {
-        const char *text, *flag;
-        uint32_t *out;
-    } v[] = {{o->max_series_text, "--max-series", &o->max_series},
-             {o->max_tenant_series_text, "--max-tenant-series", &o->max_tenant_series}};
-    for (size_t i = 0; i < AX_ARRAY_LEN(v); i++) {
-        uint64_t n;
-        if (!v[i].text)
-            continue;
-        if (!ax_str_u64(ax_str(v[i].text), &n) || n == 0 || n > INT32_MAX)
-            return usage(which, v[i].flag, " wants a whole number above 0");
-        *v[i].out = (uint32_t)n;
-    }
-    return AX_DAEMON_GO;
-}
-
-/* "20GB": units are powers of 1024, as Prometheus has them; none: bytes. */
-static int read_size(enum ax_daemon which, struct ax_daemon_options *o)
-{
-    static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "PB"};
-    struct ax_str text = ax_str(o->retention_size_text), number = text;
-    while (number.n && (number.p[number.n - 1] < '0' || number.p[number.n - 1] > '9'))
-        number.n--;
-    struct ax_str unit = {number.p + number.n, text.n - number.n};
-    size_t u = 0;
-    while (unit.n && u < AX_ARRAY_LEN(units) && !ax_str_eq(unit, ax_str(units[u])))
-        u++;
-    uint64_t n;
-    if (u == AX_ARRAY_LEN(units) || !ax_str_u64(number, &n) || n > UINT64_MAX >> 10 * u)
-        return usage(which, "--retention-size: expected bytes, such as 512MB or 20GB, not ",
-                     o->retention_size_text);
-    o->retention_bytes = n << 10 * u;
-    return AX_DAEMON_GO;
+    void *field = (char *)o + f->text;
+    struct ax_flag_values *values = field;
+    if ((f->which & SEVERAL) && values->n == AX_FLAG_TIMES)
+        return false;
+    if (f->which & SEVERAL)
+        values->v[values->n++] = optarg;
+    else if (f->value)
+        *(const char **)field = optarg;
+    else
+        *(bool *)field = true;
+    return true;
 }
 
 int ax_daemon_parse(enum ax_daemon which, int argc, char **argv, struct ax_daemon_options *o)
@@ -163,6 +132,8 @@ int ax_daemon_parse(enum ax_daemon which, int argc, char **argv, struct ax_daemo
                                     .libvirt = "qemu:///system",
                                     .retention_text = "30d",
                                     .retention_size_text = "0",
+                                    .tenant_bytes_text = "0",
+                                    .commit_text = "5ms",
                                     .interval_text = "5s"};
     int n = 0;
     for (size_t i = 0; i < AX_ARRAY_LEN(flags); i++)
@@ -179,40 +150,47 @@ int ax_daemon_parse(enum ax_daemon which, int argc, char **argv, struct ax_daemo
             return AX_EXIT_OK;
         }
         if (c == ':')
-            return usage(which, argv[optind - 1], " wants a value");
+            return ax_daemon_usage(which, argv[optind - 1], " wants a value");
         if (c < 256)
-            return usage(which, "unknown flag ", argv[optind - 1]);
+            return ax_daemon_usage(which, "unknown flag ", argv[optind - 1]);
         const struct flag *f = &flags[c - 256];
-        void *field = (char *)o + f->text;
-        if (f->value)
-            *(const char **)field = optarg;
-        else
-            *(bool *)field = true;
+        if (!set_field(f, o))
+            return ax_daemon_usage(which, f->name, " is given too often");
     }
     if (optind < argc)
-        return usage(which, "unexpected argument ", argv[optind]);
-    int status = read_durations(which, o);
-    if (status == AX_DAEMON_GO)
-        status = read_counts(which, o);
-    return status == AX_DAEMON_GO ? read_size(which, o) : status;
+        return ax_daemon_usage(which, "unexpected argument ", argv[optind]);
+    return ax_daemon_read_values(which, o);
+}
+
+/* The flag as often as it was given. */
+static size_t put_flag(const struct flag *f, const struct ax_daemon_options *o, const char **v,
+                       struct ax_arena *a)
+{
+    const void *field = (const char *)o + f->text;
+    const struct ax_flag_values *values = field;
+    if (!f->value && *(const bool *)field)
+        v[0] = ax_arena_printf(a, "--%s", f->name).p;
+    if (!f->value)
+        return *(const bool *)field;
+    size_t n = (f->which & SEVERAL) ? values->n : *(const char *const *)field != NULL;
+    for (size_t i = 0; i < n; i++)
+        v[i] = ax_arena_printf(a, "--%s=%s", f->name,
+                               (f->which & SEVERAL) ? values->v[i] : *(const char *const *)field)
+                   .p;
+    return n;
 }
 
 char *const *ax_daemon_command_line(enum ax_daemon which, const char *self,
                                     const struct ax_daemon_options *o, struct ax_arena *a)
 {
-    const char **v = AX_NEWS(a, const char *, AX_ARRAY_LEN(flags) + 3);
+    const char **v = AX_NEWS(a, const char *,
+                             AX_ARRAY_LEN(flags) + o->tenant_retentions.n + o->tenant_sizes.n + 3);
     size_t n = 0;
     v[n++] = self;
     v[n++] = command_name(which);
-    for (size_t i = 0; i < AX_ARRAY_LEN(flags); i++) {
-        const char *field = (const char *)o + flags[i].text;
-        if (!(flags[i].which & which))
-            continue;
-        if (flags[i].value && *(const char *const *)field)
-            v[n++] = ax_arena_printf(a, "--%s=%s", flags[i].name, *(const char *const *)field).p;
-        else if (!flags[i].value && *(const bool *)field)
-            v[n++] = ax_arena_printf(a, "--%s", flags[i].name).p;
-    }
+    for (size_t i = 0; i < AX_ARRAY_LEN(flags); i++)
+        if (flags[i].which & which)
+            n += put_flag(&flags[i], o, v + n, a);
     return (char *const *)(uintptr_t)v;
 }
 

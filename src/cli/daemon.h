@@ -6,10 +6,17 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "cli/cli.h"
+#include "store/store.h"
 
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#define AX_FLAG_TIMES 256 /* so often a flag may be given that may be given several times */
+struct ax_flag_values {
+    const char *v[AX_FLAG_TIMES];
+    size_t n;
+};
 
 /* Every flag of the three; each command takes those that concern it. */
 struct ax_daemon_options {
@@ -18,9 +25,14 @@ struct ax_daemon_options {
     const char *host_name, *host_id, *exporter;
     const char *retention_text, *retention_size_text, *interval_text;
     const char *max_series_text, *max_tenant_series_text;
-    uint32_t max_series, max_tenant_series; /* 0: as the intake has it */
+    const char *tenant_bytes_text, *commit_text;
+    struct ax_flag_values tenant_retentions, tenant_sizes; /* NAME=VALUE */
+    uint32_t max_series, max_tenant_series;                /* 0: as the intake has it */
     int64_t retention_ms, interval_ms;
-    uint64_t retention_bytes; /* 0 = any */
+    uint64_t retention_bytes, tenant_bytes; /* 0 = any */
+    int64_t commit_ms;
+    struct ax_tenant_limit limits[2 * AX_FLAG_TIMES];
+    size_t nlimits;
     bool set_balloon_period;
 };
 
@@ -29,6 +41,11 @@ enum ax_daemon { AX_DAEMON_SERVE = 1, AX_DAEMON_HOST = 2, AX_DAEMON_RUN = 3 /* b
 #define AX_DAEMON_GO (-1)
 /* Reads the flags of a command; AX_DAEMON_GO, or the exit status when all is said. */
 int ax_daemon_parse(enum ax_daemon which, int argc, char **argv, struct ax_daemon_options *o);
+
+/* Its second half (daemon_values.c): texts into values. And "auspex: WHATTEXT; see ..." on stderr.
+ */
+int ax_daemon_read_values(enum ax_daemon which, struct ax_daemon_options *o);
+int ax_daemon_usage(enum ax_daemon which, const char *what, const char *text);
 
 /* The command line that gives a command these options, of those that it takes: NULL-terminated, in
  * the arena. */

@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/leap.h"
 #include "base/log.h"
 #include "cli/daemon.h"
 
@@ -32,6 +33,7 @@ struct server {
     struct ax_alarms *alarms;
     struct ax_predictor *predictor;
     struct ax_api *api;
+    struct ax_leap clock;
     pthread_t keeper;
     bool keeping;
     _Atomic bool stop;
@@ -65,6 +67,10 @@ static int open_store(struct server *s, struct ax_err *err)
     struct ax_store_options st = {.dir = "tsdb",
                                   .retention_ms = s->o->retention_ms,
                                   .retention_bytes = s->o->retention_bytes,
+                                  .tenant_bytes = s->o->tenant_bytes,
+                                  .limits = s->o->limits,
+                                  .nlimits = s->o->nlimits,
+                                  .commit_us = s->o->commit_ms * 1000,
                                   .warn = warn};
     s->intake = ax_intake_new(&in);
     int rc = ax_store_open(&s->store, &st, s->intake, err);
@@ -154,12 +160,24 @@ static void *keep_store(void *arg)
     return NULL;
 }
 
+/* As the store sees it: the thread that keeps the store has a view of its own. */
+static bool clock_is_steady(struct server *s, int64_t now)
+{
+    if (!s->clock.seen) {
+        struct ax_store_stats st;
+        ax_store_stats(s->store, &st);
+        s->clock.seen = st.newest;
+    }
+    return ax_leap_is_over(&s->clock, now);
+}
+
 static void housekeep(struct server *s, int64_t now, int64_t *next_prune)
 {
     static struct ax_log_limit limit;
     struct ax_err err = {0};
     int rc = ax_registry_expire(s->registry, now, now - 3 * s->o->interval_ms - 5000, &err);
-    if (rc == 0 && now >= *next_prune) {
+    bool believed = clock_is_steady(s, now);
+    if (rc == 0 && believed && now >= *next_prune) {
         rc = ax_registry_prune(s->registry, now - s->o->retention_ms, &err);
         *next_prune = now + PRUNE_MS;
     }

@@ -173,5 +173,6 @@ void ax_block_unref(struct ax_block *b)
     for (int i = 0; i < AX_SECTIONS; i++)
         free((void *)(uintptr_t)b->section[i].p);
     ax_block_names_free(b);
+    free(b->parts);
     free(b);
 }

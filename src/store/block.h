@@ -92,6 +92,8 @@ struct ax_block {
     uint64_t series_at, columns_at;     /* where these sections begin */
     struct ax_str section[AX_SECTIONS]; /* owned; of these two only the length */
     struct ax_block_mark *marks;        /* places in the labels to begin from, see block_names.c */
+    struct ax_tenant_parts *parts;      /* see tenants.h; under head */
+    bool whole;                         /* of who is keeping: writing it anew failed */
 };
 
 #define AX_BLOCK_NAME 40

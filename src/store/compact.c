@@ -9,8 +9,6 @@
 
 #include <stdlib.h>
 
-#define LEAP_MS 3600000
-
 void ax_block_list_add(struct ax_block_list *l, struct ax_block *b)
 {
     l->v = ax_realloc(l->v, (l->n + 1) * sizeof(struct ax_block *));
@@ -120,25 +118,15 @@ int ax_store_publish(struct ax_store *s, struct ax_block_list *add, struct ax_bl
     return 0;
 }
 
-/* Where the clock was when something was last stored; now when nothing ever was. */
-static int64_t newest_sample(struct ax_store *s, int64_t now)
+/* At first, where the clock was when something was last stored. */
+bool ax_store_clock_is_steady(struct ax_store *s, int64_t now)
 {
-    struct ax_store_stats st;
-    ax_store_stats(s, &st);
-    return st.newest ? st.newest : now;
-}
-
-/* What retention deletes is gone, so it does not believe a clock that leapt ahead: who set it wrong
- * has an hour to set it right. */
-static bool clock_is_steady(struct ax_store *s, int64_t now)
-{
-    int64_t seen = s->clock_seen ? s->clock_seen : newest_sample(s, now);
-    if (now - seen > LEAP_MS)
-        s->clock_leapt = now;
-    else if (now < s->clock_leapt)
-        s->clock_leapt = 0; /* back again */
-    s->clock_seen = now;
-    return now - s->clock_leapt >= LEAP_MS;
+    if (!s->clock.seen) {
+        struct ax_store_stats st;
+        ax_store_stats(s, &st);
+        s->clock.seen = st.newest;
+    }
+    return ax_leap_is_over(&s->clock, now);
 }
 
 /* The oldest partition's blocks; none when only the newest is left. Partitions are those of the
@@ -178,7 +166,7 @@ int ax_store_expire(struct ax_store *s, struct ax_err *err)
         return rc;
     int64_t now = ax_store_now(s), cutoff = now - s->options.retention_ms;
     struct ax_block_list drop = {0};
-    if (!clock_is_steady(s, now))
+    if (!ax_store_clock_is_steady(s, now))
         return 0;
     for (size_t i = 0; i < s->nblocks; i++)
         if (s->blocks[i]->maxt < cutoff)

@@ -15,6 +15,7 @@
 #ifndef AX_STORE_INNER_H
 #define AX_STORE_INNER_H
 
+#include "base/leap.h"
 #include "store/block.h"
 #include "store/directory.h"
 #include "store/index.h"
@@ -34,7 +35,7 @@ struct ax_store {
     bool final;                               /* partitions of the last width, all merged */
     uint64_t wal_from, next_file, next_order; /* of who is keeping, as all up to `damaged` */
     uint64_t frozen_keep;                     /* first log segment that frozen does not need */
-    int64_t clock_seen, clock_leapt;          /* for retention */
+    struct ax_leap clock;                     /* for retention */
     int64_t flushed_at;                       /* by the store's clock; 0: not yet */
     uint64_t damaged;                         /* atomic */
 
@@ -89,6 +90,12 @@ int ax_store_flush(struct ax_store *s, bool *did, struct ax_err *err);
 int ax_store_flush_all(struct ax_store *s, struct ax_err *err); /* due or not: the head is empty */
 int ax_store_merge(struct ax_store *s, bool *did, struct ax_err *err);
 int ax_store_expire(struct ax_store *s, struct ax_err *err);
+/* Not within an hour after the clock leapt ahead. */
+bool ax_store_clock_is_steady(struct ax_store *s, int64_t now);
+/* tenants.c: learns what of a block is whose, of one block each time. */
+void ax_store_measure(struct ax_store *s);
+/* limits.c: what single tenants may no longer keep, of one block or one partition each time. */
+int ax_store_limit_tenants(struct ax_store *s, struct ax_err *err);
 /* Finishes the file of that number and opens it; on failure it is gone. */
 int ax_store_finish_block(struct ax_store *s, struct ax_block_writer *w, uint64_t file,
                           struct ax_block **out, struct ax_err *err);

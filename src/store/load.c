@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define COMMIT_US 5000
-
 static bool listed(const struct ax_manifest *m, uint64_t file)
 {
     for (size_t i = 0; i < m->nblocks; i++)
@@ -151,10 +149,9 @@ int ax_store_load(struct ax_store *s, struct ax_err *err)
     if (rc == 0 && s->damaged) /* what was found out shall not be found out again */
         rc = ax_store_publish(s, NULL, NULL, m.wal_from, err);
     if (rc == 0) {
-        int64_t wait = s->options.commit_us ? s->options.commit_us : COMMIT_US;
         s->damaged += r.damaged;
         s->active_since = ax_store_now(s);
-        s->wal = ax_wal_open(s->dir.fd, r.next_segment, r.bytes, wait, s->intake);
+        s->wal = ax_wal_open(s->dir.fd, r.next_segment, r.bytes, s->options.commit_us, s->intake);
     }
     ax_manifest_free(&m);
     return rc;

@@ -25,14 +25,26 @@
 
 struct ax_store;
 
+/* What one tenant may keep, where that is less than all may. */
+struct ax_tenant_limit {
+    struct ax_str tenant;
+    int64_t retention_ms; /* 0 = as all */
+    uint64_t bytes;       /* of blocks; 0 = as every tenant */
+};
+
+#define AX_STORE_COMMIT_US 5000 /* the usual group commit */
+
 struct ax_store_options {
     const char *dir;          /* made when missing; relative paths are fine; locked while open */
     int64_t retention_ms;     /* blocks that end before now - retention are deleted, unless
                                  the clock leapt ahead within the last hour */
     uint64_t retention_bytes; /* blocks and log together: above that the oldest blocks are deleted,
                                 partition by partition, but never those of the newest; 0 = any */
-    int64_t commit_us;        /* group commit: wait this long for company before a sync; 0 = 5000 */
-    int64_t (*now_ms)(void);  /* NULL = ax_now_ms */
+    uint64_t tenant_bytes;    /* of blocks, of each tenant; 0 = any */
+    const struct ax_tenant_limit *limits; /* of the caller; stay where they are */
+    size_t nlimits;
+    int64_t commit_us;       /* group commit: wait this long for company before a sync; 0 = don't */
+    int64_t (*now_ms)(void); /* NULL = ax_now_ms */
     void (*warn)(const char *text); /* told of repaired damage and background errors; may be NULL */
 };
 
@@ -41,8 +53,8 @@ struct ax_store_stats {
     uint64_t wal_bytes, block_bytes, syncs, damaged; /* damaged: checksums that did not match */
     uint64_t flushed_bytes;   /* of blocks written since the store was opened: with new samples, */
     uint64_t rewritten_bytes; /* and with those of former blocks */
-    uint64_t resident_bytes;                         /* estimate of the head's memory */
-    int64_t oldest, newest;                          /* times of samples, 0 when empty */
+    uint64_t resident_bytes;  /* estimate of the head's memory */
+    int64_t oldest, newest;   /* times of samples, 0 when empty */
 };
 
 /* Opens or makes the store: replays the log, cuts a torn tail, tells the intake of every series. */
@@ -168,6 +180,15 @@ struct ax_cardinality {
 };
 int ax_store_cardinality(struct ax_store *s, struct ax_str tenant, size_t most, struct ax_arena *a,
                          struct ax_cardinality *out, struct ax_err *err);
+
+struct ax_tenant_bytes {
+    struct ax_str tenant;
+    uint64_t bytes; /* of blocks, the index among them */
+};
+/* What each tenant takes, in no particular order, in the arena. A block that is some seconds old
+ * may be missing. */
+void ax_store_tenants(struct ax_store *s, struct ax_arena *a, struct ax_tenant_bytes **out,
+                      size_t *n);
 
 void ax_store_stats(struct ax_store *s, struct ax_store_stats *out);
 

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the daemons' flags say: times, sizes, counts, and what single tenants may keep. */
+#include "cli/daemon.h"
+
+#include "base/num.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int read_durations(enum ax_daemon which, struct ax_daemon_options *o)
+{
+    const struct {
+        const char *text, *flag;
+        int64_t *out, least, most;
+        const char *bounds;
+    } v[] = {
+        {o->retention_text, "--retention", &o->retention_ms, 3600000, INT64_MAX, " is below 1h"},
+        {o->interval_text, "--interval", &o->interval_ms, 1000, INT64_MAX, " is below 1s"},
+        {o->commit_text, "--commit-interval", &o->commit_ms, 0, 10000, " is above 10s"}};
+    for (size_t i = 0; i < AX_ARRAY_LEN(v); i++) {
+        struct ax_err err;
+        if (ax_duration_parse(ax_str(v[i].text), v[i].out, &err) < 0) {
+            ax_err_wrap(&err, "%s", v[i].flag);
+            return ax_daemon_usage(which, err.text, "");
+        }
+        if (*v[i].out < v[i].least || *v[i].out > v[i].most)
+            return ax_daemon_usage(which, v[i].flag, v[i].bounds);
+    }
+    return AX_DAEMON_GO;
+}
+
+static int read_counts(enum ax_daemon which, struct ax_daemon_options *o)
+{
+    const struct {
+        const char *text, *flag;
+        uint32_t *out;
+    } v[] = {{o->max_series_text, "--max-series", &o->max_series},
+             {o->max_tenant_series_text, "--max-tenant-series", &o->max_tenant_series}};
+    for (size_t i = 0; i < AX_ARRAY_LEN(v); i++) {
+        uint64_t n;
+        if (!v[i].text)
+            continue;
+        if (!ax_str_u64(ax_str(v[i].text), &n) || n == 0 || n > INT32_MAX)
+            return ax_daemon_usage(which, v[i].flag, " wants a whole number above 0");
+        *v[i].out = (uint32_t)n;
+    }
+    return AX_DAEMON_GO;
+}
+
+/* "20GB": units are powers of 1024, as Prometheus has them; none: bytes. */
+static bool parse_size(struct ax_str text, uint64_t *out)
+{
+    static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "PB"};
+    struct ax_str number = text;
+    while (number.n && (number.p[number.n - 1] < '0' || number.p[number.n - 1] > '9'))
+        number.n--;
+    struct ax_str unit = {number.p + number.n, text.n - number.n};
+    size_t u = 0;
+    while (unit.n && u < AX_ARRAY_LEN(units) && !ax_str_eq(unit, ax_str(units[u])))
+        u++;
+    uint64_t n;
+    if (u == AX_ARRAY_LEN(units) || !ax_str_u64(number, &n) || n > UINT64_MAX >> 10 * u)
+        return false;
+    *out = n << 10 * u;
+    return true;
+}
+
+static int read_sizes(enum ax_daemon which, struct ax_daemon_options *o)
+{
+    if (!parse_size(ax_str(o->retention_size_text), &o->retention_bytes))
+        return ax_daemon_usage(which,
+                               "--retention-size: expected bytes, such as 512MB or 20GB, not ",
+                               o->retention_size_text);
+    if (!parse_size(ax_str(o->tenant_bytes_text), &o->tenant_bytes))
+        return ax_daemon_usage(which,
+                               "--max-tenant-size: expected bytes, such as 512MB or 20GB, not ",
+                               o->tenant_bytes_text);
+    return AX_DAEMON_GO;
+}
+
+/* "NAME=VALUE" of a tenant: its limits, and where the value begins; NULL when there is no name. */
+static struct ax_tenant_limit *limits_of(struct ax_daemon_options *o, const char *text,
+                                         struct ax_str *value)
+{
+    const char *equals = strchr(text, '=');
+    struct ax_str name = {text, equals ? (size_t)(equals - text) : 0};
+    if (!ax_tenant_ok(name))
+        return NULL;
+    *value = ax_str(equals + 1);
+    for (size_t i = 0; i < o->nlimits; i++)
+        if (ax_str_eq(o->limits[i].tenant, name))
+            return &o->limits[i];
+    o->limits[o->nlimits] = (struct ax_tenant_limit){.tenant = name};
+    return &o->limits[o->nlimits++];
+}
+
+static int read_tenant_retention(enum ax_daemon which, struct ax_daemon_options *o,
+                                 const char *text)
+{
+    struct ax_str value;
+    struct ax_err err;
+    struct ax_tenant_limit *l = limits_of(o, text, &value);
+    if (!l)
+        return ax_daemon_usage(
+            which, "--tenant-retention: expected NAME=TIME, such as team-a=7d, not ", text);
+    if (ax_duration_parse(value, &l->retention_ms, &err) < 0) {
+        ax_err_wrap(&err, "--tenant-retention %s", text);
+        return ax_daemon_usage(which, err.text, "");
+    }
+    if (l->retention_ms < 3600000 || l->retention_ms > o->retention_ms) {
+        ax_fail(&err, -EINVAL, "--tenant-retention %s is %s%s", text,
+                l->retention_ms < 3600000 ? "below 1h" : "longer than --retention ",
+                l->retention_ms < 3600000 ? "" : o->retention_text);
+        return ax_daemon_usage(which, err.text, "");
+    }
+    return AX_DAEMON_GO;
+}
+
+static int read_tenant_size(enum ax_daemon which, struct ax_daemon_options *o, const char *text)
+{
+    struct ax_str value;
+    struct ax_tenant_limit *l = limits_of(o, text, &value);
+    if (!l || !parse_size(value, &l->bytes))
+        return ax_daemon_usage(
+            which, "--tenant-size: expected NAME=BYTES, such as team-a=20GB, not ", text);
+    if (!l->bytes)
+        l->bytes = UINT64_MAX;
+    return AX_DAEMON_GO;
+}
+
+static int read_tenants(enum ax_daemon which, struct ax_daemon_options *o)
+{
+    int status = AX_DAEMON_GO;
+    for (size_t i = 0; i < o->tenant_retentions.n && status == AX_DAEMON_GO; i++)
+        status = read_tenant_retention(which, o, o->tenant_retentions.v[i]);
+    for (size_t i = 0; i < o->tenant_sizes.n && status == AX_DAEMON_GO; i++)
+        status = read_tenant_size(which, o, o->tenant_sizes.v[i]);
+    return status;
+}
+
+int ax_daemon_read_values(enum ax_daemon which, struct ax_daemon_options *o)
+{
+    int status = read_durations(which, o);
+    if (status == AX_DAEMON_GO)
+        status = read_counts(which, o);
+    if (status == AX_DAEMON_GO)
+        status = read_sizes(which, o);
+    return status == AX_DAEMON_GO ? read_tenants(which, o) : status;
+}
