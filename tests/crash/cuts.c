@@ -21,13 +21,18 @@
 #define DAY        (24 * HOUR)
 #define SHORT_LIFE (5 * DAY)   /* retention at work */
 #define LONG_LIFE  (300 * DAY) /* blocks of 32 days */
+#define GUEST_LIFE (2 * DAY)   /* of one tenant, whose samples are taken out of blocks */
 #define AGE_ROUNDS 15          /* rounds with one directory */
+
+/* The guest has every eighth batch. */
+enum { HOST, GUEST, TENANTS };
+static const char *const tenants[] = {"default", "guest"};
 
 struct house {
     char dir[128], tsdb[160];
     int64_t retention;
     bool holes; /* in what the cuts leave of unsynced bytes */
-    struct ledger ledger;
+    struct ledger ledger[TENANTS];
     uint64_t seed;
     struct ax_intake *intake;
     struct ax_store *store;
@@ -35,7 +40,7 @@ struct house {
 static char warning[AX_ERR_TEXT]; /* the store's last */
 struct sums {
     uint64_t acknowledged, sent, retired, lost, invented, cuts, cuts_in_starts, odd;
-    uint64_t blocks;
+    uint64_t blocks, guests; /* samples of the guest that retention deleted */
 };
 
 static _Atomic int64_t now_ms;
@@ -52,8 +57,11 @@ static void warn(const char *text)
 static bool open_house(struct house *h)
 {
     struct ax_intake_options in = {.max_age_ms = h->retention};
+    static const struct ax_tenant_limit guest = {{"guest", 5}, GUEST_LIFE, 0};
     struct ax_store_options st = {.dir = h->tsdb,
                                   .retention_ms = h->retention,
+                                  .limits = &guest,
+                                  .nlimits = 1,
                                   .commit_us = 300,
                                   .now_ms = read_now,
                                   .warn = warn};
@@ -99,16 +107,18 @@ static void send_one(struct writer *w)
     size_t places[LEDGER_SERIES];
     struct ax_sample s[12];
     uint64_t most = ledger_chance(&w->chance, 10) ? 3 : 12;
+    int tenant = ledger_chance(&w->chance, 8) ? HOST : GUEST;
+    struct ledger *l = &w->h->ledger[tenant];
     for (uint32_t i = w->number; i < LEDGER_SERIES; i += WRITERS) {
-        places[i] = ledger_place(&w->h->ledger, i);
+        places[i] = ledger_place(l, i);
         size_t n = ledger_chance(&w->chance, most);
         for (size_t k = 0; k < n; k++) {
             int64_t t = some_time(w->h, &w->chance);
             s[k] = (struct ax_sample){t, ledger_value(i, t)};
-            ledger_send(&w->h->ledger, i, t);
+            ledger_send(l, i, t);
         }
         if (n)
-            ax_batch_add(&b, ledger_labels(i, AX_STR("default"), &a), s, n);
+            ax_batch_add(&b, ledger_labels(i, ax_str(tenants[tenant]), &a), s, n);
     }
     for (size_t i = 0; i < b.n; i++)
         b.v[i].id = AX_SERIES_NONE;
@@ -116,7 +126,7 @@ static void send_one(struct writer *w)
     int rc = ax_intake_push(w->h->intake, &b, now_ms, &r, NULL);
     w->refused += r.rejected;
     for (uint32_t i = w->number; rc == 0 && i < LEDGER_SERIES; i += WRITERS)
-        ledger_ack(&w->h->ledger, i, places[i]);
+        ledger_ack(l, i, places[i]);
     ax_arena_free(&a);
 }
 
@@ -124,7 +134,7 @@ static void *write_on(void *arg)
 {
     struct writer *w = arg;
     while (!power_is_off()) {
-        now_ms += (int64_t)ledger_chance(&w->chance, 3 * 60000);
+        now_ms += (int64_t)ledger_chance(&w->chance, 60000);
         send_one(w);
     }
     return NULL;
@@ -205,20 +215,26 @@ static bool check_all(struct house *h, struct sums *sums)
     if (!open_house(h))
         return false;
     struct ax_store_stats st;
-    struct ledger_verdict v = ledger_check(&h->ledger, h->store, now_ms - h->retention);
     ax_store_stats(h->store, &st);
-    close_house(h);
-    sums->lost += v.lost;
-    sums->invented += v.invented;
-    sums->acknowledged = v.acknowledged;
-    sums->sent = v.sent;
-    sums->retired = v.retired;
+    sums->sent = sums->acknowledged = sums->retired = sums->guests = 0;
+    for (int i = 0; i < TENANTS; i++) {
+        int64_t life = i == GUEST ? GUEST_LIFE : h->retention;
+        struct ledger_verdict v =
+            ledger_check(&h->ledger[i], h->store, ax_str(tenants[i]), now_ms - life);
+        sums->lost += v.lost;
+        sums->invented += v.invented;
+        sums->acknowledged += v.acknowledged;
+        sums->sent += v.sent;
+        sums->retired += v.retired;
+        sums->guests += i == GUEST ? v.retired : 0;
+    }
     sums->blocks = st.blocks;
+    close_house(h);
     /* Sectors that never came look like damage; an end that is missing does not. */
     bool damaged = st.damaged && !h->holes;
     if (damaged)
         fprintf(stderr, "damage, where there were only cuts: %s\n", warning);
-    return v.lost + v.invented == 0 && !damaged;
+    return sums->lost + sums->invented == 0 && !damaged;
 }
 
 static bool one_round(struct house *h, struct sums *sums)
@@ -254,6 +270,7 @@ static void add(struct sums *to, const struct sums *x)
     to->cuts_in_starts += x->cuts_in_starts;
     to->odd += x->odd;
     to->blocks += x->blocks;
+    to->guests += x->guests;
 }
 
 static void report(const struct crash_options *o, const struct sums *x)
@@ -261,8 +278,9 @@ static void report(const struct crash_options *o, const struct sums *x)
     printf("%" PRIu64 " power cuts under load, %" PRIu64 " more in starts (seed %" PRIu64 ")\n",
            x->cuts, x->cuts_in_starts, o->seed);
     printf("  %" PRIu64 " samples sent, %" PRIu64 " acknowledged, %" PRIu64
-           " deleted by retention; %" PRIu64 " refused, %" PRIu64 " blocks left\n",
-           x->sent, x->acknowledged, x->retired, x->odd, x->blocks);
+           " deleted by retention, %" PRIu64 " of them one tenant's; %" PRIu64 " refused, %" PRIu64
+           " blocks left\n",
+           x->sent, x->acknowledged, x->retired, x->guests, x->odd, x->blocks);
     printf("  %" PRIu64 " lost, %" PRIu64 " invented\n", x->lost, x->invented);
 }
 
@@ -289,7 +307,8 @@ static bool age(const struct crash_options *o, unsigned first, unsigned rounds, 
     add(total, &sums);
     if (good)
         remove_house(&h);
-    ledger_free(&h.ledger);
+    for (int i = 0; i < TENANTS; i++)
+        ledger_free(&h.ledger[i]);
     return good;
 }
 

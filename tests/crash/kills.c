@@ -179,7 +179,7 @@ static bool check(struct run *r, struct ledger_verdict *v)
     senders_pause(r->senders);
     int rc = ax_store_open(&store, &st, intake, &err);
     if (rc == 0) {
-        *v = ledger_check(&r->ledger, store, INT64_MIN);
+        *v = ledger_check(&r->ledger, store, AX_STR("default"), INT64_MIN);
         ax_store_stats(store, &stats);
         ax_store_close(store);
     } else {

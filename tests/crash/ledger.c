@@ -137,15 +137,13 @@ static void check_line(const struct ledger_line *line, uint32_t number, const st
     out->stored += n;
 }
 
-static bool read_all(struct ax_store *s, struct ax_arena *a, struct ax_series_set *set)
+static bool read_all(struct ax_store *s, struct ax_str tenant, struct ax_arena *a,
+                     struct ax_series_set *set)
 {
     struct ax_matcher m = {
         .op = AX_MATCH_EQ, .name = AX_STR("__name__"), .value = AX_STR(LEDGER_METRIC)};
-    struct ax_store_select sel = {.tenant = AX_STR("default"),
-                                  .matchers = &m,
-                                  .nmatchers = 1,
-                                  .mint = -(1ll << 60),
-                                  .maxt = 1ll << 60};
+    struct ax_store_select sel = {
+        .tenant = tenant, .matchers = &m, .nmatchers = 1, .mint = -(1ll << 60), .maxt = 1ll << 60};
     struct ax_err err = {0};
     int rc = ax_store_select(s, &sel, a, set, &err);
     if (rc < 0 || set->warning.n)
@@ -173,13 +171,14 @@ static void place_series(const struct ax_series_set *set, const struct ax_series
     }
 }
 
-struct ledger_verdict ledger_check(struct ledger *l, struct ax_store *s, int64_t keep_from)
+struct ledger_verdict ledger_check(struct ledger *l, struct ax_store *s, struct ax_str tenant,
+                                   int64_t keep_from)
 {
     struct ledger_verdict out = {0};
     const struct ax_series *of[LEDGER_SERIES] = {0};
     struct ax_arena a = AX_ARENA_INIT;
     struct ax_series_set set = {0};
-    if (read_all(s, &a, &set))
+    if (read_all(s, tenant, &a, &set))
         place_series(&set, of, &out);
     for (uint32_t i = 0; i < LEDGER_SERIES; i++) {
         tidy(&l->lines[i]);

@@ -37,9 +37,10 @@ void ledger_send(struct ledger *l, uint32_t series, int64_t t);
 void ledger_ack(struct ledger *l, uint32_t series, size_t from);
 void ledger_free(struct ledger *l);
 
-/* Reads all of the store. Acknowledged samples before keep_from may be gone (retention). The first
- * few differences are told on stderr. */
-struct ledger_verdict ledger_check(struct ledger *l, struct ax_store *s, int64_t keep_from);
+/* Reads all that the store has of the tenant. Acknowledged samples before keep_from may be gone
+ * (retention). The first few differences are told on stderr. */
+struct ledger_verdict ledger_check(struct ledger *l, struct ax_store *s, struct ax_str tenant,
+                                   int64_t keep_from);
 
 /* Chance that can be repeated: splitmix64. */
 static inline uint64_t ledger_mix(uint64_t x)
