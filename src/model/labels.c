@@ -39,15 +39,6 @@ struct ax_str ax_labels_get(struct ax_labels set, struct ax_str name)
     return AX_STR_NULL;
 }
 
-size_t ax_labels_count(struct ax_labels set)
-{
-    size_t n = 0;
-    struct ax_label l;
-    AX_LABELS_EACH (set, l)
-        n++;
-    return n;
-}
-
 static size_t common_prefix(struct ax_str a, struct ax_str b)
 {
     size_t n = a.n < b.n ? a.n : b.n, i = 0;

@@ -46,7 +46,6 @@ static inline bool ax_labels_next(struct ax_str *rest, struct ax_label *out)
     for (struct ax_str l##_rest = (set).bytes; ax_labels_next(&l##_rest, &(l));)
 
 struct ax_str ax_labels_get(struct ax_labels set, struct ax_str name); /* empty when absent */
-size_t ax_labels_count(struct ax_labels set);
 /* Order by label names and values, as Prometheus sorts its answers. */
 int ax_labels_cmp(struct ax_labels a, struct ax_labels b);
 /* True when bytes from disk or another process are a canonical set. */

@@ -11,12 +11,9 @@ static void check_canonical(struct ax_labels set)
     struct ax_labels_builder b = {0};
     struct ax_labels again;
     struct ax_label l;
-    size_t n = 0;
-    AX_LABELS_EACH (set, l) {
+    AX_LABELS_EACH (set, l)
         AX_ASSERT(ax_str_eq(ax_labels_get(set, l.name), l.value));
-        n++;
-    }
-    AX_ASSERT(n == ax_labels_count(set) && ax_labels_cmp(set, set) == 0);
+    AX_ASSERT(ax_labels_cmp(set, set) == 0);
     ax_labels_print(set, &text);
     ax_labels_add_all(&b, set);
     AX_ASSERT(ax_labels_finish(&b, &a, &again, NULL) == 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Finding series: matchers, tenants, label names and values, over head and blocks alike; and what
  * damage and wrong directories lead to. */
+#include "labels_kit.h"
 #include "store_kit.h"
 
 #include "base/file.h"
@@ -91,7 +92,7 @@ static void the_tenant_does_not_show(void **state)
     struct kit *k = *state;
     write_for(k, TENANT, "m", "a", 1);
     struct ax_series got = kit_read(k, "m", "a");
-    assert_int_equal(ax_labels_count(got.labels), 2);
+    assert_int_equal(count_labels(got.labels), 2);
     assert_true(ax_labels_valid(got.labels.bytes));
     assert_int_equal(ax_labels_get(got.labels, AX_STR(AX_TENANT_LABEL)).n, 0);
     struct ax_store_select sel = kit_all(NULL, 0);

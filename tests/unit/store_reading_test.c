@@ -3,6 +3,7 @@
  * and the newest in it are what a plain array of them says. */
 #include <stdint.h>
 
+#include "labels_kit.h"
 #include "store_kit.h"
 
 #define SERIES 6
@@ -74,7 +75,7 @@ static void check(struct kit *k, const struct model *m)
             assert_true(all.v[i].v[n++] == want->v[t]);
         }
         assert_int_equal(n, all.v[i].n);
-        assert_int_equal(ax_labels_count(all.v[i].labels), sel.only ? 1 : 2);
+        assert_int_equal(count_labels(all.v[i].labels), sel.only ? 1 : 2);
     }
     for (size_t i = 0; i < last.n; i++) {
         const struct model *want = &m[number_of(&last.v[i])];
