@@ -37,6 +37,7 @@ struct ax_store {
     uint64_t frozen_keep;                     /* first log segment that frozen does not need */
     struct ax_leap clock;                     /* for retention */
     int64_t flushed_at;                       /* by the store's clock; 0: not yet */
+    int64_t limits_seen;                      /* when no tenant had more than it may keep */
     uint64_t damaged;                         /* atomic */
 
     pthread_rwlock_t flip, head;
@@ -92,8 +93,8 @@ int ax_store_merge(struct ax_store *s, bool *did, struct ax_err *err);
 int ax_store_expire(struct ax_store *s, struct ax_err *err);
 /* Not within an hour after the clock leapt ahead. */
 bool ax_store_clock_is_steady(struct ax_store *s, int64_t now);
-/* tenants.c: learns what of a block is whose, of one block each time. */
-void ax_store_measure(struct ax_store *s);
+/* tenants.c: learns what of a block is whose, of one block each time; true when all are known. */
+bool ax_store_measure(struct ax_store *s);
 /* limits.c: what single tenants may no longer keep, of one block or one partition each time. */
 int ax_store_limit_tenants(struct ax_store *s, struct ax_err *err);
 /* Finishes the file of that number and opens it; on failure it is gone. */

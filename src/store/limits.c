@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define LOOK_MS 10000 /* after one that found nothing: there may be many tenants */
+
 static const struct ax_tenant_limit *limit_of(const struct ax_store *s, struct ax_str tenant)
 {
     static const struct ax_tenant_limit none;
@@ -65,9 +67,8 @@ static int expire_in(struct ax_store *s, struct ax_block *b, const roaring_bitma
     return rc;
 }
 
-static int expire(struct ax_store *s, bool *did, struct ax_err *err)
+static int expire(struct ax_store *s, int64_t now, bool *did, struct ax_err *err)
 {
-    int64_t now = ax_store_now(s);
     for (size_t i = 0; i < s->nblocks && s->options.nlimits; i++) {
         roaring_bitmap_t *series = too_old(s, s->blocks[i], now);
         if (!series)
@@ -129,7 +130,7 @@ static int shrink(struct ax_store *s, struct ax_str tenant, const struct ax_bloc
     return rc;
 }
 
-static int shrink_one(struct ax_store *s, struct ax_err *err)
+static int shrink_one(struct ax_store *s, bool *did, struct ax_err *err)
 {
     struct ax_arena a = AX_ARENA_INIT;
     struct ax_block_list l = {0};
@@ -142,6 +143,7 @@ static int shrink_one(struct ax_store *s, struct ax_err *err)
         if (most && t[i].bytes > most)
             l = oldest_blocks(s, t[i].tenant);
     }
+    *did = l.n > 0;
     if (l.n)
         rc = shrink(s, t[i - 1].tenant, &l, err);
     free(l.v);
@@ -151,9 +153,14 @@ static int shrink_one(struct ax_store *s, struct ax_err *err)
 
 int ax_store_limit_tenants(struct ax_store *s, struct ax_err *err)
 {
+    int64_t now = ax_store_now(s), since = now - s->limits_seen;
     bool did = false;
-    if (!s->options.nlimits && !s->options.tenant_bytes)
+    if ((!s->options.nlimits && !s->options.tenant_bytes) || (since >= 0 && since < LOOK_MS))
         return 0;
-    int rc = ax_store_clock_is_steady(s, ax_store_now(s)) ? expire(s, &did, err) : 0;
-    return rc == 0 && !did ? shrink_one(s, err) : rc;
+    int rc = ax_store_clock_is_steady(s, now) ? expire(s, now, &did, err) : 0;
+    if (rc == 0 && !did)
+        rc = shrink_one(s, &did, err);
+    if (rc == 0 && !did)
+        s->limits_seen = now;
+    return rc;
 }

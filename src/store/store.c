@@ -165,8 +165,7 @@ int ax_store_tick(struct ax_store *s, struct ax_err *err)
         rc = ax_store_expire(s, err);
     if (rc == 0 && !did)
         rc = ax_store_merge(s, &did, err);
-    ax_store_measure(s);
-    if (rc == 0 && !did)
+    if (ax_store_measure(s) && rc == 0 && !did)
         rc = ax_store_limit_tenants(s, err);
     pthread_mutex_unlock(&s->keeping);
     return rc;

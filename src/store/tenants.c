@@ -67,7 +67,7 @@ static struct ax_tenant_parts *measure(struct ax_block *b)
     return p;
 }
 
-void ax_store_measure(struct ax_store *s)
+bool ax_store_measure(struct ax_store *s)
 {
     for (size_t i = 0; i < s->nblocks; i++) {
         struct ax_block *b = s->blocks[i];
@@ -77,8 +77,9 @@ void ax_store_measure(struct ax_store *s)
         pthread_rwlock_wrlock(&s->head);
         b->parts = p;
         pthread_rwlock_unlock(&s->head);
-        return;
+        return false;
     }
+    return true;
 }
 
 const struct ax_tenant_part *ax_tenant_part(const struct ax_block *b, struct ax_str tenant)
