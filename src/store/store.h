@@ -32,8 +32,6 @@ struct ax_tenant_limit {
     uint64_t bytes;       /* of blocks; 0 = as every tenant */
 };
 
-#define AX_STORE_COMMIT_US 5000 /* the usual group commit */
-
 struct ax_store_options {
     const char *dir;          /* made when missing; relative paths are fine; locked while open */
     int64_t retention_ms;     /* blocks that end before now - retention are deleted, unless
