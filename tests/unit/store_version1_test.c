@@ -11,6 +11,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#define NOISE 1000
+
 #define OLD_SERIES  6
 #define OLD_SAMPLES 600
 
@@ -111,6 +113,16 @@ static bool has_block(struct kit *k, int number)
     return access(path, F_OK) == 0;
 }
 
+/* Noise, so that the block is not too small to be worth moving the old one. */
+static void write_noise(struct kit *k, int64_t t)
+{
+    static unsigned chance = 1;
+    struct ax_sample v[NOISE];
+    for (int i = 0; i < NOISE; i++)
+        v[i] = (struct ax_sample){t + i * 10, rand_r(&chance) / 7.0};
+    kit_write(k, TENANT, "new", "a", v, NOISE);
+}
+
 static void version_1_is_read_and_merged(void **state)
 {
     struct kit *k = *state;
@@ -121,9 +133,9 @@ static void version_1_is_read_and_merged(void **state)
     check_old_series(k);
     kit_now = T0 + 40 * DAY;
     int n = 0;
-    do { /* small blocks of the same time, until all are merged */
+    do { /* blocks of the same time, until all are merged */
         assert_in_range(n, 0, 20);
-        kit_write1(k, "new", "a", T0 + n * 60000, n);
+        write_noise(k, T0 + n * 60000);
         n++;
         kit_now += DAY;
         kit_tick(k, 3);
@@ -132,7 +144,7 @@ static void version_1_is_read_and_merged(void **state)
     for (int i = 2; i < 60; i++)
         if (has_block(k, i))
             assert_int_equal(version_of(k, i), AX_BLOCK_VERSION);
-    assert_int_equal(kit_read(k, "new", "a").n, n);
+    assert_int_equal(kit_read(k, "new", "a").n, n * NOISE);
     kit_close(k);
     kit_open(k);
     check_old_series(k);
