@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Everything at once: writers with new and known series, flush, merge and retention, queries of all
- * kinds and stats. Clean under ASan and TSan, and afterwards every sample within the retention is
- * there. */
+/* Everything at once: writers with new and known series, flush, merge and retention (of one tenant,
+ * too), queries of all kinds and stats. Clean under ASan and TSan, and afterwards every sample
+ * within the retention is there. */
 #include "store_kit.h"
 
 #include <pthread.h>
@@ -9,6 +9,7 @@
 
 enum { WRITERS = 3, READERS = 2, PUSHES = 1500, SERIES = 40 };
 #define RETENTION (3 * DAY)
+#define GUEST     "guest" /* a tenant that keeps less */
 #define STEP      60000ll /* between the pushes of one writer: a day and more in all */
 
 static _Atomic int64_t busy_now;
@@ -50,7 +51,8 @@ static void push_one(struct kit *k, unsigned writer, unsigned push)
     label_of(writer, push, vm);
     struct ax_sample s = {T0 + push * STEP, value_of(writer, push)};
     ax_batch_add(&b, kit_labels(&a, TENANT, "m", vm), &s, 1);
-    b.v[0].id = AX_SERIES_NONE;
+    ax_batch_add(&b, kit_labels(&a, GUEST, "m", vm), &s, 1);
+    b.v[0].id = b.v[1].id = AX_SERIES_NONE;
     if (ax_intake_push(k->intake, &b, busy_now, &r, &err) < 0 || r.rejected)
         fail_msg("%s%s", err.text, r.reason);
     ax_arena_free(&a);
@@ -86,6 +88,7 @@ static void ask(struct kit *k, unsigned what, struct ax_arena *a)
     struct ax_store_select sel = kit_all(&m, what % 2);
     struct ax_series_set set = {0};
     struct ax_store_stats stats;
+    struct ax_tenant_bytes *tenants;
     struct ax_str *words;
     size_t n = 0;
     int rc = 0;
@@ -95,7 +98,7 @@ static void ask(struct kit *k, unsigned what, struct ax_arena *a)
     case 1: rc = ax_store_last(k->store, &sel, a, &set, NULL); break;
     case 2: rc = ax_store_label_names(k->store, &sel, a, &words, &n, NULL); break;
     case 3: rc = ax_store_label_values(k->store, &sel, AX_STR("vm"), a, &words, &n, NULL); break;
-    default: ax_store_stats(k->store, &stats);
+    default: ax_store_stats(k->store, &stats); ax_store_tenants(k->store, a, &tenants, &n);
     }
     assert_int_equal(rc, 0);
     assert_int_equal(set.warning.n, 0);
@@ -119,8 +122,11 @@ static void *read_all(void *arg)
 static void open_busy(struct kit *k)
 {
     struct ax_intake_options io = {.max_age_ms = 100 * DAY, .max_future_ms = DAY};
+    static const struct ax_tenant_limit guest = {{GUEST, sizeof GUEST - 1}, 6 * HOUR, 0};
     struct ax_store_options o = {.dir = k->dir,
                                  .retention_ms = RETENTION,
+                                 .limits = &guest,
+                                 .nlimits = 1,
                                  .commit_us = 100,
                                  .now_ms = read_busy,
                                  .warn = kit_warn};
@@ -147,6 +153,19 @@ static void check_all(struct kit *k)
             found += (unsigned)x.n;
         }
     assert_int_equal(found, WRITERS * PUSHES);
+    struct ax_store_select sel = kit_all(NULL, 0);
+    struct ax_series_set set;
+    sel.tenant = AX_STR(GUEST);
+    sel.maxt = T0 + 4 * HOUR; /* of 25 */
+    assert_int_equal(ax_store_select(k->store, &sel, &k->arena, &set, NULL), 0);
+    assert_int_equal(set.n, 0);
+    sel.mint = busy_now - 6 * HOUR;
+    sel.maxt = busy_now;
+    assert_int_equal(ax_store_select(k->store, &sel, &k->arena, &set, NULL), 0);
+    found = 0;
+    for (size_t i = 0; i < set.n; i++)
+        found += (unsigned)set.v[i].n;
+    assert_int_equal(found, WRITERS * (6 * HOUR / STEP + 1));
     assert_int_equal(kit_stats(k).damaged, 0);
 }
 
@@ -172,7 +191,8 @@ static void all_at_once(void **state)
     stop = true;
     for (int i = WRITERS; i <= WRITERS + READERS; i++)
         pthread_join(threads[i], NULL);
-    kit_tick(k, 3);
+    busy_now = T0 + (PUSHES - 1) * STEP;
+    kit_tick(k, 40);
     assert_true(kit_stats(k).blocks > 2 && queries > 50 && seen > 0);
     assert_int_equal(kit_read(k, "old", "a").n, 0);
     check_all(k);
