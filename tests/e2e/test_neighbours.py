@@ -83,3 +83,15 @@ def test_the_end_waits_for_those_under_way(env, server):
         equal(t.status, 200, "status of a question that was under way at the end")
     equal(status, 0, "exit status of the server")
     server.start()
+
+
+def test_an_urgent_write_does_not_wait_for_company(env, server):
+    patient = env.server("patient", args=["--commit-interval", "3s"])
+    now = int(time.time() * 1000)
+    took = {}
+    for name, headers in (("patient", {}), ("urgent", {"X-Auspex-Commit": "now"})):
+        began = time.monotonic()
+        status, body = patient.write([({"__name__": "e2e_" + name}, [(now, 1.0)])], headers)
+        took[name] = time.monotonic() - began
+        equal(status, 204, f"the {name} write ({body[:100]})")
+    check(took["urgent"] < 1.5 and took["patient"] > 2, f"seconds that the writes took: {took}")
