@@ -14,24 +14,26 @@ static const char HELP[] = "auspex admin compact [--data DIR]\n"
                            "auspex admin backup [--data DIR] --to DIR\n"
                            "auspex admin restore --from DIR [--data DIR]\n"
                            "auspex admin snapshots [--data DIR] [--delete NAME]\n"
+                           "auspex admin token add|list|revoke ...\n"
+                           "auspex admin user add|list|password|disable|enable|remove ...\n"
                            "\n"
-                           "Looks after the data of a server.\n"
+                           "Looks after the data of a server, and who may speak to it.\n"
                            "\n"
                            "  auspex admin backup --data /var/lib/auspex --to /backup/auspex\n"
                            "  auspex admin verify --data /backup/auspex\n"
                            "  auspex admin restore --from /backup/auspex --data /var/lib/new\n"
                            "  auspex admin compact --data /var/lib/auspex\n"
+                           "  auspex admin token add --tenant acme --role reader\n"
                            "\n"
                            "Each tells its flags: auspex admin backup --help\n";
 
 static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
-} commands[] = {{"compact", ax_admin_compact},
-                {"verify", ax_admin_verify},
-                {"backup", ax_admin_backup},
-                {"restore", ax_admin_restore},
-                {"snapshots", ax_admin_snapshots}};
+} commands[] = {
+    {"compact", ax_admin_compact}, {"verify", ax_admin_verify},       {"backup", ax_admin_backup},
+    {"restore", ax_admin_restore}, {"snapshots", ax_admin_snapshots}, {"token", ax_admin_token},
+    {"user", ax_admin_user}};
 
 static int become_owner(const char *data, const struct stat *st, struct ax_err *err)
 {
@@ -90,8 +92,9 @@ static int none(int argc, char **argv)
     struct ax_cli c;
     int status = ax_cli_parse(&c, argc, argv, NULL, 0, HELP);
     if (status == AX_CLI_GO)
-        status = ax_cli_expect(&c, 1, INT32_MAX,
-                               "what to do (compact, verify, backup, restore, snapshots)");
+        status =
+            ax_cli_expect(&c, 1, INT32_MAX,
+                          "what to do (compact, verify, backup, restore, snapshots, token, user)");
     if (status == AX_CLI_GO)
         status = ax_cli_usage(&c, "there is no admin command \"%s\"", c.args[0]);
     return status;

@@ -13,12 +13,14 @@ int ax_admin_verify(int argc, char **argv);
 int ax_admin_backup(int argc, char **argv);
 int ax_admin_restore(int argc, char **argv);
 int ax_admin_snapshots(int argc, char **argv);
+int ax_admin_token(int argc, char **argv);
+int ax_admin_user(int argc, char **argv);
 
 #define AX_ADMIN_DATA "./var" /* where `auspex serve` has its data when it is not told */
 
-/* Enters the data directory of a server that does not run, as its owner: what is written there
- * must be the server's, too, and root may give up being root for that. Paths are relative to it
- * from then on. -ENOENT when it is none. */
+/* Enters the data directory of a server, as its owner: what is written there must be the server's,
+ * too, and root may give up being root for that. Paths are relative to it from then on. -ENOENT
+ * when it is none. */
 int ax_admin_enter(const char *data, struct ax_err *err);
 
 #define AX_ADMIN_SNAPSHOTS "snapshots" /* in the data directory */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/inner.h"
+#include "cli/password.h"
 
 #include <getopt.h>
 #include <langinfo.h>
@@ -9,13 +10,15 @@
 #include <string.h>
 
 #define FLAGS_MAX 20
-#define COMMON    4 /* --server --tenant --json --help, the last of the long options */
+#define COMMON    5 /* --server --tenant --token-file --json --help, the last of the options */
 
 static const char COMMON_HELP[] = "\n"
                                   "Common:\n"
                                   "  --server URL    the server (default: $AUSPEX_SERVER, else "
                                   "http://127.0.0.1:8070)\n"
                                   "  --tenant NAME   whose things to see\n"
+                                  "  --token-file F  what to show a server that asks who you are "
+                                  "(default: $AUSPEX_TOKEN)\n"
                                   "  --json          the answer as JSON\n"
                                   "  --help          this text\n";
 
@@ -77,9 +80,11 @@ static char *without_slash(const char *url)
 static void defaults(struct ax_cli *c, const char *command)
 {
     const char *server = getenv("AUSPEX_SERVER"), *tenant = getenv("AUSPEX_TENANT");
+    const char *token = getenv("AUSPEX_TOKEN");
     *c = (struct ax_cli){.command = command,
                          .server = server && *server ? server : "http://127.0.0.1:8070",
-                         .tenant = tenant && *tenant ? tenant : NULL};
+                         .tenant = tenant && *tenant ? tenant : NULL,
+                         .token = token && *token ? token : NULL};
 }
 
 /* What getopt_long stumbled over, in words. */
@@ -102,15 +107,27 @@ static int bad_flag(const struct ax_cli *c, char **argv, int result, const struc
     return ax_cli_usage(c, "there is no flag %s", word);
 }
 
+static int read_token(struct ax_cli *c, const char *file)
+{
+    static char kept[AX_SECRET_MAX];
+    struct ax_err err;
+    if (ax_secret_read(file, kept, &err) < 0)
+        return ax_cli_error(&err);
+    c->token = kept;
+    return AX_CLI_GO;
+}
+
 int ax_cli_parse(struct ax_cli *c, int argc, char **argv, const struct ax_flag *flags, size_t n,
                  const char *help)
 {
     static const struct option common[COMMON] = {{"server", required_argument, NULL, 'S'},
                                                  {"tenant", required_argument, NULL, 'T'},
+                                                 {"token-file", required_argument, NULL, 'F'},
                                                  {"json", no_argument, NULL, 'J'},
                                                  {"help", no_argument, NULL, 'h'}};
     struct option all[FLAGS_MAX + COMMON + 1] = {0};
     char letters[3 * FLAGS_MAX] = ":h";
+    const char *token_file = NULL;
     size_t at = 2;
     AX_ASSERT(n <= FLAGS_MAX - 2);
     for (size_t i = 0; i < n; i++) {
@@ -137,6 +154,8 @@ int ax_cli_parse(struct ax_cli *c, int argc, char **argv, const struct ax_flag *
             c->server = optarg;
         } else if (o == 'T') {
             c->tenant = optarg;
+        } else if (o == 'F') {
+            token_file = optarg;
         } else if (o == 'J') {
             c->json = true;
         } else if (o == 'h') {
@@ -150,5 +169,5 @@ int ax_cli_parse(struct ax_cli *c, int argc, char **argv, const struct ax_flag *
     c->server = without_slash(c->server);
     c->args = argv + optind;
     c->nargs = argc - optind;
-    return AX_CLI_GO;
+    return token_file ? read_token(c, token_file) : AX_CLI_GO;
 }

@@ -50,17 +50,27 @@ void ax_client_abort(struct ax_client *c)
     atomic_store(&c->aborted, true);
 }
 
+struct curl_slist *ax_client_headers(const struct ax_cli *c, struct curl_slist *headers)
+{
+    char line[4200];
+    if (c->tenant) {
+        snprintf(line, sizeof line, "X-Scope-OrgID: %s", c->tenant);
+        headers = curl_slist_append(headers, line);
+    }
+    if (c->token) {
+        snprintf(line, sizeof line, "Authorization: Bearer %s", c->token);
+        headers = curl_slist_append(headers, line);
+    }
+    return headers;
+}
+
 struct ax_client *ax_client_new(const struct ax_cli *c)
 {
     struct ax_client *client = ax_calloc(1, sizeof *client);
     client->curl = curl_easy_init();
     AX_ASSERT(client->curl);
     client->server = c->server;
-    if (c->tenant) {
-        char line[256];
-        snprintf(line, sizeof line, "X-Scope-OrgID: %s", c->tenant);
-        client->headers = curl_slist_append(NULL, line);
-    }
+    client->headers = ax_client_headers(c, NULL);
     curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, client->headers);
     curl_easy_setopt(client->curl, CURLOPT_CONNECTTIMEOUT_MS, 3000L);
     curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, 10000L);

@@ -12,16 +12,12 @@
 
 void ax_transfer_open(struct ax_transfer *t, const struct ax_cli *c, const char *header)
 {
-    char line[256];
     *t = (struct ax_transfer){.curl = curl_easy_init(), .server = c->server};
     AX_ASSERT(t->curl);
     t->headers = curl_slist_append(NULL, "Expect:");
     if (header)
         t->headers = curl_slist_append(t->headers, header);
-    if (c->tenant) {
-        snprintf(line, sizeof line, "X-Scope-OrgID: %s", c->tenant);
-        t->headers = curl_slist_append(t->headers, line);
-    }
+    t->headers = ax_client_headers(c, t->headers);
     curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, t->headers);
     curl_easy_setopt(t->curl, CURLOPT_CONNECTTIMEOUT_MS, 3000L);
     curl_easy_setopt(t->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
