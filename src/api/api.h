@@ -10,18 +10,20 @@
 #include "predict/predict.h"
 
 /* Listening sockets: opened first of all, so that a port in use is told before anything is touched.
- * "HOST:PORT" with loopback hosts only: there is no authentication yet, and others are refused. */
-int ax_listen_tcp(const char *where, struct ax_err *err);
+ * "HOST:PORT"; unless `anywhere`, hosts off loopback are refused, since whoever comes is served. */
+int ax_listen_tcp(const char *where, bool anywhere, struct ax_err *err);
 int ax_listen_unix(const char *path, struct ax_err *err); /* mode 0600 */
 int ax_listen_port(int fd);                               /* the port bound, for HOST:0 */
 
 struct ax_api;
+struct ax_auth;
 struct ax_api_options {
     int tcp_fd, unix_fd; /* listening sockets; the API closes them; unix_fd -1 = none */
     struct ax_intake *intake;
     struct ax_store *store;
     struct ax_sql *sql;
     struct ax_registry *registry; /* in sql */
+    struct ax_auth *auth;         /* NULL: everybody who reaches the socket may everything */
     struct ax_alarms *alarms;
     struct ax_predictor *predictor;
     uint32_t max_tenant_series;  /* 0: no limit; told in answers only */

@@ -99,6 +99,8 @@ void ax_status_tsdb(struct ax_request *q, struct ax_reply *r)
         return;
     }
     ax_store_stats(ax_api_rooms(q->api)->store, &st);
+    if (!ax_role_may(q->who.roles, AX_MAY_ADMIN))
+        st = (struct ax_store_stats){0}; /* of all tenants together */
     struct ax_json j = {.out = &r->body};
     ax_json_obj(&j);
     ax_json_key(&j, "status");

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/exchange.h"
 
-#include "api/inner.h"
-#include "api/listen.h"
+#include "api/greet.h"
 #include "api/send.h"
 
 #include <errno.h>
@@ -26,7 +25,9 @@ struct exchange {
     struct MHD_Connection *connection;
     const struct ax_route *route;
     const char *uri; /* in the arena */
-    bool begun, too_large, busy, answered;
+    enum { ARRIVED, ASKING, WELCOME, TURNED_AWAY } stage;
+    struct ax_greeting greeting;
+    bool too_large, busy, answered;
     struct ax_job away;
     struct ax_sending sending;
 };
@@ -58,42 +59,9 @@ static void on_done(void *cls, struct MHD_Connection *c, void **con,
     *con = NULL;
 }
 
-static struct ax_str header(struct MHD_Connection *c, const char *name)
-{
-    return ax_str(MHD_lookup_connection_value(c, MHD_HEADER_KIND, name));
-}
+/* ---- the head: who it is and what they want, before the body is taken ---- */
 
-static int set_tenant(struct ax_request *q, struct MHD_Connection *c, struct ax_err *err)
-{
-    struct ax_str t = header(c, "X-Scope-OrgID");
-    if (t.n == 0)
-        t = header(c, "X-Tenant-Id");
-    q->tenant = t.n ? ax_arena_str(&q->arena, t) : AX_STR("default");
-    if (!ax_tenant_ok(q->tenant))
-        return ax_fail(err, -EINVAL,
-                       "the tenant in X-Scope-OrgID is invalid (expected 1 to 150 of letters, "
-                       "digits and . _ @ -)");
-    return 0;
-}
-
-/* Pages of other sites, in a browser on this machine, must not speak to a server that asks for no
- * password: only names of this machine are served, and only pages of our own may post. */
-static bool from_elsewhere(struct MHD_Connection *c, bool is_unix)
-{
-    struct ax_str host = header(c, "Host"), origin = header(c, "Origin");
-    if (is_unix)
-        return false;
-    if (host.n && !ax_host_is_loopback(host))
-        return true;
-    struct ax_str rest = origin, scheme;
-    if (origin.n == 0)
-        return false;
-    if (!ax_str_cut(&rest, ':', &scheme) || !ax_str_starts(rest, AX_STR("//")))
-        return true;
-    return !ax_str_eq((struct ax_str){rest.p + 2, rest.n - 2}, host);
-}
-
-static void read_uri(struct exchange *x, struct MHD_Connection *c)
+static void read_head(struct exchange *x)
 {
     struct ax_request *q = &x->q;
     struct ax_str rest = ax_str(x->uri), path;
@@ -101,39 +69,52 @@ static void read_uri(struct exchange *x, struct MHD_Connection *c)
     q->path = ax_url_decode(&q->arena, path, false);
     if (rest.p)
         ax_params_parse(q, rest);
-    struct ax_str type = header(c, "Content-Type");
-    if (q->method != AX_GET && q->body.n <= FORM_BYTES &&
-        ax_str_starts(type, AX_STR("application/x-www-form-urlencoded")))
-        ax_params_parse(q, ax_arena_str(&q->arena, ax_buf_view(&q->body)));
-    q->content_type = type;
-    q->content_encoding = header(c, "Content-Encoding");
-    q->commit_now = ax_str_eq(header(c, "X-Auspex-Commit"), AX_STR("now"));
-    q->if_none_match = header(c, "If-None-Match");
-    struct ax_str coding = header(c, "Accept-Encoding");
+    q->content_type = ax_header(x->connection, "Content-Type");
+    q->content_encoding = ax_header(x->connection, "Content-Encoding");
+    q->commit_now = ax_str_eq(ax_header(x->connection, "X-Auspex-Commit"), AX_STR("now"));
+    q->if_none_match = ax_header(x->connection, "If-None-Match");
+    struct ax_str coding = ax_header(x->connection, "Accept-Encoding");
     q->accepts_gzip = coding.n && memmem(coding.p, coding.n, "gzip", 4);
 }
 
-/* Whose request it is and what it wants. False: it has its answer. */
-static bool understand(struct exchange *x, bool is_unix)
+/* Makes room at once for what is announced, within reason: it may never come. */
+static void expect_body(struct ax_buf *body, struct ax_str length)
 {
-    struct ax_err err;
-    struct ax_reply *r = &x->r;
-    if (from_elsewhere(x->connection, is_unix))
-        ax_reply_auspex_error(r, 403, "forbidden",
-                              "this server answers only to names of this machine (localhost, "
-                              "127.0.0.1) and to its own pages");
-    else if (set_tenant(&x->q, x->connection, &err) < 0)
-        ax_reply_auspex_error(r, 400, "bad_request", err.text);
-    else if (x->busy)
-        ax_reply_busy(r);
-    else if (x->too_large)
-        ax_reply_auspex_error(r, 413, "too_large", "the body has more than 16 MiB");
-    else {
-        read_uri(x, x->connection);
-        x->route = ax_route(&x->q, r);
-        return x->route != NULL;
+    uint64_t n;
+    if (ax_str_u64(length, &n) && n > 0 && n <= EXPECTED_BYTES)
+        ax_buf_reserve(body, (size_t)n);
+}
+
+static void be_greeted(struct exchange *x)
+{
+    bool welcome = ax_greet(&x->greeting, &x->q, x->route, &x->r) && x->route;
+    x->stage = welcome ? WELCOME : TURNED_AWAY;
+    if (welcome)
+        expect_body(&x->q.body, ax_header(x->connection, "Content-Length"));
+}
+
+static void ask_who(void *arg)
+{
+    struct exchange *x = arg;
+    ax_greeting_ask(&x->greeting, &x->q);
+    MHD_resume_connection(x->connection);
+}
+
+static bool known_method(const char *m, enum ax_method *out)
+{
+    *out = strcmp(m, "POST") == 0 ? AX_POST : strcmp(m, "PUT") == 0 ? AX_PUT : AX_GET;
+    return *out != AX_GET || strcmp(m, "GET") == 0 || strcmp(m, "HEAD") == 0;
+}
+
+/* Without a route the reply says why; who may not know gets another. */
+static void find_route(struct exchange *x, const char *method)
+{
+    if (known_method(method, &x->q.method)) {
+        x->route = ax_route(&x->q, &x->r);
+        return;
     }
-    return false;
+    ax_reply_auspex_error(&x->r, 405, "method_not_allowed", "use GET, HEAD, POST or PUT");
+    x->r.allow = "GET, HEAD, POST, PUT";
 }
 
 /* The answer was made for samples that are kept: they have to be. */
@@ -191,25 +172,11 @@ static bool begin_answer(struct exchange *x)
     return false;
 }
 
-static bool known_method(const char *m, enum ax_method *out)
-{
-    *out = strcmp(m, "POST") == 0 ? AX_POST : strcmp(m, "PUT") == 0 ? AX_PUT : AX_GET;
-    return *out != AX_GET || strcmp(m, "GET") == 0 || strcmp(m, "HEAD") == 0;
-}
-
-/* Makes room at once for what is announced, within reason: it may never come. */
-static void expect_body(struct ax_buf *body, struct ax_str length)
-{
-    uint64_t n;
-    if (ax_str_u64(length, &n) && n > 0 && n <= EXPECTED_BYTES)
-        ax_buf_reserve(body, (size_t)n);
-}
-
-/* A body that is too much is read to its end all the same: who is in the middle of sending does not
- * see an answer. */
+/* A body that is too much, or not wanted, is read to its end all the same, and forgotten: who is in
+ * the middle of sending does not see an answer. */
 static void take_body(struct exchange *x, const char *data, size_t n)
 {
-    if (x->busy || x->too_large)
+    if (x->stage != WELCOME || x->busy || x->too_large)
         return;
     x->busy = !ax_request_hold(&x->q, n);
     if (!x->busy)
@@ -228,29 +195,55 @@ static enum MHD_Result answer(struct exchange *x)
     return ax_send(x->connection, &x->sending, &x->r) ? MHD_YES : MHD_NO;
 }
 
+/* Asking who it is may take its time, and then the connection is suspended; libmicrohttpd comes
+ * with the same head again when it is resumed. */
+static enum MHD_Result take_head(struct exchange *x, bool is_unix, const char *method)
+{
+    if (x->stage == ARRIVED) {
+        read_head(x);
+        find_route(x, method);
+        ax_greeting_begin(&x->greeting, &x->q, x->connection, is_unix);
+        if (x->greeting.slow) {
+            x->stage = ASKING;
+            if (!send_away(x, x->all->workers, ask_who))
+                ax_greeting_ask(&x->greeting, &x->q);
+            return MHD_YES;
+        }
+    }
+    be_greeted(x);
+    bool waits_for_us = ax_header(x->connection, "Expect").n > 0;
+    return x->stage == TURNED_AWAY && waits_for_us ? answer(x) : MHD_YES;
+}
+
+/* The body is there. False: it has its answer. */
+static bool read_form(struct exchange *x)
+{
+    struct ax_request *q = &x->q;
+    if (x->busy)
+        ax_reply_busy(&x->r);
+    else if (x->too_large)
+        ax_reply_auspex_error(&x->r, 413, "too_large", "the body has more than 16 MiB");
+    else if (q->method != AX_GET && q->body.n <= FORM_BYTES &&
+             ax_str_starts(q->content_type, AX_STR("application/x-www-form-urlencoded")))
+        ax_params_parse(q, ax_arena_str(&q->arena, ax_buf_view(&q->body)));
+    return !x->busy && !x->too_large;
+}
+
 /* libmicrohttpd calls it when the head is there, for each piece of the body, at its end, and again
  * when a suspended connection is resumed. */
 static enum MHD_Result serve(struct exchange *x, bool is_unix, const char *method, const char *data,
                              size_t *size)
 {
-    if (!x->begun) {
-        x->begun = true;
-        expect_body(&x->q.body, header(x->connection, "Content-Length"));
-        return MHD_YES;
-    }
+    if (x->stage < WELCOME)
+        return take_head(x, is_unix, method);
     if (*size) {
         take_body(x, data, *size);
         *size = 0;
         return MHD_YES;
     }
-    if (x->answered)
+    if (x->answered || x->stage == TURNED_AWAY)
         return answer(x);
-    if (!known_method(method, &x->q.method)) {
-        ax_reply_auspex_error(&x->r, 405, "method_not_allowed", "use GET, HEAD, POST or PUT");
-        x->r.allow = "GET, HEAD, POST, PUT";
-        return answer(x);
-    }
-    return understand(x, is_unix) && begin_answer(x) ? MHD_YES : answer(x);
+    return read_form(x) && begin_answer(x) ? MHD_YES : answer(x);
 }
 
 static enum MHD_Result on_tcp(void *cls, struct MHD_Connection *c, const char *url,

@@ -4,6 +4,7 @@
 #define AX_API_INNER_H
 
 #include "api/api.h"
+#include "auth/auth.h"
 #include "base/json.h"
 #include "ingest/ingest.h"
 
@@ -15,11 +16,12 @@ enum ax_method { AX_GET = 1, AX_POST = 2, AX_PUT = 4 };
 
 struct ax_request {
     struct ax_api *api;
-    struct ax_arena arena; /* everything that this request needs, until the answer is sent */
-    enum ax_method method; /* HEAD counts as GET */
-    struct ax_str path;    /* percent-decoded */
-    struct ax_str rest;    /* what followed the route's prefix */
-    struct ax_str tenant;
+    struct ax_arena arena;   /* everything that this request needs, until the answer is sent */
+    enum ax_method method;   /* HEAD counts as GET */
+    struct ax_str path;      /* percent-decoded */
+    struct ax_str rest;      /* what followed the route's prefix */
+    struct ax_who who;       /* without authentication a provider */
+    struct ax_str tenant;    /* whose things it is about: who may see them is checked */
     struct ax_param *params; /* of the URL, then of a form body */
     size_t nparams;
     struct ax_buf body;
@@ -43,6 +45,7 @@ struct ax_reply {
     const char *type; /* content type */
     struct ax_buf body;
     const char *allow; /* for 405 */
+    bool who_asks;     /* for 401 */
     const char *etag;  /* of a static file, else NULL */
     bool gzip;         /* the body is gzip */
     int retry_after;   /* seconds, 0 = none */
@@ -117,13 +120,20 @@ ax_handler ax_self_metrics, ax_healthy, ax_file;
 void ax_event_json(struct ax_json *j, const struct ax_event *e, struct ax_str name);
 void ax_prediction_json(struct ax_json *j, const struct ax_prediction *p);
 
+/* In the form of the path's face; code is of our own face. */
+void ax_refuse(struct ax_request *q, struct ax_reply *r, int status, const char *code,
+               const char *text);
+
 struct ax_route {
     const char *path;
-    unsigned methods; /* and AX_QUICK */
+    unsigned methods; /* and AX_QUICK, AX_OPEN */
+    unsigned may;     /* what the sender must be allowed to do */
     ax_handler *handler;
 };
 /* The handler takes no time and waits for nothing: it runs on the I/O thread. */
 #define AX_QUICK 8u
+/* For everybody: no credentials are looked at. */
+#define AX_OPEN 16u
 /* Finds the route and checks the method; NULL: the reply says why there is none. */
 const struct ax_route *ax_route(struct ax_request *q, struct ax_reply *r);
 

@@ -71,7 +71,7 @@ static int bind_to(const struct addrinfo *ai, const char *where, struct ax_err *
     return ax_fail_errno(err, "cannot listen on %s", where);
 }
 
-int ax_listen_tcp(const char *where, struct ax_err *err)
+int ax_listen_tcp(const char *where, bool anywhere, struct ax_err *err)
 {
     struct ax_str host, port;
     char h[256], p[8];
@@ -79,11 +79,11 @@ int ax_listen_tcp(const char *where, struct ax_err *err)
     split(ax_str(where), &host, &port);
     if (!ax_str_u64(port, &number) || number > 65535 || host.n == 0 || host.n >= sizeof h)
         return ax_fail(err, -EINVAL, "\"%s\" is not HOST:PORT (e.g. 127.0.0.1:8070)", where);
-    if (!ax_host_is_loopback(ax_str(where)))
+    if (!anywhere && !ax_host_is_loopback(ax_str(where)))
         return ax_fail(err, -EINVAL,
-                       "listening on %s would let anyone on the network in, since this version "
-                       "has no authentication: listen on 127.0.0.1 and put a proxy that asks for "
-                       "a password in front, or use an SSH tunnel",
+                       "listening on %s would let anyone on the network in: ask for tokens with "
+                       "--auth token (and make one with `auspex admin token add`), or listen on "
+                       "127.0.0.1",
                        where);
     snprintf(h, sizeof h, "%.*s", AX_STR_ARG(host));
     snprintf(p, sizeof p, "%u", (unsigned)number);

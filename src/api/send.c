@@ -75,6 +75,8 @@ bool ax_send(struct MHD_Connection *c, struct ax_sending *x, struct ax_reply *r)
         MHD_add_response_header(resp, "Content-Encoding", "gzip");
     if (r->allow)
         MHD_add_response_header(resp, "Allow", r->allow);
+    if (r->who_asks)
+        MHD_add_response_header(resp, "WWW-Authenticate", "Bearer realm=\"auspex\"");
     put_numbers(resp, r);
     enum MHD_Result rc = MHD_queue_response(c, (unsigned)r->status, resp);
     MHD_destroy_response(resp);

@@ -64,13 +64,15 @@ void ax_status(struct ax_request *q, struct ax_reply *r)
     ax_json_time(&j, started);
     ax_json_key(&j, "uptime_seconds");
     ax_json_num(&j, (double)(ax_now_ms() - started) / 1000);
-    put_int(&j, "resident_bytes", (uint64_t)resident_bytes());
-    put_int(&j, "series", in.series);
-    put_int(&j, "samples_total", in.samples);
-    put_int(&j, "rejected_total", in.rejected);
     put_int(&j, "retention_seconds", (uint64_t)(rooms->retention_ms / 1000));
     put_int(&j, "collect_interval_seconds", (uint64_t)(rooms->collect_interval_ms / 1000));
-    put_store(&j, &st);
+    if (ax_role_may(q->who.roles, AX_MAY_ADMIN)) { /* of all tenants together */
+        put_int(&j, "resident_bytes", (uint64_t)resident_bytes());
+        put_int(&j, "series", in.series);
+        put_int(&j, "samples_total", in.samples);
+        put_int(&j, "rejected_total", in.rejected);
+        put_store(&j, &st);
+    }
     ax_json_end(&j);
 }
 

@@ -21,7 +21,7 @@
 
 static int free_port(struct ax_err *err)
 {
-    int fd = ax_listen_tcp("127.0.0.1:0", err);
+    int fd = ax_listen_tcp("127.0.0.1:0", false, err);
     if (fd < 0)
         return fd;
     int port = ax_listen_port(fd);

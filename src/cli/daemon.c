@@ -47,6 +47,23 @@ static const struct flag {
      "alarm rules in Prometheus's format (default: built-in rules)"},
     {"user", AX_DAEMON_SERVE, FIELD(user), "NAME",
      "who the server becomes when started as root (default auspex, else nobody)"},
+    {"auth", AX_DAEMON_SERVE, FIELD(auth_text), "WHAT",
+     "whom to answer: none = all on this machine (default), token = who has a token of "
+     "`auspex admin token`, keystone = also OpenStack's"},
+    {"keystone-url", AX_DAEMON_SERVE, FIELD(keystone_url), "URL",
+     "Keystone v3, e.g. https://keystone:5000/v3"},
+    {"keystone-user", AX_DAEMON_SERVE, FIELD(keystone_user), "NAME",
+     "our own user there, who may look at tokens (default auspex)"},
+    {"keystone-password-file", AX_DAEMON_SERVE, FIELD(keystone_password_file), "FILE",
+     "its password"},
+    {"keystone-project", AX_DAEMON_SERVE, FIELD(keystone_project), "NAME",
+     "its project (default service)"},
+    {"keystone-domain", AX_DAEMON_SERVE, FIELD(keystone_domain), "NAME",
+     "the domain of both (default Default)"},
+    {"keystone-provider-role", AX_DAEMON_SERVE, FIELD(keystone_provider_role), "NAME",
+     "the role whose holders see all tenants (default auspex-provider)"},
+    {"keystone-ca", AX_DAEMON_SERVE, FIELD(keystone_ca), "FILE",
+     "certificates to trust in (default: the system's)"},
     {"server", AX_DAEMON_HOST, FIELD(server), "URL",
      "where to send (default http://127.0.0.1:8070)"},
     {"socket", AX_DAEMON_HOST, FIELD(socket), "PATH", "send over this unix socket instead"},
@@ -134,7 +151,11 @@ int ax_daemon_parse(enum ax_daemon which, int argc, char **argv, struct ax_daemo
                                     .retention_size_text = "0",
                                     .tenant_bytes_text = "0",
                                     .commit_text = "5ms",
-                                    .interval_text = "5s"};
+                                    .interval_text = "5s",
+                                    .auth_text = "none",
+                                    .keystone_user = "auspex",
+                                    .keystone_project = "service",
+                                    .keystone_provider_role = "auspex-provider"};
     int n = 0;
     for (size_t i = 0; i < AX_ARRAY_LEN(flags); i++)
         if (flags[i].which & which)

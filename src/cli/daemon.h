@@ -20,7 +20,10 @@ struct ax_flag_values {
 
 /* Every flag of the three; each command takes those that concern it. */
 struct ax_daemon_options {
-    const char *listen, *data, *rules, *user;       /* serve */
+    const char *listen, *data, *rules, *user; /* serve */
+    const char *auth_text;                    /* serve, and the next ones */
+    const char *keystone_url, *keystone_user, *keystone_password_file, *keystone_project;
+    const char *keystone_domain, *keystone_provider_role, *keystone_ca;
     const char *server, *socket, *libvirt, *tenant; /* host */
     const char *host_name, *host_id, *exporter;
     const char *retention_text, *retention_size_text, *interval_text;
@@ -34,6 +37,7 @@ struct ax_daemon_options {
     struct ax_tenant_limit limits[2 * AX_FLAG_TIMES];
     size_t nlimits;
     bool set_balloon_period;
+    enum ax_daemon_auth { AX_AUTH_NONE, AX_AUTH_TOKEN, AX_AUTH_KEYSTONE } auth;
 };
 
 enum ax_daemon { AX_DAEMON_SERVE = 1, AX_DAEMON_HOST = 2, AX_DAEMON_RUN = 3 /* both */ };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the daemons' flags say: times, sizes, counts, and what single tenants may keep. */
+/* What the daemons' flags say: times, sizes, counts, whom to answer, and what single tenants may
+ * keep. */
 #include "cli/daemon.h"
 
 #include "base/num.h"
@@ -138,6 +139,22 @@ static int read_tenants(enum ax_daemon which, struct ax_daemon_options *o)
     return status;
 }
 
+static int read_auth(enum ax_daemon which, struct ax_daemon_options *o)
+{
+    static const char *const names[] = {"none", "token", "keystone"};
+    size_t i = 0;
+    while (i < AX_ARRAY_LEN(names) && strcmp(o->auth_text, names[i]) != 0)
+        i++;
+    if (i == AX_ARRAY_LEN(names))
+        return ax_daemon_usage(which, "--auth: expected none, token or keystone, not ",
+                               o->auth_text);
+    o->auth = (enum ax_daemon_auth)i;
+    if (o->auth == AX_AUTH_KEYSTONE && (!o->keystone_url || !o->keystone_password_file))
+        return ax_daemon_usage(
+            which, "--auth keystone wants --keystone-url and --keystone-password-file", "");
+    return AX_DAEMON_GO;
+}
+
 int ax_daemon_read_values(enum ax_daemon which, struct ax_daemon_options *o)
 {
     int status = read_durations(which, o);
@@ -145,5 +162,7 @@ int ax_daemon_read_values(enum ax_daemon which, struct ax_daemon_options *o)
         status = read_counts(which, o);
     if (status == AX_DAEMON_GO)
         status = read_sizes(which, o);
+    if (status == AX_DAEMON_GO)
+        status = read_auth(which, o);
     return status == AX_DAEMON_GO ? read_tenants(which, o) : status;
 }

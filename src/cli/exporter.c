@@ -47,7 +47,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 
 int ax_exporter_start(struct ax_exporter **out, const char *listen, struct ax_err *err)
 {
-    int fd = ax_listen_tcp(listen, err);
+    int fd = ax_listen_tcp(listen, false, err);
     if (fd < 0)
         return fd;
     struct ax_exporter *e = ax_calloc(1, sizeof *e);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* auspex serve: the rooms of the server, opened in order and kept going. */
 #include "api/api.h"
+#include "auth/auth.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/leap.h"
 #include "base/log.h"
 #include "cli/daemon.h"
+#include "cli/password.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +30,8 @@ struct server {
     int tcp_fd, unix_fd;
     struct ax_sql *sql;
     struct ax_registry *registry;
+    struct ax_auth *auth;
+    char keystone_password[AX_SECRET_MAX], *keystone_ca;
     struct ax_intake *intake;
     struct ax_store *store;
     struct ax_alarms *alarms;
@@ -81,6 +85,31 @@ static int open_store(struct server *s, struct ax_err *err)
     return 0;
 }
 
+/* Read while there still are the privileges, and where paths still mean what they said. */
+static int read_secrets(struct server *s, struct ax_err *err)
+{
+    if (s->o->auth != AX_AUTH_KEYSTONE)
+        return 0;
+    if (s->o->keystone_ca && !(s->keystone_ca = realpath(s->o->keystone_ca, NULL)))
+        return ax_fail_errno(err, "cannot find %s", s->o->keystone_ca);
+    return ax_secret_read(s->o->keystone_password_file, s->keystone_password, err);
+}
+
+static int open_auth(struct server *s, struct ax_err *err)
+{
+    struct ax_keystone_options keystone = {.url = s->o->keystone_url,
+                                           .user = s->o->keystone_user,
+                                           .password = s->keystone_password,
+                                           .project = s->o->keystone_project,
+                                           .user_domain = s->o->keystone_domain,
+                                           .project_domain = s->o->keystone_domain,
+                                           .provider_role = s->o->keystone_provider_role,
+                                           .ca_file = s->keystone_ca};
+    struct ax_auth_options o = {.sql = s->sql,
+                                .keystone = s->o->auth == AX_AUTH_KEYSTONE ? &keystone : NULL};
+    return s->o->auth == AX_AUTH_NONE ? 0 : ax_auth_open(&s->auth, &o, err);
+}
+
 /* The process has moved into the data directory: errors name paths inside it, so say which it is.
  */
 static int open_data(struct server *s, struct ax_err *err)
@@ -90,6 +119,8 @@ static int open_data(struct server *s, struct ax_err *err)
         rc = ax_sql_open(&s->sql, "registry.db", err);
     if (rc == 0)
         rc = ax_registry_open(&s->registry, s->sql, err);
+    if (rc == 0)
+        rc = open_auth(s, err);
     return rc < 0 ? ax_err_wrap(err, "%s", s->o->data) : 0;
 }
 
@@ -118,6 +149,7 @@ static int open_api(struct server *s, struct ax_err *err)
                                .store = s->store,
                                .sql = s->sql,
                                .registry = s->registry,
+                               .auth = s->auth,
                                .alarms = s->alarms,
                                .predictor = s->predictor,
                                .retention_ms = s->o->retention_ms,
@@ -132,7 +164,9 @@ static int open_all(struct server *s, struct ax_err *err)
     struct ax_rules *rules = NULL;
     int rc = read_rules(s->o, &rules, err);
     if (rc == 0)
-        rc = s->tcp_fd = ax_listen_tcp(s->o->listen, err);
+        rc = read_secrets(s, err);
+    if (rc == 0)
+        rc = s->tcp_fd = ax_listen_tcp(s->o->listen, s->o->auth != AX_AUTH_NONE, err);
     if (rc >= 0)
         rc = ax_enter_data(s->o->data, s->o->user, err);
     if (rc == 0)
@@ -194,6 +228,8 @@ static void keep_going(struct server *s, const sigset_t *end)
         struct ax_err err;
         int64_t now = ax_now_ms();
         ax_alarms_tick(s->alarms, now);
+        if (s->auth && ax_auth_tick(s->auth, now, &err) < 0)
+            ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
         if (ax_predictor_tick(s->predictor, now, &err) < 0)
             ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
         if (now >= next_housekeep) {
@@ -213,6 +249,8 @@ static void close_all(struct server *s)
     ax_alarms_free(s->alarms);
     ax_store_close(s->store);
     ax_intake_free(s->intake);
+    ax_auth_close(s->auth);
+    free(s->keystone_ca);
     ax_registry_close(s->registry);
     ax_sql_close(s->sql);
     if (s->unix_fd >= 0)

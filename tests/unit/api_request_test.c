@@ -73,15 +73,15 @@ static void listening_is_refused_with_a_remedy(void **state)
                  {"192.0.2.1:8070", "no authentication"}};
     for (size_t i = 0; i < AX_ARRAY_LEN(cases); i++) {
         struct ax_err err = {0};
-        assert_int_equal(ax_listen_tcp(cases[i].where, &err), -EINVAL);
+        assert_int_equal(ax_listen_tcp(cases[i].where, false, &err), -EINVAL);
         assert_non_null(strstr(err.text, cases[i].why));
     }
     struct ax_err err = {0};
-    int fd = ax_listen_tcp("127.0.0.1:0", &err);
+    int fd = ax_listen_tcp("127.0.0.1:0", false, &err);
     assert_true(fd >= 0);
     struct ax_arena a = AX_ARENA_INIT;
     const char *same = ax_arena_printf(&a, "127.0.0.1:%d", ax_listen_port(fd)).p;
-    assert_int_equal(ax_listen_tcp(same, &err), -EADDRINUSE);
+    assert_int_equal(ax_listen_tcp(same, false, &err), -EADDRINUSE);
     assert_non_null(strstr(err.text, "in use by another program"));
     ax_arena_free(&a);
     close(fd);
