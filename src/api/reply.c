@@ -45,6 +45,7 @@ void ax_reply_auspex_errno(struct ax_reply *r, const struct ax_err *err)
     case -EINVAL:
     case -EBADMSG: ax_reply_auspex_error(r, 400, "bad_request", err->text); break;
     case -EFBIG: ax_reply_auspex_error(r, 413, "too_large", err->text); break;
+    case -EPERM: ax_reply_auspex_error(r, 403, "forbidden", err->text); break;
     case -ENOENT: ax_reply_auspex_error(r, 404, "not_found", err->text); break;
     case -ENOSPC: ax_reply_auspex_error(r, 507, "no_space", err->text); break;
     case -EROFS:

@@ -8,9 +8,9 @@
 #define PASSWORD_MS (5 * 60 * 1000) /* how long a right password need not be hashed again */
 #define BASIC_MAX   2048
 
-static int throttle(const struct ax_check *k)
+static int throttle(const struct ax_check *k, enum ax_peers_kind kind)
 {
-    if (ax_peers_may(k->auth->peers, k->peer, k->now))
+    if (ax_peers_may(k->auth->peers, kind, k->peer, k->now))
         return 0;
     k->auth->throttled++;
     return ax_fail(k->err, -EAGAIN,
@@ -18,9 +18,9 @@ static int throttle(const struct ax_check *k)
 }
 
 /* Before anything that takes its time: may this peer have it, and may it be now? */
-static int may_take_time(const struct ax_check *k)
+static int may_take_time(const struct ax_check *k, enum ax_peers_kind kind)
 {
-    int rc = throttle(k);
+    int rc = throttle(k, kind);
     return rc < 0 || k->wait ? rc : ax_fail(k->err, -EINPROGRESS, "this takes its time");
 }
 
@@ -55,7 +55,7 @@ static int verify(const struct ax_check *k, const uint8_t key[AX_DIGEST], const 
     struct ax_auth *a = k->auth;
     if (*encoded && ax_cache_get(a->passwords, key, k->now, NULL))
         return 1;
-    int rc = may_take_time(k);
+    int rc = may_take_time(k, AX_PEERS_PASSWORD);
     if (rc < 0)
         return rc;
     if (!ax_gate_enter(&a->gate))
@@ -83,7 +83,7 @@ int ax_check_password(const struct ax_check *k, struct ax_str user, struct ax_st
     if (right < 0)
         return right;
     if (!right) {
-        ax_peers_failed(k->auth->peers, k->peer, k->now);
+        ax_peers_failed(k->auth->peers, AX_PEERS_PASSWORD, k->peer, k->now);
         return ax_fail(k->err, -EKEYREJECTED, "the user's name or password is wrong");
     }
     *out = who;
@@ -117,23 +117,20 @@ static int check_keystone(const struct ax_check *k, struct ax_str token, struct 
     int rc;
     if (ax_keystone_known(k->auth->keystone, token, k->now, &rc, out, k->err))
         return rc;
-    rc = may_take_time(k);
+    rc = may_take_time(k, AX_PEERS_KEYSTONE);
     return rc < 0 ? rc : ax_keystone_check(k->auth->keystone, token, k->now, out, k->err);
 }
 
 static int check_token(const struct ax_check *k, struct ax_str token, struct ax_who *out)
 {
-    int rc = -EKEYREJECTED;
-    if (ax_token_is(token))
-        rc = check_own(k, token, out);
-    else if (k->auth->keystone)
-        rc = check_keystone(k, token, out);
-    else
-        ax_fail(k->err, rc, "the token is not valid (a token of Auspex begins with axt_)");
+    bool own = ax_token_is(token) || !k->auth->keystone;
+    enum ax_peers_kind kind = own ? AX_PEERS_TOKEN : AX_PEERS_KEYSTONE;
+    int rc = own ? check_own(k, token, out) : check_keystone(k, token, out);
     if (rc != -EKEYREJECTED)
         return rc;
-    int slow = throttle(k);
-    ax_peers_failed(k->auth->peers, k->peer, k->now);
+    int slow = throttle(k, kind);
+    if (slow == 0)
+        ax_peers_failed(k->auth->peers, kind, k->peer, k->now);
     return slow < 0 ? slow : rc;
 }
 

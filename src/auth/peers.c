@@ -46,11 +46,12 @@ void ax_peers_free(struct ax_peers *p)
     free(p);
 }
 
-static uint64_t tag_of(const struct ax_peers *p, struct ax_str peer)
+static uint64_t tag_of(const struct ax_peers *p, enum ax_peers_kind kind, struct ax_str peer)
 {
     uint8_t digest[AX_DIGEST];
-    struct ax_str parts[] = {{(const char *)p->key, sizeof p->key},
-                             {peer.p, peer.n == 16 ? 8 : peer.n}};
+    const char which = (char)kind;
+    struct ax_str parts[] = {
+        {(const char *)p->key, sizeof p->key}, {&which, 1}, {peer.p, peer.n == 16 ? 8 : peer.n}};
     uint64_t tag;
     ax_secret_digest(parts, AX_ARRAY_LEN(parts), digest);
     memcpy(&tag, digest, sizeof tag);
@@ -70,11 +71,11 @@ static struct bucket *find(struct ax_peers *p, uint64_t tag)
     return place;
 }
 
-bool ax_peers_may(struct ax_peers *p, struct ax_str peer, int64_t now)
+bool ax_peers_may(struct ax_peers *p, enum ax_peers_kind kind, struct ax_str peer, int64_t now)
 {
     if (peer.n == 0)
         return true;
-    uint64_t tag = tag_of(p, peer);
+    uint64_t tag = tag_of(p, kind, peer);
     pthread_mutex_lock(&p->lock);
     const struct bucket *b = find(p, tag);
     bool may = b->tag != tag || debt(b, now) <= (BURST - 1) * EVERY_MS;
@@ -82,11 +83,11 @@ bool ax_peers_may(struct ax_peers *p, struct ax_str peer, int64_t now)
     return may;
 }
 
-void ax_peers_failed(struct ax_peers *p, struct ax_str peer, int64_t now)
+void ax_peers_failed(struct ax_peers *p, enum ax_peers_kind kind, struct ax_str peer, int64_t now)
 {
     if (peer.n == 0)
         return;
-    uint64_t tag = tag_of(p, peer);
+    uint64_t tag = tag_of(p, kind, peer);
     pthread_mutex_lock(&p->lock);
     struct bucket *b = find(p, tag);
     int64_t owed = b->tag == tag ? debt(b, now) : 0;

@@ -56,6 +56,7 @@ int ax_admin_enter(const char *data, struct ax_err *err)
                        "%s is no data directory of a server: there is no tsdb in it (expected "
                        "what `auspex serve --data` was given)",
                        data);
+    umask(0077);
     return become_owner(data, &st, err);
 }
 

@@ -268,6 +268,7 @@ int ax_enter_data(const char *data, const char *user, struct ax_err *err)
         return rc;
     if (chdir(data) < 0)
         return ax_fail_errno(err, "cannot enter the data directory %s", data);
+    umask(0077); /* what is written is for the server alone: every tenant's samples, hashes */
     if (pw && pw->pw_uid != 0)
         rc = become_user(data, pw, err);
     if (rc == 0 && access(".", R_OK | W_OK | X_OK) < 0)

@@ -2,12 +2,13 @@
 /* What a collector saw becomes what is known. */
 #include "registry/inner.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* What the registry knows of a handle before an observation. */
 struct known {
     bool there;
-    struct ax_str state, name;
+    struct ax_str state, name, tenant;
     int64_t since, last_seen, gone;
 };
 
@@ -17,7 +18,8 @@ static int look_up(struct ax_registry *r, struct ax_str handle, struct ax_arena 
     struct ax_stmt q;
     *k = (struct known){0};
     ax_stmt_begin(&q, r->sql,
-                  "SELECT state, name, since, last_seen, gone FROM resource WHERE handle = ?");
+                  "SELECT state, name, since, last_seen, gone, tenant FROM resource WHERE handle "
+                  "= ?");
     ax_stmt_str(&q, handle);
     if (ax_stmt_row(&q)) {
         k->there = true;
@@ -26,8 +28,19 @@ static int look_up(struct ax_registry *r, struct ax_str handle, struct ax_arena 
         k->since = ax_stmt_col_int(&q, 2);
         k->last_seen = ax_stmt_col_int(&q, 3);
         k->gone = ax_stmt_col_int(&q, 4);
+        k->tenant = ax_arena_str(a, ax_stmt_col(&q, 5));
     }
     return ax_stmt_end(&q, "reading", err);
+}
+
+/* A handle is the tenant's who told of it first: others must not change what is known of it. */
+static int belongs_to(struct ax_registry *r, struct ax_str tenant, struct ax_str handle,
+                      struct ax_arena *a, struct known *k, struct ax_err *err)
+{
+    int rc = look_up(r, handle, a, k, err);
+    if (rc == 0 && k->there && !ax_str_eq(k->tenant, tenant))
+        rc = ax_fail(err, -EPERM, "%.*s is another tenant's", AX_STR_ARG(handle));
+    return rc;
 }
 
 /* Time of the newest lifecycle event of a handle since `after`, 0 = none: the change of state that
@@ -119,7 +132,7 @@ static int take_resource(struct ax_registry *r, struct ax_str tenant,
                          struct ax_arena *a, struct ax_err *err)
 {
     struct known k;
-    int rc = look_up(r, x->handle, a, &k, err);
+    int rc = belongs_to(r, tenant, x->handle, a, &k, err);
     if (rc < 0 || (k.there && k.last_seen > o->time))
         return rc; /* late news of what is known better */
     int64_t told = k.there ? told_at(r, x->handle, k.last_seen) : 0;
@@ -159,14 +172,17 @@ static int bury_missing(struct ax_registry *r, struct ax_str tenant, const struc
 
 /* A lifecycle event changes the state at once; the next round only confirms it. */
 static int take_event(struct ax_registry *r, struct ax_str tenant, const struct ax_event *e,
-                      struct ax_err *err)
+                      struct ax_arena *a, struct ax_err *err)
 {
     static const struct {
         const char *what, *state;
     } to_state[] = {{"started", "running"},      {"resumed", "running"},   {"suspended", "paused"},
                     {"stopped", "shutoff"},      {"shutdown", "shutdown"}, {"crashed", "crashed"},
                     {"pmsuspended", "suspended"}};
-    int rc = ax_registry_store_event(r, tenant, e, err);
+    struct known k;
+    int rc = belongs_to(r, tenant, e->handle, a, &k, err);
+    if (rc == 0)
+        rc = ax_registry_store_event(r, tenant, e, err);
     if (rc < 0 || !ax_str_eq(e->type, AX_STR("lifecycle")))
         return rc;
     for (size_t i = 0; i < AX_ARRAY_LEN(to_state); i++) {
@@ -194,7 +210,7 @@ int ax_registry_observe(struct ax_registry *r, struct ax_str tenant, const struc
     if (rc < 0)
         return rc;
     for (size_t i = 0; rc == 0 && i < o->nevents; i++)
-        rc = take_event(r, tenant, &o->events[i], err);
+        rc = take_event(r, tenant, &o->events[i], &a, err);
     for (size_t i = 0; rc == 0 && i < o->nresources; i++)
         rc = take_resource(r, tenant, o, &o->resources[i], &a, err);
     for (int k = 0; rc == 0 && k < AX_KIND_COUNT; k++)

@@ -19,7 +19,8 @@ void ax_registry_close(struct ax_registry *r); /* NULL is fine */
 
 /* Takes in what a collector saw, in one transaction: new resources, changed states (with an event
  * each, unless the observation brings one for the same handle and time), the gone, the events.
- * An event that is there already (same handle, time, type, what and detail) is not stored twice. */
+ * An event that is there already (same handle, time, type, what and detail) is not stored twice.
+ * -EPERM, and nothing of it is taken: a handle in it is another tenant's, who told of it first. */
 int ax_registry_observe(struct ax_registry *r, struct ax_str tenant, const struct ax_observation *o,
                         struct ax_err *err);
 

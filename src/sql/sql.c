@@ -36,13 +36,14 @@ int ax_sql_open(struct ax_sql **out, const char *path, struct ax_err *err)
     int rc = 0;
     if (sqlite3_open_v2(path, &s->db, flags, vfs_with_paths_as_given()) != SQLITE_OK)
         rc = ax_sql_fail(s, "opening", err);
-    chmod(path, 0600); /* it has the hashes of passwords; SQLite gives its log the same mode */
     if (rc == 0) {
         sqlite3_busy_timeout(s->db, 5000);
         rc = ax_sql_exec(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", err);
     }
     if (rc == 0)
         rc = ax_sql_check_file(s, path, err);
+    if (rc == 0)
+        chmod(path, 0600); /* made before there were passwords in it */
     if (rc < 0) {
         ax_sql_close(s);
         return rc;

@@ -120,6 +120,18 @@ static void who_fails_often_waits(void **state)
     assert_int_equal(ax_auth_check(auth, &c, NOW + 3000, &who, &err), 0);
 }
 
+static void wrong_tokens_keep_nobody_from_their_password(void **state)
+{
+    struct ax_who who;
+    struct ax_claim c = {.x_auth_token = AX_STR("axt_"), .peer = AX_STR("\x7f\0\0\1")};
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(ax_auth_check(auth, &c, NOW, &who, &err),
+                         i < 20 ? -EKEYREJECTED : -EAGAIN);
+    c.x_auth_token = AX_STR_NULL;
+    c.authorization = AX_STR(EVE);
+    assert_int_equal(ax_auth_check(auth, &c, NOW, &who, &err), 0);
+}
+
 static void changes_of_a_user_count_at_once(void **state)
 {
     struct ax_who who;
@@ -235,6 +247,7 @@ int main(void)
                                        T(what_takes_time_is_said_to),
                                        T(wrong_ones_and_strangers_are_refused_alike),
                                        T(who_fails_often_waits),
+                                       T(wrong_tokens_keep_nobody_from_their_password),
                                        T(changes_of_a_user_count_at_once),
                                        T(logins_are_bounded),
                                        T(bad_users_are_not_made),

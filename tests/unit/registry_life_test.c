@@ -190,6 +190,35 @@ static void tenants_do_not_see_each_other(void **state)
     close_registry(r);
 }
 
+static void a_handle_stays_with_the_tenant_that_told_of_it(void **state)
+{
+    struct ax_registry *r = open_registry();
+    struct ax_err err;
+    observe_vm(r, T0, "vm:1", "web1", "running", "host:a");
+    struct ax_resource vm = {.handle = AX_STR("vm:1"),
+                             .kind = AX_KIND_VM,
+                             .name = AX_STR("mine"),
+                             .state = AX_STR("shutoff")};
+    struct ax_event stop = {.time = T0 + 2000,
+                            .handle = vm.handle,
+                            .type = AX_STR("lifecycle"),
+                            .what = AX_STR("stopped")};
+    struct ax_observation theirs[] = {
+        {.time = T0 + 1000, .host = AX_STR("host:a"), .resources = &vm, .nresources = 1},
+        {.time = T0 + 2000, .host = AX_STR("host:a"), .events = &stop, .nevents = 1},
+        {.time = T0 + 3000, .host = AX_STR("host:a")}};
+    theirs[2].complete[AX_KIND_VM] = true;
+    assert_int_equal(ax_registry_observe(r, AX_STR("other"), &theirs[0], &err), -EPERM);
+    assert_string_equal(err.text, "vm:1 is another tenant's");
+    assert_int_equal(ax_registry_observe(r, AX_STR("other"), &theirs[1], &err), -EPERM);
+    assert_int_equal(ax_registry_observe(r, AX_STR("other"), &theirs[2], &err), 0);
+    struct ax_resource known = get(r, "vm:1");
+    assert_true(ax_str_eq(known.state, AX_STR("running")));
+    assert_true(ax_str_eq(known.name, AX_STR("web1")));
+    assert_int_equal(known.gone, 0);
+    close_registry(r);
+}
+
 static void silent_hosts_go_down_once(void **state)
 {
     struct ax_registry *r = open_registry();
@@ -255,6 +284,7 @@ int main(void)
         LIFE(a_vm_that_moved_is_not_buried_by_its_old_host),
         LIFE(late_news_does_not_undo_newer_ones),
         LIFE(tenants_do_not_see_each_other),
+        LIFE(a_handle_stays_with_the_tenant_that_told_of_it),
         LIFE(silent_hosts_go_down_once),
         LIFE(small_state_is_kept_and_pruning_forgets_the_old),
         LIFE(another_schema_is_refused_untouched),
