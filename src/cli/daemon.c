@@ -68,6 +68,8 @@ static const struct flag {
      "where to send (default http://127.0.0.1:8070)"},
     {"socket", AX_DAEMON_HOST, FIELD(socket), "PATH", "send over this unix socket instead"},
     {"tenant", AX_DAEMON_HOST, FIELD(tenant), "NAME", "whose the samples are (default: default)"},
+    {"token-file", AX_DAEMON_HOST, FIELD(token_file), "FILE",
+     "a token for a server that asks for one (auspex admin token add --role agent)"},
     {"libvirt", AX_DAEMON_HOST, FIELD(libvirt), "URI",
      "the hypervisor (default qemu:///system); none = leave it out"},
     {"interval", AX_DAEMON_SERVE | AX_DAEMON_HOST, FIELD(interval_text), "TIME",

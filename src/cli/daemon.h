@@ -25,7 +25,7 @@ struct ax_daemon_options {
     const char *keystone_url, *keystone_user, *keystone_password_file, *keystone_project;
     const char *keystone_domain, *keystone_provider_role, *keystone_ca;
     const char *server, *socket, *libvirt, *tenant; /* host */
-    const char *host_name, *host_id, *exporter;
+    const char *host_name, *host_id, *exporter, *token_file;
     const char *retention_text, *retention_size_text, *interval_text;
     const char *max_series_text, *max_tenant_series_text;
     const char *tenant_bytes_text, *commit_text;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/daemon.h"
 #include "cli/exporter.h"
+#include "cli/password.h"
 #include "collect/collect.h"
 #include "push/push.h"
 
@@ -84,9 +85,13 @@ static int open_host(struct host *h, struct ax_arena *a, struct ax_err *err)
     rc = ax_handle_parse(h->handle, &kind, &rest, err);
     if (rc < 0)
         return rc;
+    char token[AX_SECRET_MAX];
+    if (o->token_file && (rc = ax_secret_read(o->token_file, token, err)) < 0)
+        return rc;
     struct ax_push_options push = {.url = o->socket ? "http://localhost" : o->server,
                                    .unix_socket = o->socket,
                                    .tenant = o->tenant,
+                                   .token = o->token_file ? token : NULL,
                                    .spool_dir = ax_arena_printf(a, "%s/spool", o->data).p};
     rc = ax_push_new(&h->push, &push, err);
     if (rc < 0)

@@ -175,12 +175,12 @@ static int stop_when_late(void *arg, curl_off_t dt, curl_off_t d, curl_off_t ut,
 
 enum outcome { SENT, REFUSED, AGAIN };
 
-/* Too many requests and a timeout are not the entry's fault. */
+/* Too many requests, a timeout and a token that expired are not the entry's fault. */
 static enum outcome judge(long status)
 {
     if (status >= 200 && status < 300)
         return SENT;
-    if (status >= 400 && status < 500 && status != 408 && status != 429)
+    if (status >= 400 && status < 500 && status != 401 && status != 408 && status != 429)
         return REFUSED;
     return AGAIN;
 }
@@ -292,7 +292,16 @@ static char *join(const char *a, const char *b)
     return s;
 }
 
-static void set_headers(struct ax_push *p, const char *tenant)
+static void add_header(struct ax_push *p, const char *name, const char *value)
+{
+    if (!value || !value[0])
+        return;
+    AX_CLEANUP(ax_free_ptr) char *header = join(name, value);
+    for (size_t k = 0; k < 2; k++)
+        p->headers[k] = curl_slist_append(p->headers[k], header);
+}
+
+static void set_headers(struct ax_push *p, const struct ax_push_options *o)
 {
     static const char *const samples[] = {"Content-Type: application/x-protobuf",
                                           "Content-Encoding: snappy",
@@ -303,11 +312,8 @@ static void set_headers(struct ax_push *p, const char *tenant)
         curl_slist_append(p->headers[AX_SPOOL_OBSERVATION], "Content-Type: application/json");
     p->headers[AX_SPOOL_OBSERVATION] =
         curl_slist_append(p->headers[AX_SPOOL_OBSERVATION], "Expect:");
-    if (!tenant || !tenant[0])
-        return;
-    AX_CLEANUP(ax_free_ptr) char *header = join("X-Scope-OrgID: ", tenant);
-    for (size_t k = 0; k < 2; k++)
-        p->headers[k] = curl_slist_append(p->headers[k], header);
+    add_header(p, "X-Scope-OrgID: ", o->tenant);
+    add_header(p, "Authorization: Bearer ", o->token);
 }
 
 static void set_curl(struct ax_push *p)
@@ -367,7 +373,7 @@ static int start(struct ax_push *p, const struct ax_push_options *o, struct ax_e
     p->curl = curl_easy_init();
     if (!p->curl)
         return ax_fail(err, -ENOMEM, "cannot set up the HTTP client");
-    set_headers(p, o->tenant);
+    set_headers(p, o);
     set_curl(p);
     int rc = pthread_create(&p->thread, NULL, run, p);
     return rc ? ax_fail(err, -rc, "cannot start the sender: %s", strerror(rc)) : 0;

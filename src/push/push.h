@@ -5,7 +5,8 @@
  * (auspex_push_dropped_total). Order is kept.
  *
  * Threads: add from any thread, one sender thread inside. Errors of sending are retried for ever;
- * only a 4xx answer makes an entry go (counted as rejected, logged with the server's words). */
+ * only a 4xx answer makes an entry go (counted as rejected, logged with the server's words). What is
+ * refused for the token's sake (401) waits for a better one. */
 #ifndef AX_PUSH_PUSH_H
 #define AX_PUSH_PUSH_H
 
@@ -17,6 +18,7 @@ struct ax_push_options {
     const char *url;         /* http://127.0.0.1:8070 */
     const char *unix_socket; /* path, or NULL */
     const char *tenant;      /* sent as X-Scope-OrgID; NULL = none */
+    const char *token;       /* sent as Authorization: Bearer; NULL = none */
     const char *spool_dir;   /* made when missing */
     uint64_t spool_max;      /* bytes; 0 = 64 MiB */
 };

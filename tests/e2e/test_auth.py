@@ -268,6 +268,30 @@ def test_listening_off_loopback(env, server):
             check("--auth token" in process.said(), process.said())
 
 
+def test_a_collector_with_a_token(env, server):
+    file = os.path.join(env.dir, "agent-token")
+    with open(file, "w") as f:
+        f.write("axt_none\n")
+
+    def hosts():
+        return [r["name"] for r in json.loads(ask(server, "/auspex/v1/resources?kind=host",
+                                                  credentials=env.foreign["reader"])[1])["resources"]]
+    collector = env.host(server, args=["--token-file", file, "--host-name", "far", "--host-id", "far-away"])
+    wait_for("it to be refused", 10, lambda: "can't take data now (401)" in collector.said())
+    collector.stop()
+    with open(file, "w") as f:
+        f.write(env.foreign["agent"] + "\n")
+    began = time.time()
+    collector = env.host(server, args=["--token-file", file, "--host-name", "far", "--host-id", "far-away"])
+    wait_for("its host to be known", 10, lambda: "far" in hosts())
+
+    def first():
+        _, body = ask(server, "/api/v1/query?query=node_load1[1h]", credentials=env.foreign["reader"])
+        return json.loads(body)["data"]["result"][0]["values"][0][0]
+    wait_for("what it could not send with the wrong token", 10, lambda: first() < began)
+    collector.stop()
+
+
 def test_the_supervised_pair_with_tokens(env, server):
     data = os.path.join(env.dir, "run-data")
     process = env.process("run", [binary(), "run", "--listen", "127.0.0.1:0", "--data", data, "--libvirt", "none",

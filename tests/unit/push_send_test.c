@@ -118,7 +118,8 @@ static struct ax_push *pusher(int port, const char *spool, uint64_t max)
     struct ax_err err = {0};
     struct ax_push *p;
     snprintf(url, sizeof url, "http://127.0.0.1:%d", port);
-    struct ax_push_options o = {.url = url, .tenant = "t1", .spool_dir = spool, .spool_max = max};
+    struct ax_push_options o = {
+        .url = url, .tenant = "t1", .token = "axt_1", .spool_dir = spool, .spool_max = max};
     if (ax_push_new(&p, &o, &err) < 0)
         fail_msg("%s", err.text);
     return p;
@@ -240,7 +241,7 @@ static void a_refused_entry_goes_alone(void **state)
 
 static void a_busy_server_is_asked_again(void **state)
 {
-    static const int busy[] = {500, 503, 507, 429};
+    static const int busy[] = {500, 503, 507, 429, 401};
     for (size_t i = 0; i < AX_ARRAY_LEN(busy); i++) {
         struct server s = {.status = busy[i]};
         server_start(&s, 0);
@@ -273,6 +274,7 @@ static void samples_carry_the_headers_of_remote_write(void **state)
     assert_non_null(strstr(s.last_head, "Content-Type: application/x-protobuf\r\n"));
     assert_non_null(strstr(s.last_head, "X-Prometheus-Remote-Write-Version: 0.1.0\r\n"));
     assert_non_null(strstr(s.last_head, "X-Scope-OrgID: t1\r\n"));
+    assert_non_null(strstr(s.last_head, "Authorization: Bearer axt_1\r\n"));
 }
 
 static void put(struct ax_spool *s, uint64_t number, const char *text)
