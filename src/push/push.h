@@ -5,8 +5,8 @@
  * (auspex_push_dropped_total). Order is kept.
  *
  * Threads: add from any thread, one sender thread inside. Errors of sending are retried for ever;
- * only a 4xx answer makes an entry go (counted as rejected, logged with the server's words). What is
- * refused for the token's sake (401) waits for a better one. */
+ * only a 4xx answer makes an entry go (counted as rejected, logged with the server's words). What
+ * is refused for the token's sake (401) waits for a better one. */
 #ifndef AX_PUSH_PUSH_H
 #define AX_PUSH_PUSH_H
 
