@@ -108,6 +108,27 @@ static void put_tenants(struct ax_store *s, struct ax_arena *a, struct ax_buf *o
                       v[i].tenant.p, (unsigned long long)v[i].bytes);
 }
 
+static void put_auth(struct ax_auth *auth, struct ax_buf *b)
+{
+    struct ax_auth_stats s;
+    if (!auth)
+        return;
+    ax_auth_stats(auth, &s);
+    metric(b, "auspex_auth_tokens", "gauge", "Tokens in force.", (double)s.tokens);
+    metric(b, "auspex_auth_accepted_total", "counter", "Requests whose sender was known.",
+           (double)s.accepted);
+    metric(b, "auspex_auth_refused_total", "counter", "Requests whose sender was not.",
+           (double)s.refused);
+    metric(b, "auspex_auth_throttled_total", "counter",
+           "Of those, refused for too many failures from their address.", (double)s.throttled);
+    metric(b, "auspex_auth_password_hashes_total", "counter", "Passwords that had to be hashed.",
+           (double)s.passwords);
+    metric(b, "auspex_auth_keystone_requests_total", "counter",
+           "Tokens that Keystone was asked about.", (double)s.keystone_asked);
+    metric(b, "auspex_auth_keystone_away_total", "counter",
+           "Requests that could not be judged because Keystone was away.", (double)s.keystone_away);
+}
+
 void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
 {
     const struct ax_api_options *rooms = ax_api_rooms(q->api);
@@ -148,6 +169,7 @@ void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
     metric(b, "process_start_time_seconds", "gauge", "Start of the server.",
            (double)ax_api_started(q->api) / 1000);
     put_tenants(rooms->store, &q->arena, b);
+    put_auth(rooms->auth, b);
     put_answers(q->api, b);
 }
 
