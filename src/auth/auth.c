@@ -157,6 +157,16 @@ void ax_who_fill(struct ax_who *w, unsigned roles, struct ax_str tenant, struct 
 
 /* ---- beginning and end ---- */
 
+/* A change waits for the checks under way, not for those that follow: a revoked token is one. */
+static void init_lock(pthread_rwlock_t *lock)
+{
+    pthread_rwlockattr_t kind;
+    pthread_rwlockattr_init(&kind);
+    pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(lock, &kind);
+    pthread_rwlockattr_destroy(&kind);
+}
+
 int ax_auth_open(struct ax_auth **out, const struct ax_auth_options *o, struct ax_err *err)
 {
     int rc = ax_sql_schema(o->sql, "auth", steps, AX_ARRAY_LEN(steps), err);
@@ -164,7 +174,7 @@ int ax_auth_open(struct ax_auth **out, const struct ax_auth_options *o, struct a
         return rc;
     struct ax_auth *a = ax_calloc(1, sizeof *a);
     a->sql = o->sql;
-    pthread_rwlock_init(&a->lock, NULL);
+    init_lock(&a->lock);
     pthread_mutex_init(&a->change, NULL);
     ax_gate_init(&a->gate);
     a->peers = ax_peers_new();

@@ -4,8 +4,12 @@ and tokens for tests of what accepts its tokens."""
 import base64
 import json
 import os
+import select
 import shutil
+import socket
 import sqlite3
+import ssl
+import threading
 import urllib.error
 import urllib.request
 
@@ -25,6 +29,50 @@ key_repository={dir}/credential
 password_hash_rounds=4
 """
 ADMIN = "adminpw"
+
+
+class TlsProxy:
+    """HTTPS on loopback in front of a plain port, with a certificate that nobody knows (`ca`)."""
+
+    def __init__(self, folder, to):
+        if not shutil.which("openssl"):
+            raise Skip("no openssl to make a certificate with")
+        self.ca, key = os.path.join(folder, "ca.pem"), os.path.join(folder, "key.pem")
+        status, _, err = run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                              "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", self.ca])
+        check(status == 0, f"openssl: {err[-300:]}")
+        os.chmod(self.ca, 0o644)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.ca, key)
+        self.listener, self.to, self.context = socket.create_server(("127.0.0.1", 0)), to, context
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                plain, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.carry, args=(plain,), daemon=True).start()
+
+    def carry(self, plain):
+        try:
+            with self.context.wrap_socket(plain, server_side=True) as client, \
+                    socket.create_connection(("127.0.0.1", self.to)) as server:
+                other = {client: server, server: client}
+                while True:
+                    ready = [client] if client.pending() else select.select([client, server], [], [], 30)[0]
+                    for end in ready:
+                        data = end.recv(65536)
+                        if not data:
+                            return
+                        other[end].sendall(data)
+        except OSError:                     # a client that does not trust us
+            pass
+
+    def stop(self):
+        self.listener.close()
 
 
 class Keystone:

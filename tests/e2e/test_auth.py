@@ -8,8 +8,9 @@ import re
 import stat
 import time
 
-from harness import REPO, auspex, binary, check, equal, run, wait_for
+from harness import REPO, Skip, auspex, binary, check, equal, free_port, run, wait_for
 
+PROMETHEUS = "/usr/bin/prometheus"
 ROUTES = os.path.join(REPO, "src/api/route.c")
 FLAGS = {"AX_GET": "GET", "AX_POST": "POST", "AX_PUT": "PUT"}
 # What each role may, as the product's documentation has it.
@@ -31,6 +32,7 @@ def routes():
         path = {"/api/v1/label/": "/api/v1/label/job/values"}.get(path, path)
         path += "vm:1" if path.endswith("/") and not path.startswith("/-/") else ""
         for flag in re.findall(r"\w+", flags):
+            check(flag in FLAGS or flag in ("AX_QUICK", "AX_OPEN"), f"{path}: what is {flag}? Teach it to this test")
             if flag in FLAGS:
                 found.append((path, FLAGS[flag], may.replace("AX_MAY_", "") if "AX_OPEN" not in flags else None))
     return found
@@ -224,6 +226,36 @@ def test_users_come_with_basic_authentication(env, server):
     statuses = {get(f"guess {i}") for i in range(30)}
     check(429 in statuses, f"guessing is slowed down: {statuses}")
     equal(ask(server, "/api/v1/labels", credentials=env.tokens["reader"])[0], 200, "who has a token, meanwhile")
+
+
+def test_prometheus_comes_with_a_password_and_a_token(env, server):
+    """It writes as a user with a password, and scrapes the server with a provider's token."""
+    if not os.access(PROMETHEUS, os.X_OK):
+        raise Skip("no Prometheus here (Debian: prometheus)")
+    secret, config = os.path.join(env.dir, "prometheus-secret"), os.path.join(env.dir, "prometheus.yml")
+    with open(secret, "w") as f:
+        f.write("of prometheus")
+    status, _, err = auspex("admin", "user", "add", "prometheus", "--tenant", "scraped", "--role", "agent",
+                            "--password-file", secret, "--data", server.data)
+    check(status == 0, err)
+    reader = token(server, "reader", "scraped")
+    with open(config, "w") as f:
+        f.write(f"""
+global: {{scrape_interval: 1s}}
+remote_write:
+  - {{url: "{server.url}/api/v1/write", basic_auth: {{username: prometheus, password_file: {secret}}}}}
+scrape_configs:
+  - {{job_name: auspex, authorization: {{credentials: {env.tokens["provider"]}}},
+      static_configs: [{{targets: ["127.0.0.1:{server.port}"]}}]}}
+""")
+    process = env.process("prometheus", [PROMETHEUS, f"--config.file={config}", f"--web.listen-address=127.0.0.1:{free_port()}",
+                                         f"--storage.tsdb.path={env.dir}/prometheus", "--log.level=warn"])
+
+    def arrived():
+        status, body = ask(server, "/api/v1/query?query=auspex_auth_accepted_total", credentials=reader)
+        return status == 200 and json.loads(body)["data"]["result"]
+    wait_for("what it scraped and sent", 40, arrived)
+    process.stop(60)
 
 
 def test_the_commands_take_a_token(env, server):

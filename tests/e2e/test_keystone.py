@@ -5,7 +5,7 @@ import os
 import time
 
 from harness import Server, auspex, check, equal, wait_for
-from keystone import Keystone
+from keystone import Keystone, TlsProxy
 
 ROLES = {"alice": "monasca-user", "rita": "monasca-read-only-user", "agnes": "monasca-agent", "dora": "admin",
          "pam": "auspex-provider", "norah": "nothing-to-us"}
@@ -126,3 +126,16 @@ def test_a_service_user_that_may_not_look(env, server):
                                        "rita", "--keystone-project", "demo", "--keystone-password-file", secret])
     status, body = other.http("/api/v1/labels", headers={"X-Auth-Token": env.token["alice"]})
     check(status == 503 and b"role admin or service" in body, f"{status} {body!r}")
+
+
+def test_its_certificate_is_looked_at(env, server):
+    proxy = TlsProxy(env.dir, env.keystone.port)
+    secret = os.path.join(env.dir, "keystone-password")
+    options = ["--auth", "keystone", "--keystone-url", f"https://127.0.0.1:{proxy.port}/v3",
+               "--keystone-password-file", secret]
+    wary = Server(env, "wary", args=options)
+    status, body = wary.http("/api/v1/labels", headers={"X-Auth-Token": env.token["alice"]})
+    check(status == 503 and b"ertificate" in body, f"{status} {body!r}")
+    trusting = Server(env, "trusting", args=[*options, "--keystone-ca", proxy.ca])
+    equal(ask(trusting, "/api/v1/labels", env.token["alice"]), 200, "with its certificate")
+    proxy.stop()
