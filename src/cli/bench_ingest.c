@@ -277,6 +277,7 @@ int ax_bench_ingest(int argc, char **argv)
     int status = read_flags(&c, argc, argv, &o);
     if (status != AX_CLI_GO)
         return status;
+    o.load.cli = &c;
     if (o.url)
         o.load.url = write_url(o.url, url);
     int rc = o.url ? measure(&o, &sent, &cost, &err) : with_own_server(&o, &sent, &cost, &err);

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "cli/inner.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ static size_t keep_answer(char *p, size_t size, size_t n, void *self)
     return size * n;
 }
 
-void ax_bench_poster_open(struct ax_bench_poster *p, const char *url)
+void ax_bench_poster_open(struct ax_bench_poster *p, const char *url, const struct ax_cli *cli)
 {
     static const char *const lines[] = {"Content-Type: application/x-protobuf",
                                         "Content-Encoding: snappy",
@@ -28,6 +29,8 @@ void ax_bench_poster_open(struct ax_bench_poster *p, const char *url)
     struct curl_slist *headers = NULL;
     for (size_t i = 0; i < AX_ARRAY_LEN(lines); i++)
         headers = curl_slist_append(headers, lines[i]);
+    if (cli)
+        headers = ax_client_headers(cli, headers);
     CURL *c = curl_easy_init();
     AX_ASSERT(c && headers);
     curl_easy_setopt(c, CURLOPT_URL, url);

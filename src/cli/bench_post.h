@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct ax_cli;
 struct ax_bench_poster {
     void *curl, *headers;
     double per_second; /* samples of this connection; 0 = as fast as they are taken */
@@ -24,7 +25,8 @@ struct ax_bench_poster {
     char reason[AX_ERR_TEXT]; /* of the first that failed */
 };
 
-void ax_bench_poster_open(struct ax_bench_poster *p, const char *url);
+/* cli: whose the samples are, and who sends them; NULL = it is not said. */
+void ax_bench_poster_open(struct ax_bench_poster *p, const char *url, const struct ax_cli *cli);
 void ax_bench_poster_close(struct ax_bench_poster *p);
 /* Waits until the rate allows it, posts, and tries again what was answered with 429 or 5xx, after
  * as long as the server asked for. */

@@ -50,6 +50,7 @@ static const char *const usual[] = {
 };
 
 struct question {
+    const struct ax_cli *cli; /* whose things, and who asks */
     const char *server, *time, *start, *end, *step, *parameter;
     pid_t pid;
     unsigned runs;
@@ -120,7 +121,9 @@ static int ask_all(const struct question *q, struct timing *v, size_t n, struct 
 {
     int rc = 0;
     CURL *c = curl_easy_init();
+    struct curl_slist *headers = ax_client_headers(q->cli, NULL);
     AX_ASSERT(c);
+    curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_TIMEOUT, TIMEOUT_S);
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -128,6 +131,7 @@ static int ask_all(const struct question *q, struct timing *v, size_t n, struct 
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = ask_often(c, q, &v[i], err);
     curl_easy_cleanup(c);
+    curl_slist_free_all(headers);
     return rc;
 }
 
@@ -217,7 +221,7 @@ int ax_bench_query(int argc, char **argv)
 {
     struct ax_cli c;
     struct ax_err err;
-    struct question q = {.runs = 20, .step = "60s"};
+    struct question q = {.cli = &c, .runs = 20, .step = "60s"};
     int status = read_flags(&c, argc, argv, &q);
     if (status != AX_CLI_GO)
         return status;

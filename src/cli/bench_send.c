@@ -246,7 +246,7 @@ static void open_one(struct run *r, struct connection *c, unsigned first, unsign
     c->poster.per_second = load->per_second / load->connections;
     c->poster.until_gone = load->until_gone;
     c->poster.gone = &r->gone;
-    ax_bench_poster_open(&c->poster, load->url);
+    ax_bench_poster_open(&c->poster, load->url, load->cli);
 }
 
 static void open_all(struct run *r)

@@ -9,11 +9,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct ax_cli;
 struct ax_bench_load {
-    const char *url;  /* of remote write */
-    pid_t pid;        /* the server's; 0 = its cost is not known */
-    unsigned series;  /* rounded up to whole nodes (bench_model.h) */
-    unsigned warm_up; /* rounds that are sent before the measured ones */
+    const char *url;          /* of remote write */
+    const struct ax_cli *cli; /* as ax_bench_poster_open wants it */
+    pid_t pid;                /* the server's; 0 = its cost is not known */
+    unsigned series;          /* rounded up to whole nodes (bench_model.h) */
+    unsigned warm_up;         /* rounds that are sent before the measured ones */
     unsigned rounds;
     unsigned batch;       /* series in a request */
     unsigned per_request; /* samples of each series in a request */

@@ -271,6 +271,9 @@ def test_the_commands_take_a_token(env, server):
     check(status == 0, err)
     status, out, err = auspex("admin", "backup", "--data", server.data, "--to", os.path.join(env.dir, "backup"))
     check(status == 0, f"the keeper needs none on the server's own machine: {err}")
+    status, out, err = run([binary(), "bench", "ingest", "--url", server.url, "--series", "200", "--rounds", "3"],
+                           env={**os.environ, "AUSPEX_TOKEN": env.tokens["agent"]})
+    check(status == 0, err)
     listed = auspex("admin", "token", "list", "--data", server.data)[1]
     check(env.tokens["reader"] not in listed and "reader" in listed, listed)
 
