@@ -71,7 +71,8 @@ bool ax_notify_http_ok(struct ax_str url)
     struct ax_buf text = AX_BUF_INIT;
     ax_buf_str(&text, url);
     ax_buf_byte(&text, 0);
-    bool ok = u && printable(url) && has_host(u, text.p);
+    const char *host = strstr(text.p, "://"); /* libcurl takes http:///h for http://h */
+    bool ok = u && printable(url) && host && host[3] != '/' && has_host(u, text.p);
     ax_buf_free(&text);
     curl_url_cleanup(u);
     return ok;

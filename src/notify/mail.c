@@ -26,7 +26,7 @@ static void base64(struct ax_str s, size_t line, struct ax_buf *out)
     }
 }
 
-/* Encoded words of at most 45 bytes of text each, cut between characters (RFC 2047). */
+/* Encoded words of at most 39 bytes of text each, cut between characters (RFC 2047). */
 static void write_subject(const struct ax_letter *l, struct ax_buf *out)
 {
     AX_CLEANUP(ax_buf_free) struct ax_buf words = AX_BUF_INIT;
@@ -34,7 +34,7 @@ static void write_subject(const struct ax_letter *l, struct ax_buf *out)
     struct ax_str rest = ax_buf_view(&words);
     ax_buf_cstr(out, "Subject:");
     while (rest.n) {
-        struct ax_str part = ax_words_cut(rest, 45);
+        struct ax_str part = ax_words_cut(rest, 39);
         ax_buf_cstr(out, " =?UTF-8?B?");
         base64(part, 0, out);
         ax_buf_cstr(out, rest.n > part.n ? "?=\r\n" : "?=");
