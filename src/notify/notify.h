@@ -16,8 +16,9 @@
  *   A 4xx answer other than 408, 425 and 429 is final. Retry-After is heeded. What is not delivered
  *   in the end is counted and logged, never silently gone.
  * - A method that hangs or fails delays no other method: each has a width (how many transfers at
- *   once; one, until it has taken something) and a rate of its own, and after three failures in
- *   a row it is tried once at a time, after pauses that grow.
+ *   once; one, until it has answered) and a rate of its own. After three failures in a row it is
+ *   tried once at a time, after pauses that grow. Half of the transfers are kept for methods that
+ *   work, so that the others, be they ever so many, hold up each other alone.
  * - Addresses hold secrets and are never logged: a method is named by its id.
  *
  * Threads: any may call; the sender is a thread inside. Times are ms since the epoch. */
@@ -43,8 +44,8 @@ const char *ax_notify_type_name(enum ax_notify_type type); /* "EMAIL" */
 
 /* 0 and NULL mean what stands behind each. Strings are copied. */
 struct ax_notify_options {
-    int transfers;        /* at once over all methods; 128 */
-    int width;            /* at once to one method; 8 */
+    int transfers;        /* at once over all methods; 256 */
+    int width;            /* at once to one method; 4 */
     int mails, scripts;   /* at once of all mails, of all scripts; 8, 4 */
     double rate;          /* notifications a second to one method; 10. Over it they wait. */
     int burst;            /* that may go at once before the rate counts; 20 */

@@ -139,13 +139,21 @@ static void hear(struct ax_sender *s)
 
 /* ---- beginning ---- */
 
-static bool has_room(const struct ax_sender *s, enum ax_notify_type type)
+static bool is_suspect(const struct ax_target *t)
+{
+    return !t->proven || t->fails > 0;
+}
+
+/* Half of the transfers are kept for targets that work: those that hang, be they ever so many,
+ * hold up each other. */
+static bool has_room(const struct ax_sender *s, const struct ax_target *t)
 {
     const struct ax_notify_options *o = &s->n->o;
-    int most = type == AX_NOTIFY_EMAIL    ? o->mails
-               : type == AX_NOTIFY_SCRIPT ? o->scripts
-                                          : o->transfers;
-    return s->nflights < o->transfers && s->by_type[type] < most;
+    int most = t->type == AX_NOTIFY_EMAIL    ? o->mails
+               : t->type == AX_NOTIFY_SCRIPT ? o->scripts
+                                             : o->transfers;
+    return s->nflights < o->transfers && s->by_type[t->type] < most &&
+           (!is_suspect(t) || s->suspects < (o->transfers + 1) / 2);
 }
 
 /* What goes in one transfer: one, but for alerts, which an Alertmanager takes by the dozen. */
@@ -192,6 +200,7 @@ static void end_flight(struct ax_sender *s, struct ax_flight *f)
     *at = f->next;
     s->nflights--;
     s->by_type[f->try.type]--;
+    s->suspects -= f->suspect;
     f->target->busy--;
     if (f->try.easy)
         curl_multi_remove_handle(s->multi, f->try.easy);
@@ -203,9 +212,11 @@ static void start(struct ax_sender *s, struct ax_flight *f, const struct ax_lett
 {
     struct ax_target *t = f->target;
     ax_try_begin(&f->try, s->n, t->type, ax_str(t->address), l, f->n);
+    f->suspect = is_suspect(t);
     f->next = s->flights;
     s->flights = f;
     s->nflights++;
+    s->suspects += f->suspect;
     s->by_type[t->type]++;
     if (f->try.easy && !f->try.done) {
         curl_easy_setopt(f->try.easy, CURLOPT_PRIVATE, f);
@@ -249,13 +260,12 @@ static int64_t begin_due(struct ax_sender *s)
     for (size_t k = 0; k < s->ntargets; k++) {
         struct ax_target *t = s->targets[(from + k) % s->ntargets];
         int64_t at = INT64_MAX;
-        while (has_room(s, t->type) && (at = ax_target_next(t, &s->n->o, now)) <= now)
+        while (has_room(s, t) && (at = ax_target_next(t, &s->n->o, now)) <= now)
             begin_one(s, t, now);
         if (at > now && at - now < wait)
             wait = at - now;
-        if (s->nflights >= s->n->o.transfers)
-            s->first = (from + k + 1) % s->ntargets;
     }
+    s->first = s->ntargets ? (from + 1) % s->ntargets : 0;
     return wait;
 }
 

@@ -14,6 +14,7 @@ struct ax_flight {
     struct ax_target *target;
     struct ax_item *items[AX_SENDER_TOGETHER];
     size_t n;
+    bool suspect; /* its target has not answered, or not the last time */
     struct ax_flight *next;
 };
 
@@ -39,7 +40,7 @@ struct ax_sender {
     int64_t last_id;
     bool loaded; /* what was there at the start is in */
     struct ax_flight *flights;
-    int nflights, by_type[AX_NOTIFY_TYPES];
+    int nflights, suspects, by_type[AX_NOTIFY_TYPES];
     struct ax_outcome_row *outcomes;
     size_t noutcomes, outcomes_cap;
     int64_t settle_at_ns; /* by then the outcomes are written */

@@ -2,7 +2,27 @@
 /* From the outbox to a receiver: what arrives, what is tried again, in which order, how fast. */
 #include "notify_kit.h"
 
-#define T0 1795314600250
+#include <dlfcn.h>
+#include <netdb.h>
+
+#define T0        1795314600250
+#define SLOW_NAME "slow.example"
+#define SLOW_S    2
+
+/* libcurl's resolver finds this one first: a name server that takes its time. */
+static atomic_int slow_calls;
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **out)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    if (node && strcmp(node, SLOW_NAME) == 0) {
+        slow_calls++;
+        sleep(SLOW_S);
+        return EAI_AGAIN;
+    }
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    return real(node, service, hints, out);
+}
 
 static void a_webhook_gets_monascas_ten_keys_and_ours(void **state)
 {
@@ -184,6 +204,46 @@ static void who_hangs_closes_or_is_away_delays_nobody(void **state)
     assert_true(hangs->asked <= 2);                  /* one at a time, while it has not answered */
     receiver_free(hangs);
     receiver_free(closes);
+    receiver_free(fine);
+}
+
+static void many_that_hang_hold_up_each_other_alone(void **state)
+{
+    struct receiver *hangs = receiver_new(-1), *fine = receiver_new(200);
+    struct ax_str bad[12];
+    kit_open(&(struct ax_notify_options){.timeout_ms = 1000, .transfers = 8});
+    struct ax_str good = kit_webhook(fine, 0);
+    kit_queue(good, "first", "ALARM", T0); /* it works, as far as is known */
+    assert_true(receiver_waits(fine, 1, 5000));
+    for (size_t i = 0; i < AX_ARRAY_LEN(bad); i++)
+        bad[i] = kit_webhook(hangs, 0);
+    struct ax_notice x = kit_notice("a1", "ALARM", T0);
+    assert_int_equal(kit_queue_rc(bad, AX_ARRAY_LEN(bad), &x, NULL), 0);
+    WAIT_UNTIL(stats().busy == 4); /* half of them */
+    kit_queue(good, "second", "ALARM", T0);
+    assert_true(receiver_waits(fine, 2, 500));
+    receiver_free(hangs);
+    receiver_free(fine);
+}
+
+static void a_name_that_does_not_resolve_in_time_delays_nobody(void **state)
+{
+    struct receiver *fine = receiver_new(200);
+    kit_open(&(struct ax_notify_options){.timeout_ms = 300});
+    struct ax_str bad = kit_method("WEBHOOK", "http://" SLOW_NAME "/", 0);
+    struct ax_str good = kit_webhook(fine, 0);
+    for (int i = 0; i < 10; i++) {
+        char alarm[8];
+        snprintf(alarm, sizeof alarm, "a%d", i);
+        kit_queue(bad, alarm, "ALARM", T0);
+        kit_queue(good, alarm, "ALARM", T0);
+        int64_t start = ax_mono_ns();
+        assert_true(receiver_waits(fine, i + 1, 5000));
+        assert_true(ax_mono_ns() - start < 500000000);
+        ax_sleep_ms(50);
+    }
+    WAIT_UNTIL(webhooks().retried > 0);
+    assert_true(slow_calls > 0);
     receiver_free(fine);
 }
 
@@ -501,6 +561,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_redirect_is_not_followed, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(who_hangs_closes_or_is_away_delays_nobody, kit_begin,
                                         kit_end),
+        cmocka_unit_test_setup_teardown(many_that_hang_hold_up_each_other_alone, kit_begin,
+                                        kit_end),
+        cmocka_unit_test_setup_teardown(a_name_that_does_not_resolve_in_time_delays_nobody,
+                                        kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(transitions_of_an_alarm_arrive_in_their_order, kit_begin,
                                         kit_end),
         cmocka_unit_test_setup_teardown(over_the_rate_they_wait_and_none_is_lost, kit_begin,
