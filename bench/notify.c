@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Notifications to receivers on loopback: how long from the transaction to the receiver, and how
- * many a second per type.
+/* Notifications to receivers on loopback: how long from the transaction to the receiver, alone and
+ * while others are committed, and how many a second per type.
  *
  *     bench-notify [COUNT [DIRECTORY]]     2000 notifications per type; the database in DIRECTORY
  *
@@ -21,15 +21,22 @@
 
 #define BUF_SIZE (1 << 20)
 #define PACED    500
+#define STEADY   2000
+#define STEADY_S 200 /* a second */
 
 static struct ax_sql *sql;
 static struct ax_notify *notify;
 static _Atomic int64_t arrived_ns;
 static atomic_int arrivals;
+static int64_t seen_ns[STEADY]; /* by the number at the end of the alarm's id */
 
-static void arrive(void)
+static void arrive(const char *body)
 {
+    const char *number = strstr(body, "-4000-8000-");
+    long n = number ? strtol(number + 11, NULL, 10) : STEADY;
     arrived_ns = ax_mono_ns();
+    if (n < STEADY)
+        seen_ns[n] = arrived_ns;
     arrivals++;
 }
 
@@ -53,7 +60,7 @@ static void *talk_http(void *arg)
         char *end = strstr(buf, "\r\n\r\n"), *length = strcasestr(buf, "Content-Length: ");
         if (!end || !length || n < (size_t)(end + 4 - buf) + strtoul(length + 16, NULL, 10))
             continue;
-        arrive();
+        arrive(end);
         n = 0;
         if (!say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
             break;
@@ -76,7 +83,7 @@ static void *talk_smtp(void *arg)
         if (data ? !strstr(buf, "\r\n.\r\n") : buf[n - 1] != '\n')
             continue;
         if (data)
-            arrive();
+            arrive("");
         bool begins = !data && strncmp(buf, "DATA", 4) == 0;
         ok = say(fd, begins ? "354 go\r\n" : "250 OK\r\n");
         data = begins;
@@ -121,7 +128,7 @@ static void *read_log(void *arg)
 {
     char line[9000];
     while (recv((int)(intptr_t)arg, line, sizeof line, 0) > 0)
-        arrive();
+        arrive("");
     return NULL;
 }
 
@@ -185,29 +192,63 @@ static void wait_for(int count)
     AX_ASSERT(arrivals >= count);
 }
 
-/* One at a time: from its transaction's begin and from its commit to the receiver. */
+static void tell(const char *what, int64_t *begun, int64_t *committed, size_t n)
+{
+    qsort(begun, n, sizeof begun[0], by_value);
+    qsort(committed, n, sizeof committed[0], by_value);
+    printf("latency to the receiver, %zu webhooks %s, ms: p50 %.2f p99 %.2f from the transaction's "
+           "begin; p50 %.2f p99 %.2f from its commit\n",
+           n, what, (double)begun[n / 2] / 1e6, (double)begun[n * 99 / 100] / 1e6,
+           (double)committed[n / 2] / 1e6, (double)committed[n * 99 / 100] / 1e6);
+}
+
+/* A transaction with one notification; the times of its begin and its commit. */
+static void commit_one(struct ax_str id, int n, int64_t *begin, int64_t *end)
+{
+    *begin = ax_mono_ns();
+    AX_ASSERT(ax_sql_begin(sql, NULL) == 0);
+    queue(id, n);
+    AX_ASSERT(ax_sql_end(sql, 0, NULL) == 0);
+    *end = ax_mono_ns();
+    ax_notify_wake(notify);
+}
+
 static void pace(struct ax_str id)
 {
     static int64_t begun[PACED], committed[PACED];
     for (int i = 0; i < PACED; i++) {
         int before = arrivals;
-        int64_t start = ax_mono_ns();
-        AX_ASSERT(ax_sql_begin(sql, NULL) == 0);
-        queue(id, 1000000 + i);
-        AX_ASSERT(ax_sql_end(sql, 0, NULL) == 0);
-        int64_t done = ax_mono_ns();
-        ax_notify_wake(notify);
+        int64_t begin, end;
+        commit_one(id, 1000000 + i, &begin, &end);
         wait_for(before + 1);
-        begun[i] = arrived_ns - start;
-        committed[i] = arrived_ns - done;
+        begun[i] = arrived_ns - begin;
+        committed[i] = arrived_ns - end;
         ax_sleep_ms(5);
     }
-    qsort(begun, PACED, sizeof begun[0], by_value);
-    qsort(committed, PACED, sizeof committed[0], by_value);
-    printf("latency to the receiver, %d webhooks one after another, ms: p50 %.2f p99 %.2f from the "
-           "transaction's begin; p50 %.2f p99 %.2f from its commit\n",
-           PACED, (double)begun[PACED / 2] / 1e6, (double)begun[PACED * 99 / 100] / 1e6,
-           (double)committed[PACED / 2] / 1e6, (double)committed[PACED * 99 / 100] / 1e6);
+    tell("one after another", begun, committed, PACED);
+}
+
+/* So many a second, whether or not the one before has arrived. */
+static void steady(struct ax_str id)
+{
+    static int64_t begun[STEADY], committed[STEADY];
+    int before = arrivals;
+    int64_t start = ax_mono_ns();
+    for (int i = 0; i < STEADY; i++) {
+        int64_t wait = start + (int64_t)i * (1000000000 / STEADY_S) - ax_mono_ns();
+        if (wait > 0)
+            usleep((useconds_t)(wait / 1000));
+        commit_one(id, i, &begun[i], &committed[i]);
+    }
+    double rate = STEADY / ((double)(ax_mono_ns() - start) / 1e9);
+    wait_for(before + STEADY);
+    for (int i = 0; i < STEADY; i++) {
+        begun[i] = seen_ns[i] - begun[i];
+        committed[i] = seen_ns[i] - committed[i];
+    }
+    char what[60];
+    snprintf(what, sizeof what, "at %.0f transactions a second", rate);
+    tell(what, begun, committed, STEADY);
 }
 
 static uint64_t sent_of(enum ax_notify_type type)
@@ -222,7 +263,7 @@ static void rush(enum ax_notify_type type, struct ax_str id, int count)
     uint64_t sent = sent_of(type);
     AX_ASSERT(ax_sql_begin(sql, NULL) == 0);
     for (int i = 0; i < count; i++)
-        queue(id, i);
+        queue(id, STEADY + i);
     AX_ASSERT(ax_sql_end(sql, 0, NULL) == 0);
     int64_t start = ax_mono_ns(), cpu = ax_cpu_ns();
     ax_notify_wake(notify);
@@ -280,8 +321,10 @@ int main(int argc, char **argv)
                          : ids[i] == AX_NOTIFY_SCRIPT ? "true"
                                                       : url;
         struct ax_str id = method(types[i], to, &a);
-        if (i == 0)
+        if (i == 0) {
             pace(id);
+            steady(id);
+        }
         rush(ids[i], id, count);
     }
     ax_notify_close(notify);

@@ -61,6 +61,7 @@ enum ax_outcome { AX_SENT, AX_AGAIN, AX_REFUSED };
 struct ax_try {
     enum ax_notify_type type;
     bool done; /* what follows is filled in */
+    bool full; /* AGAIN, and soon: the other side only has no room */
     enum ax_outcome outcome;
     char text[200];  /* why, without secrets */
     int64_t wait_ms; /* the other side asks for this pause; 0 = it does not */

@@ -301,8 +301,7 @@ static void reap_scripts(struct ax_sender *s)
 
 static void settle(struct ax_sender *s)
 {
-    bool idle = s->nflights == 0 && s->settle_at_ns - ax_mono_ns() < 100000000ll;
-    if (s->noutcomes && (idle || s->noutcomes >= SETTLE_AT_ONCE || ax_mono_ns() >= s->settle_at_ns))
+    if (s->noutcomes >= SETTLE_AT_ONCE || (s->noutcomes && ax_mono_ns() >= s->settle_at_ns))
         ax_settle_write(s);
 }
 

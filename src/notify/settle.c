@@ -11,6 +11,7 @@
 
 #define SETTLE_MS    50
 #define TRY_AGAIN_MS 1000
+#define FULL_MS      20
 
 static void add(struct ax_sender *s, struct ax_outcome_row row)
 {
@@ -108,9 +109,22 @@ static void again(struct ax_sender *s, struct ax_flight *f, struct ax_item *i, i
     ax_target_push(i->target, i);
 }
 
+/* No failure, unless it lasts too long. */
+static bool postpone(struct ax_sender *s, struct ax_flight *f, int64_t now)
+{
+    struct ax_item *i = f->items[0];
+    if (!f->try.full || now - i->created > s->n->o.max_age_ms)
+        return false;
+    f->target->cool_until = i->due = now + FULL_MS;
+    ax_target_push(f->target, i);
+    return true;
+}
+
 void ax_settle_flight(struct ax_sender *s, struct ax_flight *f)
 {
     int64_t now = ax_notify_now(s->n);
+    if (!f->target->gone && postpone(s, f, now))
+        return;
     if (f->try.outcome == AX_AGAIN)
         ax_target_failed(f->target, pause_of(s, f->target->fails), f->try.wait_ms, now);
     else

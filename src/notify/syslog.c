@@ -99,6 +99,7 @@ void ax_syslog_send(struct ax_try *t, const struct ax_notify *n, struct ax_str f
 {
     ax_form_syslog(l, facility, &t->body);
     int rc = send_line(n->o.syslog_path, ax_buf_view(&t->body));
+    t->full = rc == -EAGAIN;
     if (rc < 0)
         ax_try_finish(t, AX_AGAIN, "the log's socket: %s", strerror(-rc));
     else

@@ -42,7 +42,8 @@ struct receiver {
     atomic_bool quit;
     pthread_mutex_t lock;
     struct got got[GOT_MAX];
-    int n, asked, connections;
+    int n;
+    atomic_int asked, connections;
     /* what it does: these are set before it is asked */
     atomic_int status;    /* of its answers; 0: closes without one; -1: never answers */
     atomic_int bad_first; /* so many get 500 before that */

@@ -312,6 +312,35 @@ static void the_log_gets_one_line_with_fields(void **state)
         ax_notify_stats(notify, &s);
 }
 
+static void a_log_that_is_full_is_written_to_a_little_later(void **state)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct ax_notify_stats s = {0};
+    char line[9000];
+    int got = 0;
+    snprintf(at.sun_path, sizeof at.sun_path, "%s/log", kit_dir);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    kit_open(&(struct ax_notify_options){.syslog_path = at.sun_path, .burst = 1000});
+    struct ax_str m = kit_method("SYSLOG", "local1", 0);
+    for (int i = 0; i < 100; i++) { /* nobody reads: net.unix.max_dgram_qlen is 10 to 512 */
+        char alarm[8];
+        snprintf(alarm, sizeof alarm, "a%d", i);
+        kit_queue(m, alarm, "ALARM", T0);
+    }
+    ax_sleep_ms(200);
+    int64_t start = ax_mono_ns();
+    struct timeval brief = {2, 0};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &brief, sizeof brief);
+    while (got < 100 && recv(fd, line, sizeof line, 0) > 0)
+        got++;
+    assert_int_equal(got, 100);
+    assert_true(ax_mono_ns() - start < 1500000000);
+    ax_notify_stats(notify, &s);
+    assert_int_equal(s.by_type[AX_NOTIFY_SYSLOG].retried, 0);
+    close(fd);
+}
+
 /* ---- mail ---- */
 
 static void no_text_can_begin_a_header(void **state)
@@ -413,6 +442,8 @@ int main(void)
                                         kit_end),
         cmocka_unit_test_setup_teardown(of_many_scripts_a_few_run_at_once, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(the_log_gets_one_line_with_fields, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(a_log_that_is_full_is_written_to_a_little_later, kit_begin,
+                                        kit_end),
         cmocka_unit_test_setup_teardown(no_text_can_begin_a_header, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(without_a_mail_server_mails_wait, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(notices_are_bounded_and_say_so, kit_begin, kit_end),
