@@ -114,7 +114,7 @@ struct ax_row {
     struct ax_str method, alarm;
 };
 int ax_outbox_schema(struct ax_sql *sql, struct ax_err *err);
-/* Rows with id > after in order, at most max. Views live in the arena. */
+/* Rows with id > after in order, at most max, with the lock held. Views live in the arena. */
 int ax_outbox_read(struct ax_sql *sql, int64_t after, size_t max, struct ax_arena *a,
                    struct ax_row **out, size_t *count, struct ax_err *err);
 /* What a row says, with the lock held: 1, or 0 when it is gone. `now` and `test` are not set. */

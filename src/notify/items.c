@@ -93,7 +93,7 @@ int64_t ax_target_next(struct ax_target *t, const struct ax_notify_options *o, i
     return at > token ? at : token;
 }
 
-void ax_target_began(struct ax_target *t, int64_t now)
+void ax_target_began(struct ax_target *t)
 {
     t->tokens -= 1;
     t->busy++;
@@ -103,6 +103,7 @@ void ax_target_answered(struct ax_target *t)
 {
     t->proven = true;
     t->fails = 0;
+    t->full = 0;
     t->cool_until = 0;
 }
 

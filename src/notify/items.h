@@ -39,7 +39,7 @@ struct ax_target {
     struct ax_item **heap;
     size_t n, cap;
     int busy;           /* transfers under way */
-    int fails;          /* in a row */
+    int fails, full;    /* in a row: failures; answers that there is no room */
     bool proven;        /* it has answered since the start */
     int64_t cool_until; /* nothing is sent before */
     double tokens;      /* that the rate has left */
@@ -64,7 +64,7 @@ struct ax_item *ax_target_pop(struct ax_target *t);
 /* When the first of the heap may be sent, given rate and pauses; INT64_MAX: not before something
  * else has happened. */
 int64_t ax_target_next(struct ax_target *t, const struct ax_notify_options *o, int64_t now);
-void ax_target_began(struct ax_target *t, int64_t now); /* a transfer: takes a token */
+void ax_target_began(struct ax_target *t); /* a transfer: takes a token */
 void ax_target_answered(struct ax_target *t);
 /* `pause` is what its next failure costs, `wait` what it asked for. */
 void ax_target_failed(struct ax_target *t, int64_t pause, int64_t wait, int64_t now);

@@ -187,7 +187,6 @@ int ax_outbox_read(struct ax_sql *sql, int64_t after, size_t max, struct ax_aren
     struct ax_stmt q;
     struct ax_row *v = AX_NEWS(a, struct ax_row, max);
     size_t used = 0;
-    ax_sql_lock(sql);
     ax_stmt_begin(&q, sql,
                   "SELECT id, created, due, tries, repeat, method, alarm FROM outbox"
                   " WHERE id > ? ORDER BY id LIMIT ?");
@@ -202,7 +201,6 @@ int ax_outbox_read(struct ax_sql *sql, int64_t after, size_t max, struct ax_aren
                                     .method = ax_arena_str(a, ax_stmt_col(&q, 5)),
                                     .alarm = ax_arena_str(a, ax_stmt_col(&q, 6))};
     int rc = ax_stmt_end(&q, "reading the outbox in", err);
-    ax_sql_unlock(sql);
     if (rc == 0) {
         *out = v;
         *count = used;

@@ -11,9 +11,12 @@
 /* One transfer under way. */
 struct ax_flight {
     struct ax_try try;
+    enum ax_notify_type type; /* of its target when it began */
     struct ax_target *target;
+    struct ax_letter *letters; /* until it has begun */
     struct ax_item *items[AX_SENDER_TOGETHER];
     size_t n;
+    bool adding;  /* libcurl has it */
     bool suspect; /* its target has not answered, or not the last time */
     struct ax_flight *next;
 };
@@ -55,6 +58,14 @@ struct ax_sender {
 void ax_sender_count(struct ax_sender *s, enum ax_notify_type type, size_t which, uint64_t n);
 #define AX_COUNT(s, type, field, k)                                                                \
     ax_sender_count((s), (type), offsetof(struct ax_notify_count, field), (k))
+
+/* Takes in what changed and what is new. With the SQL lock held. */
+int ax_sender_hear(struct ax_sender *s, struct ax_err *err);
+/* The same, and begins what may begin. Gives the ms until there is more to do, `wait` at most, or
+ * an error. */
+int64_t ax_sender_begin(struct ax_sender *s, int64_t wait, struct ax_err *err);
+/* Forgets a transfer and ends what still runs of it. */
+void ax_sender_end(struct ax_sender *s, struct ax_flight *f);
 
 /* Looks at how a transfer ended and decides for each of its items. */
 void ax_settle_flight(struct ax_sender *s, struct ax_flight *f);

@@ -11,7 +11,8 @@
 
 #define SETTLE_MS    50
 #define TRY_AGAIN_MS 1000
-#define FULL_MS      20
+#define FULL_MS      2
+#define FULL_MAX     8 /* doublings of it */
 
 static void add(struct ax_sender *s, struct ax_outcome_row row)
 {
@@ -115,7 +116,8 @@ static bool postpone(struct ax_sender *s, struct ax_flight *f, int64_t now)
     struct ax_item *i = f->items[0];
     if (!f->try.full || now - i->created > s->n->o.max_age_ms)
         return false;
-    f->target->cool_until = i->due = now + FULL_MS;
+    int times = f->target->full < FULL_MAX ? f->target->full++ : FULL_MAX;
+    f->target->cool_until = i->due = now + (FULL_MS << times);
     ax_target_push(f->target, i);
     return true;
 }
