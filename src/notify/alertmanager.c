@@ -189,11 +189,12 @@ void ax_form_alert_webhook(const struct ax_notify *n, const struct ax_letter *l,
 {
     json_t *o = json_object(), *alerts = json_array(), *group = json_object();
     json_t *labels = labels_of(l);
+    struct ax_buf key = AX_BUF_INIT;
+    ax_buf_printf(&key, "{}:{alarm_id=\"%.*s\"}", AX_STR_ARG(l->x.alarm));
     json_object_set(group, "alertname", json_object_get(labels, "alertname"));
     json_array_append_new(alerts, webhook_alert(n, l, labels));
     json_object_set_new(o, "version", json_string("4"));
-    json_object_set_new(o, "groupKey",
-                        json_sprintf("{}:{alarm_id=\"%.*s\"}", AX_STR_ARG(l->x.alarm)));
+    json_object_set_new(o, "groupKey", string_of(ax_buf_view(&key)));
     json_object_set_new(o, "truncatedAlerts", json_integer(0));
     json_object_set_new(o, "status", json_string(fires(l) ? "firing" : "resolved"));
     json_object_set_new(o, "receiver", json_stringn(l->method.p, l->method.n));
@@ -202,5 +203,6 @@ void ax_form_alert_webhook(const struct ax_notify *n, const struct ax_letter *l,
     json_object_set_new(o, "commonAnnotations", annotations_of(l));
     json_object_set_new(o, "externalURL", json_string(n->o.url ? n->o.url : ""));
     json_object_set_new(o, "alerts", alerts);
+    ax_buf_free(&key);
     dump(o, out);
 }

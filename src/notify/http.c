@@ -128,8 +128,7 @@ void ax_http_judge(struct ax_try *t, CURLcode rc)
     if (wait_s > 0)
         t->wait_ms = wait_s < 86400 ? (int64_t)wait_s * 1000 : 86400000;
     if (status >= 200) /* what comes after the head does not matter */
-        ax_try_finish(t, judge(status), "it answered %ld%s%s", status, t->answer[0] ? ": " : "",
-                      t->answer);
+        ax_try_finish(t, judge(status), "it answered %ld", status);
     else if (rc == CURLE_URL_MALFORMAT || rc == CURLE_UNSUPPORTED_PROTOCOL)
         ax_try_finish(t, AX_REFUSED, "%s", curl_easy_strerror(rc));
     else

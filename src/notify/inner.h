@@ -63,7 +63,7 @@ struct ax_try {
     bool done; /* what follows is filled in */
     bool full; /* AGAIN, and soon: the other side only has no room */
     enum ax_outcome outcome;
-    char text[200];  /* why, without secrets */
+    char text[100];  /* why; for the log, so nothing that the other side made up */
     int64_t wait_ms; /* the other side asks for this pause; 0 = it does not */
     int64_t started_ns;
     /* while it runs */
@@ -71,7 +71,7 @@ struct ax_try {
     struct curl_slist *headers, *to;
     struct ax_buf body;
     size_t at, answered; /* bytes of the body sent, of the answer seen */
-    char answer[160];
+    char answer[150];    /* its beginning, printable */
     int pid, pidfd;
 };
 

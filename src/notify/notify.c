@@ -149,9 +149,10 @@ int ax_notify_test(struct ax_notify *n, struct ax_str tenant, struct ax_str id,
                               .test = true};
         run_test(n, &m, &l, &t);
         said->took_ms = (ax_mono_ns() - t.started_ns) / 1000000;
-        snprintf(said->text, sizeof said->text, "%s", t.text);
+        snprintf(said->text, sizeof said->text, "%s%s%s", t.text, t.answer[0] ? ": " : "",
+                 t.answer);
         if (t.outcome != AX_SENT)
-            rc = ax_fail(err, -EIO, "the test was not delivered: %s", t.text);
+            rc = ax_fail(err, -EIO, "the test was not delivered: %s", said->text);
         ax_try_end(&t);
     }
     ax_arena_free(&a);

@@ -19,7 +19,8 @@
  *   once; one, until it has answered) and a rate of its own. After three failures in a row it is
  *   tried once at a time, after pauses that grow. Half of the transfers are kept for methods that
  *   work, so that the others, be they ever so many, hold up each other alone.
- * - Addresses hold secrets and are never logged: a method is named by its id.
+ * - Addresses hold secrets: neither they nor what the other side says (which may repeat them) are
+ *   logged; a method is named by its id.
  *
  * Threads: any may call; the sender is a thread inside. Times are ms since the epoch. */
 #ifndef AX_NOTIFY_NOTIFY_H
@@ -145,8 +146,8 @@ int ax_notify_ended(struct ax_notify *n, struct ax_str tenant, struct ax_str ala
 void ax_notify_wake(struct ax_notify *n);
 
 /* Sends one notification that says it is a test, past the outbox and at once, and waits for the
- * outcome: 0 and in *said what the other side answered, or the error. -ENOENT no such method, -EIO
- * it could not be delivered. */
+ * outcome: 0 and in *said what the other side answered, or the error (for the method's owner: it
+ * may repeat the address). -ENOENT no such method, -EIO it could not be delivered. */
 struct ax_notify_said {
     char text[256];
     int64_t took_ms;

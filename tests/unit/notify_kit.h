@@ -48,6 +48,7 @@ struct receiver {
     atomic_int status;    /* of its answers; 0: closes without one; -1: never answers */
     atomic_int bad_first; /* so many get 500 before that */
     const char *extra;    /* header lines */
+    bool echo;            /* answers with what it was asked */
     atomic_int open;      /* connections that are open */
 };
 
@@ -80,8 +81,9 @@ static bool receiver_answer(struct receiver *r, int fd, char *head, char *body)
         ax_sleep_ms(10);
     if (status <= 0)
         return false;
-    int n = snprintf(text, sizeof text, "HTTP/1.1 %d x\r\n%sContent-Length: 2\r\n\r\nno", status,
-                     r->extra ? r->extra : "");
+    int echo = r->echo ? (int)strcspn(head, "\r") : 2;
+    int n = snprintf(text, sizeof text, "HTTP/1.1 %d x\r\n%sContent-Length: %d\r\n\r\n%.*s", status,
+                     r->extra ? r->extra : "", echo, echo, r->echo ? head : "no");
     return send(fd, text, (size_t)n, MSG_NOSIGNAL) == n;
 }
 

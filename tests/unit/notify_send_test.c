@@ -2,7 +2,10 @@
 /* From the outbox to a receiver: what arrives, what is tried again, in which order, how fast. */
 #include "notify_kit.h"
 
+#include "base/log.h"
+
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <netdb.h>
 
 #define T0        1795314600250
@@ -555,6 +558,41 @@ static void a_test_tells_what_became_of_it(void **state)
     receiver_free(r);
 }
 
+static void secrets_of_an_address_are_not_logged(void **state)
+{
+    struct receiver *r = receiver_new(404);
+    struct ax_buf log = AX_BUF_INIT;
+    char url[96], path[128];
+    snprintf(path, sizeof path, "%s/log", kit_dir);
+    snprintf(url, sizeof url, "http://user:hunter2@127.0.0.1:%d/services/T0KEN", r->port);
+    r->echo = true; /* as many do: "no such page: /services/T0KEN" */
+    kit_open(&(struct ax_notify_options){0});
+    struct ax_str m = kit_method("WEBHOOK", url, 0);
+    fflush(stderr);
+    int kept = dup(2), fd = open(path, O_CREAT | O_WRONLY, 0600);
+    dup2(fd, 2);
+    for (int i = 0; i < 3; i++) {
+        static const int answers[] = {404, 500, 0};
+        char alarm[8];
+        snprintf(alarm, sizeof alarm, "s%d", i);
+        r->status = answers[i];
+        kit_reopen(&(struct ax_notify_options){.max_age_ms = i == 1 ? 1 : 0});
+        kit_queue(m, alarm, "ALARM", T0);
+        WAIT_UNTIL(webhooks().failed + webhooks().retried + webhooks().given_up > 0);
+    }
+    ax_log(AX_LOG_WARN, "here");
+    dup2(kept, 2);
+    close(kept);
+    close(fd);
+    assert_int_equal(ax_file_read(AT_FDCWD, path, 65536, &log, NULL), 0);
+    ax_buf_byte(&log, 0);
+    assert_non_null(strstr(log.p, "here"));
+    assert_null(strstr(log.p, "hunter2"));
+    assert_null(strstr(log.p, "T0KEN"));
+    ax_buf_free(&log);
+    receiver_free(r);
+}
+
 static void an_answer_without_end_is_cut_off(void **state)
 {
     struct receiver *r = receiver_new(200);
@@ -607,6 +645,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_disk_fails_the_transition, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(loopback_can_be_refused, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(a_test_tells_what_became_of_it, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(secrets_of_an_address_are_not_logged, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(an_answer_without_end_is_cut_off, kit_begin, kit_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
