@@ -4,8 +4,9 @@
 
 #include <stdlib.h>
 
-#define PICK_AT_ONCE 64
-#define UNREAD_MS    1000 /* until what could not be read is tried again */
+#define PICK_AT_ONCE   64
+#define SLACK_TOGETHER 20   /* attachments of one message */
+#define UNREAD_MS      1000 /* until what could not be read is tried again */
 
 static bool is_suspect(const struct ax_target *t)
 {
@@ -24,16 +25,29 @@ static bool has_room(const struct ax_sender *s, const struct ax_target *t)
            (!is_suspect(t) || s->suspects < (o->transfers + 1) / 2);
 }
 
-/* What goes in one transfer: one, but for alerts, which an Alertmanager takes by the dozen. */
+/* An Alertmanager takes alerts by the dozen; people get several in one message when there are more
+ * than they would read one by one. Programs get each on its own. */
+static size_t together(const struct ax_sender *s, const struct ax_target *t)
+{
+    bool many = t->n > (size_t)s->n->o.burst;
+    switch (t->type) {
+    case AX_NOTIFY_ALERTMANAGER: return AX_SENDER_TOGETHER;
+    case AX_NOTIFY_EMAIL: return many ? AX_SENDER_TOGETHER : 1;
+    case AX_NOTIFY_SLACK: return many ? SLACK_TOGETHER : 1;
+    default: return 1;
+    }
+}
+
 static struct ax_flight *pick(struct ax_sender *s, struct ax_target *t, int64_t now)
 {
     struct ax_flight *f = ax_calloc(1, sizeof *f);
     f->target = t;
     f->type = t->type;
     f->suspect = is_suspect(t);
+    size_t most = together(s, t);
     f->items[f->n++] = ax_target_pop(t);
-    while (t->type == AX_NOTIFY_ALERTMANAGER && f->n < AX_SENDER_TOGETHER && t->n > 0 &&
-           t->heap[0]->due <= now && !t->heap[0]->alone && !f->items[0]->alone)
+    while (f->n < most && t->n > 0 && t->heap[0]->due <= now && !t->heap[0]->alone &&
+           !f->items[0]->alone)
         f->items[f->n++] = ax_target_pop(t);
     ax_target_began(t);
     s->nflights++;

@@ -72,28 +72,37 @@ static void slack_text(struct ax_str s, struct ax_buf *out)
         }
 }
 
-void ax_form_slack(const struct ax_notify *n, const struct ax_letter *l, struct ax_buf *out)
+static void slack_attachment(const struct ax_notify *n, const struct ax_letter *l,
+                             struct ax_json *j)
+{
+    struct ax_buf words = AX_BUF_INIT, safe = AX_BUF_INIT;
+    ax_words_text(n, l, &words);
+    slack_text(ax_words_cut(ax_buf_view(&words), 3000), &safe);
+    ax_json_obj(j);
+    ax_json_key(j, "color");
+    ax_json_cstr(j, colour(&l->x));
+    text(j, "text", ax_buf_view(&safe));
+    text(j, "footer", l->key);
+    ax_json_key(j, "ts");
+    ax_json_int(j, l->x.time / 1000);
+    ax_json_end(j);
+    ax_buf_free(&words);
+    ax_buf_free(&safe);
+}
+
+void ax_form_slack(const struct ax_notify *n, const struct ax_letter *l, size_t count,
+                   struct ax_buf *out)
 {
     struct ax_buf words = AX_BUF_INIT, safe = AX_BUF_INIT;
     struct ax_json j = {.out = out};
-    ax_words_subject(l, &words);
+    ax_words_subjects(l, count, &words);
     slack_text(ax_buf_view(&words), &safe);
     ax_json_obj(&j);
     text(&j, "text", ax_buf_view(&safe));
     ax_json_key(&j, "attachments");
     ax_json_arr(&j);
-    ax_json_obj(&j);
-    ax_json_key(&j, "color");
-    ax_json_cstr(&j, colour(&l->x));
-    ax_buf_clear(&words);
-    ax_buf_clear(&safe);
-    ax_words_text(n, l, &words);
-    slack_text(ax_words_cut(ax_buf_view(&words), 3000), &safe);
-    text(&j, "text", ax_buf_view(&safe));
-    text(&j, "footer", l->key);
-    ax_json_key(&j, "ts");
-    ax_json_int(&j, l->x.time / 1000);
-    ax_json_end(&j);
+    for (size_t i = 0; i < count; i++)
+        slack_attachment(n, &l[i], &j);
     ax_json_end(&j);
     ax_json_end(&j);
     ax_buf_free(&words);

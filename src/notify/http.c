@@ -4,7 +4,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -58,7 +57,7 @@ static void write_body(struct ax_try *t, const struct ax_notify *n, struct ax_st
                        const struct ax_letter *l, size_t count)
 {
     switch (t->type) {
-    case AX_NOTIFY_SLACK: ax_form_slack(n, l, &t->body); break;
+    case AX_NOTIFY_SLACK: ax_form_slack(n, l, count, &t->body); break;
     case AX_NOTIFY_PAGERDUTY: ax_form_pagerduty(n, l, address, &t->body); break;
     case AX_NOTIFY_ALERTMANAGER: ax_form_alerts(n, l, count, &t->body); break;
     case AX_NOTIFY_ALERTMANAGER_WEBHOOK: ax_form_alert_webhook(n, l, &t->body); break;
@@ -90,15 +89,16 @@ static void set_limits(struct ax_try *t, const struct ax_notify *n)
 void ax_http_begin(struct ax_try *t, const struct ax_notify *n, struct ax_str address,
                    const struct ax_letter *l, size_t count)
 {
-    struct ax_buf url = AX_BUF_INIT;
-    char key[80];
+    struct ax_buf url = AX_BUF_INIT, key = AX_BUF_INIT;
     write_url(n, t->type, address, &url);
     write_body(t, n, address, l, count);
-    snprintf(key, sizeof key, "Idempotency-Key: %.*s", AX_STR_ARG(ax_words_cut(l->key, 60)));
+    ax_buf_cstr(&key, "Idempotency-Key: ");
+    ax_words_key(l, count, &key);
+    ax_buf_byte(&key, 0);
     add_header(t, "Content-Type: application/json");
     add_header(t, "Expect:");
     if (t->type != AX_NOTIFY_ALERTMANAGER) /* there each alert has its own */
-        add_header(t, key);
+        add_header(t, key.p);
     set_limits(t, n);
     curl_easy_setopt(t->easy, CURLOPT_URL, url.p);
     curl_easy_setopt(t->easy, CURLOPT_USERAGENT, "auspex/" AX_VERSION);
@@ -107,6 +107,7 @@ void ax_http_begin(struct ax_try *t, const struct ax_notify *n, struct ax_str ad
     curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, t->body.p);
     curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body.n);
     ax_buf_free(&url);
+    ax_buf_free(&key);
 }
 
 /* Too many requests, too early and a timeout are not the notification's fault. */

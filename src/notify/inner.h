@@ -32,21 +32,28 @@ struct ax_letter {
 };
 
 void ax_form_webhook(const struct ax_letter *l, struct ax_buf *out);
-void ax_form_slack(const struct ax_notify *n, const struct ax_letter *l, struct ax_buf *out);
+void ax_form_slack(const struct ax_notify *n, const struct ax_letter *l, size_t count,
+                   struct ax_buf *out);
 void ax_form_pagerduty(const struct ax_notify *n, const struct ax_letter *l, struct ax_str routing,
                        struct ax_buf *out);
 void ax_form_alerts(const struct ax_notify *n, const struct ax_letter *l, size_t count,
                     struct ax_buf *out);
 void ax_form_alert_webhook(const struct ax_notify *n, const struct ax_letter *l,
                            struct ax_buf *out);
-void ax_form_mail(const struct ax_notify *n, const struct ax_letter *l, struct ax_str to,
-                  struct ax_buf *out);
+void ax_form_mail(const struct ax_notify *n, const struct ax_letter *l, size_t count,
+                  struct ax_str to, struct ax_buf *out);
 void ax_form_syslog(const struct ax_letter *l, struct ax_str facility, struct ax_buf *out);
 
 /* "ALARM HIGH "name" for Host: a", one line without control characters. */
 void ax_words_subject(const struct ax_letter *l, struct ax_buf *out);
 /* Many lines for people. */
 void ax_words_text(const struct ax_notify *n, const struct ax_letter *l, struct ax_buf *out);
+/* The same of several that go in one message. */
+void ax_words_subjects(const struct ax_letter *l, size_t count, struct ax_buf *out);
+void ax_words_texts(const struct ax_notify *n, const struct ax_letter *l, size_t count,
+                    struct ax_buf *out);
+/* The key of one, or of the message that several are in. */
+void ax_words_key(const struct ax_letter *l, size_t count, struct ax_buf *out);
 void ax_words_line(struct ax_str text, size_t max, struct ax_buf *out);
 /* Where people see the alarm; nothing without a URL of this server. */
 void ax_words_link(const struct ax_notify *n, const struct ax_letter *l, struct ax_buf *out);
@@ -87,7 +94,7 @@ void ax_http_begin(struct ax_try *t, const struct ax_notify *n, struct ax_str ad
                    const struct ax_letter *l, size_t count);
 void ax_http_judge(struct ax_try *t, CURLcode rc);
 void ax_mail_begin(struct ax_try *t, const struct ax_notify *n, struct ax_str address,
-                   const struct ax_letter *l);
+                   const struct ax_letter *l, size_t count);
 void ax_mail_judge(struct ax_try *t, CURLcode rc);
 void ax_script_begin(struct ax_try *t, const struct ax_notify *n, struct ax_str name,
                      const struct ax_letter *l);

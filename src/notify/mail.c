@@ -27,10 +27,10 @@ static void base64(struct ax_str s, size_t line, struct ax_buf *out)
 }
 
 /* Encoded words of at most 39 bytes of text each, cut between characters (RFC 2047). */
-static void write_subject(const struct ax_letter *l, struct ax_buf *out)
+static void write_subject(const struct ax_letter *l, size_t count, struct ax_buf *out)
 {
     AX_CLEANUP(ax_buf_free) struct ax_buf words = AX_BUF_INIT;
-    ax_words_subject(l, &words);
+    ax_words_subjects(l, count, &words);
     struct ax_str rest = ax_buf_view(&words);
     ax_buf_cstr(out, "Subject:");
     while (rest.n) {
@@ -43,24 +43,26 @@ static void write_subject(const struct ax_letter *l, struct ax_buf *out)
     ax_buf_cstr(out, "\r\n");
 }
 
-void ax_form_mail(const struct ax_notify *n, const struct ax_letter *l, struct ax_str to,
-                  struct ax_buf *out)
+void ax_form_mail(const struct ax_notify *n, const struct ax_letter *l, size_t count,
+                  struct ax_str to, struct ax_buf *out)
 {
-    AX_CLEANUP(ax_buf_free) struct ax_buf text = AX_BUF_INIT;
+    AX_CLEANUP(ax_buf_free) struct ax_buf text = AX_BUF_INIT, key = AX_BUF_INIT;
     const char *host = strrchr(n->o.mail_from, '@');
     char date[64];
     struct tm tm;
     time_t now = (time_t)(l->now / 1000);
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", gmtime_r(&now, &tm));
+    ax_words_key(l, count, &key);
     ax_buf_printf(out, "From: <%s>\r\nTo: <%.*s>\r\nDate: %s\r\n", n->o.mail_from, AX_STR_ARG(to),
                   date);
-    ax_buf_printf(out, "Message-ID: <%.*s%s>\r\nIdempotency-Key: %.*s\r\n", AX_STR_ARG(l->key),
-                  host ? host : "@auspex", AX_STR_ARG(l->key));
-    write_subject(l, out);
+    ax_buf_printf(out, "Message-ID: <%.*s%s>\r\nIdempotency-Key: %.*s\r\n",
+                  AX_STR_ARG(ax_buf_view(&key)), host ? host : "@auspex",
+                  AX_STR_ARG(ax_buf_view(&key)));
+    write_subject(l, count, out);
     ax_buf_cstr(out, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
                      "Content-Type: text/plain; charset=utf-8\r\n"
                      "Content-Transfer-Encoding: base64\r\n\r\n");
-    ax_words_text(n, l, &text);
+    ax_words_texts(n, l, count, &text);
     base64(ax_buf_view(&text), 76, out);
     ax_buf_cstr(out, "\r\n");
 }
@@ -93,7 +95,7 @@ static void set_server(struct ax_try *t, const struct ax_notify *n)
 }
 
 void ax_mail_begin(struct ax_try *t, const struct ax_notify *n, struct ax_str address,
-                   const struct ax_letter *l)
+                   const struct ax_letter *l, size_t count)
 {
     AX_CLEANUP(ax_buf_free) struct ax_buf to = AX_BUF_INIT;
     if (!n->o.smtp_url) {
@@ -105,7 +107,7 @@ void ax_mail_begin(struct ax_try *t, const struct ax_notify *n, struct ax_str ad
         return;
     }
     ax_buf_printf(&to, "<%.*s>%c", AX_STR_ARG(address), 0);
-    ax_form_mail(n, l, address, &t->body);
+    ax_form_mail(n, l, count, address, &t->body);
     set_server(t, n);
     t->to = curl_slist_append(NULL, to.p);
     curl_easy_setopt(t->easy, CURLOPT_MAIL_FROM, n->o.mail_from);

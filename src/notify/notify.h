@@ -19,6 +19,9 @@
  *   once; one, until it has answered) and a rate of its own. After three failures in a row it is
  *   tried once at a time, after pauses that grow. Half of the transfers are kept for methods that
  *   work, so that the others, be they ever so many, hold up each other alone.
+ * - When more wait for a method than its burst, a mail holds up to 64 and a Slack message 20 of
+ *   them (the key is then the message's, and each one's own stands in the text). Alertmanagers get
+ *   64 alerts a post at any time. The other types get each notification on its own.
  * - Addresses hold secrets: neither they nor what the other side says (which may repeat them) are
  *   logged; a method is named by its id.
  *

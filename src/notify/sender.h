@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "notify/items.h"
 
-#define AX_SENDER_TOGETHER 64 /* alerts in one post */
+#define AX_SENDER_TOGETHER 64 /* alerts in one post, notifications in one mail */
 
 /* One transfer under way. */
 struct ax_flight {

@@ -46,7 +46,7 @@ void ax_try_begin(struct ax_try *t, const struct ax_notify *n, enum ax_notify_ty
         ax_try_finish(t, AX_AGAIN, "no memory for a transfer");
     } else {
         if (type == AX_NOTIFY_EMAIL)
-            ax_mail_begin(t, n, address, l);
+            ax_mail_begin(t, n, address, l, count);
         else
             ax_http_begin(t, n, address, l, count);
     }

@@ -6,6 +6,7 @@
 #include "base/num.h"
 
 #include <jansson.h>
+#include <xxhash.h>
 
 struct ax_str ax_words_cut(struct ax_str s, size_t max)
 {
@@ -132,7 +133,45 @@ void ax_words_text(const struct ax_notify *n, const struct ax_letter *l, struct 
     field("See", ax_buf_view(&link), out);
     field("Alarm id", l->x.alarm, out);
     field("Definition id", l->x.definition, out);
+    field("Notification", l->key, out);
     if (l->x.metrics.n > 2)
         ax_buf_cstr(out, "Metrics:\n");
     write_metrics(l->x.metrics, out);
+}
+
+void ax_words_subjects(const struct ax_letter *l, size_t count, struct ax_buf *out)
+{
+    if (count > 1)
+        ax_buf_printf(out, "%zu notifications: ", count);
+    ax_words_subject(l, out);
+    if (count > 1)
+        ax_buf_printf(out, " and %zu more", count - 1);
+}
+
+void ax_words_texts(const struct ax_notify *n, const struct ax_letter *l, size_t count,
+                    struct ax_buf *out)
+{
+    for (size_t i = 0; count > 1 && i < count; i++) {
+        ax_words_subject(&l[i], out);
+        ax_buf_byte(out, '\n');
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (count > 1)
+            ax_buf_printf(out, "\n---- %zu of %zu\n\n", i + 1, count);
+        ax_words_text(n, &l[i], out);
+    }
+}
+
+void ax_words_key(const struct ax_letter *l, size_t count, struct ax_buf *out)
+{
+    struct ax_buf all = AX_BUF_INIT;
+    for (size_t i = 0; i < count; i++)
+        ax_buf_str(&all, l[i].key);
+    XXH128_hash_t h = XXH3_128bits(all.p, all.n);
+    if (count == 1)
+        ax_buf_str(out, l->key);
+    else
+        ax_buf_printf(out, "group-%016llx%016llx", (unsigned long long)h.high64,
+                      (unsigned long long)h.low64);
+    ax_buf_free(&all);
 }

@@ -104,7 +104,7 @@ static void json_stays_json(void **state)
         struct ax_letter l[2] = {letter(&a), letter(&a)};
         ax_form_webhook(&l[0], &b);
         json_decref(parsed(&b));
-        ax_form_slack(notify, &l[0], &b);
+        ax_form_slack(notify, l, 1 + (size_t)i % 2, &b);
         json_t *slack = parsed(&b);
         const char *text = json_string_value(json_object_get(slack, "text"));
         assert_null(strpbrk(text, "<>\r\n"));
@@ -143,8 +143,8 @@ static void a_mail_has_the_headers_that_we_wrote(void **state)
     kit_open(&(struct ax_notify_options){0});
     for (int i = 0; i < ROUNDS; i++) {
         struct ax_arena a = AX_ARENA_INIT;
-        struct ax_letter l = letter(&a);
-        ax_form_mail(notify, &l, AX_STR("to@example.org"), &b);
+        struct ax_letter l[2] = {letter(&a), letter(&a)};
+        ax_form_mail(notify, l, 1 + (size_t)i % 2, AX_STR("to@example.org"), &b);
         struct ax_str rest = ax_buf_view(&b), line;
         bool body = false;
         while (ax_str_cut(&rest, '\n', &line) && rest.p) {

@@ -42,6 +42,43 @@ static void slack_gets_its_attachment_without_markup_of_others(void **state)
     receiver_free(r);
 }
 
+static void people_get_many_in_one_message_and_programs_each_alone(void **state)
+{
+    struct receiver *slack = receiver_new(200), *hook = receiver_new(200);
+    struct ax_notify_options o = kit_clock();
+    size_t total = 0;
+    o.burst = 5;
+    kit_open(&o);
+    struct ax_str m[2] = {way(slack, "SLACK"), way(hook, "WEBHOOK")};
+    assert_int_equal(ax_sql_begin(sql, NULL), 0);
+    for (int i = 0; i < 50; i++) {
+        char alarm[8];
+        snprintf(alarm, sizeof alarm, "a%d", i);
+        struct ax_notice x = kit_notice(alarm, "ALARM", T0);
+        assert_int_equal(ax_notify_queue(notify, m, 2, &x, NULL), 0);
+    }
+    assert_int_equal(ax_sql_end(sql, 0, NULL), 0);
+    ax_notify_wake(notify);
+    assert_true(receiver_waits(hook, 5, 5000)); /* and the others as the rate lets them */
+    assert_true(receiver_waits(slack, 3, 5000));
+    assert_int_equal(receiver_count(slack), 3);
+    for (int i = 0; i < 3; i++) {
+        json_t *got = receiver_json(slack, i);
+        size_t n = json_array_size(json_object_get(got, "attachments"));
+        assert_true(n <= 20);
+        total += n;
+        if (i == 0) {
+            assert_non_null(strstr(text_at(got, "text", NULL), "20 notifications: ALARM HIGH"));
+            assert_int_equal(strncmp(slack->got[i].key, "group-", 6), 0);
+        }
+        json_decref(got);
+    }
+    assert_int_equal(total, 50);
+    assert_int_equal(receiver_count(hook), 5);
+    receiver_free(slack);
+    receiver_free(hook);
+}
+
 static void pagerduty_triggers_and_resolves_one_incident(void **state)
 {
     struct receiver *r = receiver_new(202);
@@ -353,7 +390,7 @@ static void no_text_can_begin_a_header(void **state)
     x.name = x.severity = x.reason = x.description = ax_str(evil);
     x.metrics = AX_STR("[{\"name\":\"m\",\"dimensions\":{\"hostname\":\"h\\r\\nCc: a@b\"}}]");
     struct ax_letter l = {.x = x, .key = AX_STR("0123"), .now = T0};
-    ax_form_mail(notify, &l, AX_STR("to@example.org"), &out);
+    ax_form_mail(notify, &l, 1, AX_STR("to@example.org"), &out);
     ax_buf_byte(&out, 0);
     char *body = strstr(out.p, "\r\n\r\n");
     assert_non_null(body);
@@ -428,6 +465,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(slack_gets_its_attachment_without_markup_of_others,
+                                        kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(people_get_many_in_one_message_and_programs_each_alone,
                                         kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(pagerduty_triggers_and_resolves_one_incident, kit_begin,
                                         kit_end),
