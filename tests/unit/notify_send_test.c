@@ -522,6 +522,31 @@ static void a_full_disk_fails_the_transition(void **state)
     receiver_free(r);
 }
 
+static void an_outcome_that_cannot_be_written_is_kept_and_nothing_sent_twice(void **state)
+{
+    struct receiver *r = receiver_new(500);
+    struct ax_notify_options o = kit_clock();
+    kit_open(&o);
+    kit_queue(kit_webhook(r, 0), "a1", "ALARM", T0);
+    WAIT_UNTIL(webhooks().retried == 1);
+    ax_sql_lock(sql);
+    assert_int_equal(ax_sql_exec(sql, "PRAGMA query_only = 1", NULL), 0);
+    ax_sql_unlock(sql);
+    r->status = 200;
+    kit_pass(1000);
+    assert_true(receiver_waits(r, 1, 5000));
+    ax_sleep_ms(300);
+    kit_pass(600000);
+    ax_sleep_ms(300);
+    assert_int_equal(kit_rows(), 1);
+    ax_sql_lock(sql);
+    assert_int_equal(ax_sql_exec(sql, "PRAGMA query_only = 0", NULL), 0);
+    ax_sql_unlock(sql);
+    assert_true(kit_rows_become(0, 5000));
+    assert_int_equal(receiver_count(r), 1);
+    receiver_free(r);
+}
+
 static void loopback_can_be_refused(void **state)
 {
     static const char *const hosts[] = {"127.0.0.1",          "localhost",  "[::1]", "0.0.0.0",
@@ -643,6 +668,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_waits_for_a_deleted_method_is_voided_and_counted,
                                         kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(a_full_disk_fails_the_transition, kit_begin, kit_end),
+        cmocka_unit_test_setup_teardown(
+            an_outcome_that_cannot_be_written_is_kept_and_nothing_sent_twice, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(loopback_can_be_refused, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(a_test_tells_what_became_of_it, kit_begin, kit_end),
         cmocka_unit_test_setup_teardown(secrets_of_an_address_are_not_logged, kit_begin, kit_end),

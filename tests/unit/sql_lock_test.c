@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define TURNS 50
+#define TURNS 400
 
 static struct ax_sql *sql;
 static atomic_bool quit;
@@ -27,7 +27,8 @@ static void *hold_again_and_again(void *arg)
     while (!quit) {
         ax_sql_lock(sql);
         held++;
-        ax_sleep_ms(1);
+        for (int64_t until = ax_mono_ns() + 1000000; ax_mono_ns() < until;)
+            ; /* at work, so that it has the lock again before who waits has woken up */
         ax_sql_unlock(sql);
     }
     return NULL;
@@ -42,17 +43,20 @@ static void the_lock_goes_to_who_waited_longest(void **state)
     pthread_create(&hog, NULL, hold_again_and_again, NULL);
     while (held == 0)
         ax_sleep_ms(1);
+    int overtaken = 0;
     for (int i = 0; i < TURNS; i++) {
+        ax_sleep_ms(3); /* the other one is at it again */
         int before = held;
         ax_sql_lock(sql);
         int passed = held - before;
         ax_sql_unlock(sql);
-        assert_true(passed <= 2); /* the one that had it, and one that came before us */
+        overtaken += passed > 2; /* more than the one that had it, and one that came before us */
     }
     quit = true;
     pthread_join(hog, NULL);
     ax_sql_close(sql);
     unlink(path);
+    assert_true(overtaken <= 2); /* a busy machine may stop us between counting and waiting */
 }
 
 int main(void)
