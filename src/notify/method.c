@@ -10,6 +10,22 @@
 #define LIST_MAX 10000
 #define COLUMNS  "id, name, type, address, period, created, updated"
 
+bool ax_notify_offers(const struct ax_notify *n, enum ax_notify_type type)
+{
+    return type != AX_NOTIFY_SCRIPT || n->o.script_dir;
+}
+
+static int check(const struct ax_notify *n, const struct ax_notify_fields *f,
+                 enum ax_notify_type *type, struct ax_err *err)
+{
+    int rc = ax_notify_check(f, type, err);
+    return rc == 0 && !ax_notify_offers(n, *type)
+               ? ax_fail(err, -EINVAL,
+                         "type: this server runs no scripts, since its operator has "
+                         "named no directory of them")
+               : rc;
+}
+
 static void random_id(char out[AX_NOTIFY_ID])
 {
     uint8_t b[16];
@@ -105,7 +121,7 @@ int ax_notify_create(struct ax_notify *n, struct ax_str tenant, const struct ax_
     char id[AX_NOTIFY_ID];
     int64_t now = ax_notify_now(n);
     struct ax_notify_method m = {.period = f->period, .created = now, .updated = now};
-    int rc = ax_notify_check(f, &m.type, err);
+    int rc = check(n, f, &m.type, err);
     if (rc < 0)
         return rc;
     random_id(id);
@@ -121,8 +137,8 @@ int ax_notify_create(struct ax_notify *n, struct ax_str tenant, const struct ax_
 }
 
 /* Lays what is to be changed over what is there. */
-static int merge(const struct ax_notify_fields *f, struct ax_arena *a, struct ax_notify_method *m,
-                 struct ax_err *err)
+static int merge(struct ax_notify *n, const struct ax_notify_fields *f, struct ax_arena *a,
+                 struct ax_notify_method *m, struct ax_err *err)
 {
     struct ax_notify_fields all = {
         .name = f->name.p ? ax_arena_str(a, f->name) : m->name,
@@ -130,7 +146,7 @@ static int merge(const struct ax_notify_fields *f, struct ax_arena *a, struct ax
         .address = f->address.p ? ax_arena_str(a, f->address) : m->address,
         .period = f->period >= 0 ? f->period : m->period,
     };
-    int rc = ax_notify_check(&all, &m->type, err);
+    int rc = check(n, &all, &m->type, err);
     m->name = all.name;
     m->address = all.address;
     m->period = all.period;
@@ -162,7 +178,7 @@ int ax_notify_update(struct ax_notify *n, struct ax_str tenant, struct ax_str id
         return rc;
     rc = get(n, tenant, id, a, &m, err);
     if (rc == 0)
-        rc = merge(f, a, &m, err);
+        rc = merge(n, f, a, &m, err);
     m.updated = ax_notify_now(n);
     if (rc == 0)
         rc = write_update(n, &m, err);

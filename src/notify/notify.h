@@ -86,6 +86,10 @@ void ax_notify_close(struct ax_notify *n);
 
 /* ---- methods ---- */
 
+/* Whether methods of that type can be made here: all but SCRIPT without a script_dir. (EMAIL
+ * without a mail server is taken, as Monasca does: mails wait for one.) */
+bool ax_notify_offers(const struct ax_notify *n, enum ax_notify_type type);
+
 struct ax_notify_method {
     struct ax_str id, name, address;
     enum ax_notify_type type;

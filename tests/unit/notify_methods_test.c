@@ -7,7 +7,7 @@ static struct ax_arena arena;
 static int begin(void **state)
 {
     int rc = kit_begin(state);
-    kit_open(&(struct ax_notify_options){0});
+    kit_open(&(struct ax_notify_options){.script_dir = kit_dir});
     return rc;
 }
 
@@ -200,6 +200,18 @@ static void others_hear_of_a_deletion_in_its_transaction(void **state)
     assert_int_equal(asked, 2);
 }
 
+static void there_are_no_scripts_without_a_directory_of_them(void **state)
+{
+    struct ax_notify_method m;
+    struct ax_err err = {0};
+    assert_true(ax_notify_offers(notify, AX_NOTIFY_SCRIPT));
+    kit_reopen(&(struct ax_notify_options){0});
+    assert_false(ax_notify_offers(notify, AX_NOTIFY_SCRIPT));
+    assert_true(ax_notify_offers(notify, AX_NOTIFY_EMAIL));
+    assert_int_equal(create(TENANT, "s", "SCRIPT", "tell", 0, &m, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "no scripts"));
+}
+
 static void options_are_checked(void **state)
 {
     static const struct ax_notify_options bad[] = {{.smtp_url = "http://h"},
@@ -225,6 +237,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_patch_leaves_the_rest, begin, end),
         cmocka_unit_test_setup_teardown(lists_are_sorted_and_paged, begin, end),
         cmocka_unit_test_setup_teardown(others_hear_of_a_deletion_in_its_transaction, begin, end),
+        cmocka_unit_test_setup_teardown(there_are_no_scripts_without_a_directory_of_them, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(options_are_checked, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
