@@ -198,6 +198,14 @@ void ax_items_remove(struct ax_items *s, struct ax_item *i)
         ax_target_push(next->target, next);
 }
 
+bool ax_items_behind(const struct ax_items *s, const struct ax_item *i)
+{
+    for (struct ax_item *o = s->buckets[i->chain % s->nbuckets]; o; o = o->next)
+        if (o->chain == i->chain && o != i)
+            return true;
+    return false;
+}
+
 void ax_items_drop(struct ax_items *s, struct ax_target *t)
 {
     for (size_t b = 0; b < s->nbuckets; b++)

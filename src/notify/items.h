@@ -55,6 +55,8 @@ struct ax_items {
 void ax_items_add(struct ax_items *s, const struct ax_row *r, struct ax_target *t);
 /* Forgets an item, frees it, and lets the next of its chain go. */
 void ax_items_remove(struct ax_items *s, struct ax_item *i);
+/* Whether another of its chain waits. */
+bool ax_items_behind(const struct ax_items *s, const struct ax_item *i);
 /* Forgets what is neither busy nor settling of a target that is gone. */
 void ax_items_drop(struct ax_items *s, struct ax_target *t);
 void ax_items_free(struct ax_items *s);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What becomes of a notification after a transfer. Outcomes are written together, at most
- * SETTLE_MS after the first of them; a chain's next one departs when they are on disk, so that
- * after a crash nothing older is sent again behind something newer. */
+/* What becomes of a notification after a transfer. Outcomes are written together, at most SETTLE_MS
+ * after the first of them, sooner when something waits for one: a chain's next departs when they
+ * are on disk, so that after a crash nothing older is sent again behind something newer. */
 #include "notify/sender.h"
 
 #include "base/clock.h"
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #define SETTLE_MS    50
+#define HURRY_MS     5 /* when the next of the chain waits for it */
 #define TRY_AGAIN_MS 1000
 #define FULL_MS      2
 #define FULL_MAX     8 /* doublings of it */
@@ -20,8 +21,10 @@ static void add(struct ax_sender *s, struct ax_outcome_row row)
         s->outcomes_cap = s->outcomes_cap ? s->outcomes_cap * 2 : 64;
         s->outcomes = ax_realloc(s->outcomes, s->outcomes_cap * sizeof *s->outcomes);
     }
-    if (s->noutcomes == 0)
-        s->settle_at_ns = ax_mono_ns() + SETTLE_MS * 1000000ll;
+    bool hurry = row.item && ax_items_behind(&s->items, row.item);
+    int64_t by = ax_mono_ns() + (hurry ? HURRY_MS : SETTLE_MS) * 1000000ll;
+    if (s->noutcomes == 0 || by < s->settle_at_ns)
+        s->settle_at_ns = by;
     if (row.item)
         row.item->state = AX_ITEM_SETTLING;
     s->outcomes[s->noutcomes++] = row;

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 
 #define ROUNDS 100
-#define ALARMS 4
+#define ALARMS 32
 
 static const char *const steps[] = {"CREATE TABLE transition(n INTEGER PRIMARY KEY);"};
 
@@ -140,7 +140,7 @@ static void nothing_is_lost_when_it_is_killed(void **state)
         if ((later = round_of(method.p, &chance)) > 0)
             told = later;
     open_all(kit_path, 100); /* what is left */
-    assert_true(kit_rows_become(0, 20000));
+    assert_true(kit_rows_become(0, 60000));
     int64_t max = number("SELECT max(n) FROM transition");
     assert_true(told <= max);
     int twice = duplicates(r, max);
