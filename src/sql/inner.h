@@ -10,7 +10,11 @@
 
 struct ax_sql {
     sqlite3 *db;
-    pthread_mutex_t lock; /* one reader or one transaction at a time */
+    /* One reader or one transaction at a time, in the order in which they came: who commits again
+     * and again would otherwise keep out who waits. */
+    pthread_mutex_t lock;
+    pthread_cond_t next;
+    uint64_t last_ticket, serving;
 };
 
 #define AX_SQL_FILE_VERSION 1

@@ -33,6 +33,7 @@ int ax_sql_open(struct ax_sql **out, const char *path, struct ax_err *err)
     struct ax_sql *s = ax_calloc(1, sizeof *s);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX;
     pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->next, NULL);
     int rc = 0;
     if (sqlite3_open_v2(path, &s->db, flags, vfs_with_paths_as_given()) != SQLITE_OK)
         rc = ax_sql_fail(s, "opening", err);
@@ -57,6 +58,7 @@ int ax_sql_open_look(struct ax_sql **out, const char *path, struct ax_err *err)
     struct ax_sql *s = ax_calloc(1, sizeof *s);
     AX_CLEANUP(ax_buf_free) struct ax_buf log = AX_BUF_INIT, uri = AX_BUF_INIT;
     pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->next, NULL);
     ax_buf_printf(&log, "%s-wal%c", path, 0);
     ax_buf_cstr(&uri, "file:");
     for (const char *p = path; *p; p++)
@@ -79,6 +81,7 @@ void ax_sql_close(struct ax_sql *s)
     if (!s)
         return;
     sqlite3_close(s->db);
+    pthread_cond_destroy(&s->next);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }
@@ -107,10 +110,17 @@ int ax_sql_exec(struct ax_sql *s, const char *statements, struct ax_err *err)
 void ax_sql_lock(struct ax_sql *s)
 {
     pthread_mutex_lock(&s->lock);
+    uint64_t ticket = s->last_ticket++;
+    while (ticket != s->serving)
+        pthread_cond_wait(&s->next, &s->lock);
+    pthread_mutex_unlock(&s->lock);
 }
 
 void ax_sql_unlock(struct ax_sql *s)
 {
+    pthread_mutex_lock(&s->lock);
+    s->serving++;
+    pthread_cond_broadcast(&s->next);
     pthread_mutex_unlock(&s->lock);
 }
 
