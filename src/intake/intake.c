@@ -234,6 +234,13 @@ int ax_intake_push(struct ax_intake *in, struct ax_batch *b, int64_t now,
     return 0;
 }
 
+void ax_intake_tell_forgotten(struct ax_intake *in, uint32_t id)
+{
+    for (size_t i = 0; i < in->nsubscribers; i++)
+        if (in->subscribers[i].forget)
+            in->subscribers[i].forget(in->subscribers[i].self, id);
+}
+
 struct ax_series_table *ax_intake_table(struct ax_intake *in)
 {
     return &in->table;
