@@ -36,6 +36,8 @@ struct kit {
     struct ax_stream_options o;
     char log[8192]; /* transitions: TENANT/NAME STATE, ... */
     unsigned transitions, commits;
+    void (*look)(struct kit *k, const struct ax_transition *t);
+    unsigned looked;
     int fail; /* the next transitions' callback fails with this */
 };
 
@@ -46,6 +48,8 @@ static inline int kit_transition(void *ctx, const struct ax_transition *t, struc
     if (k->fail)
         return ax_fail(err, k->fail, "no room");
     k->transitions++;
+    if (k->look)
+        k->look(k, t);
     snprintf(k->log + n, sizeof k->log - n, "%s%.*s/%.*s %s@%lld", n ? ", " : "",
              AX_STR_ARG(t->tenant), AX_STR_ARG(t->name), ax_state_name(t->state),
              (long long)(t->at - T0) / 1000);

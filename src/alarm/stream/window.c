@@ -174,7 +174,8 @@ bool ax_window_take(struct ax_window *w, const struct ax_sub *s, int64_t t, doub
         return take_last(w, s, t, v);
     int64_t period = period_ms(s), k = w->top;
     struct ax_slot *slot = &w->slots[w->head];
-    if (k == AX_LONG_AGO || (uint64_t)(t - k * period) >= (uint64_t)period) {
+    if (k < w->judged + 2 - (int64_t)s->times || k == AX_LONG_AGO ||
+        (uint64_t)(t - k * period) >= (uint64_t)period) {
         k = ax_slot_of(t, period);
         slot = place(w, s, k, period, m);
         if (!slot) {
@@ -203,7 +204,7 @@ static enum ax_state silent_state(const struct ax_sub *s)
 static int64_t silence_at(const struct ax_window *w, const struct ax_sub *s,
                           const struct ax_moment *m)
 {
-    if (w->state == silent_state(s))
+    if (w->state == silent_state(s) || (w->state == AX_NO_STATE && w->heard == AX_LONG_AGO))
         return AX_NEVER;
     return (w->heard > m->listen ? w->heard : m->listen) + 2 * period_ms(s) * s->times;
 }
