@@ -200,15 +200,16 @@ static int append(struct ax_intake *in, const struct ax_batch *b, uint64_t *tick
     return 0;
 }
 
+/* All are asked, also after one that failed: who appended waits for it. */
 static int commit(struct ax_intake *in, const uint64_t *tickets, struct ax_err *err)
 {
+    int first = 0;
     for (size_t i = 0; i < in->nsubscribers; i++) {
         const struct ax_subscriber *s = &in->subscribers[i];
-        int rc = s->commit ? s->commit(s->self, tickets[i], err) : 0;
-        if (rc < 0)
-            return rc;
+        int rc = s->commit ? s->commit(s->self, tickets[i], first ? NULL : err) : 0;
+        first = first ? first : rc;
     }
-    return 0;
+    return first;
 }
 
 int ax_intake_push(struct ax_intake *in, struct ax_batch *b, int64_t now,

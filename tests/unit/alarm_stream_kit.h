@@ -33,6 +33,7 @@ struct kit {
     struct ax_stream *stream;
     struct ax_arena arena; /* for results */
     bool stored;
+    int64_t (*clock)(void); /* NULL: kit_now */
     struct ax_stream_options o;
     char log[8192]; /* transitions: TENANT/NAME STATE, ... */
     unsigned transitions, commits;
@@ -71,7 +72,7 @@ static inline void kit_open(struct kit *k)
         struct ax_store_options so = {.dir = k->dir,
                                       .retention_ms = 100ll * 365 * 86400000,
                                       .commit_us = 100,
-                                      .now_ms = kit_clock};
+                                      .now_ms = k->clock ? k->clock : kit_clock};
         if (ax_store_open(&k->store, &so, k->intake, &err) < 0)
             fail_msg("%s", err.text);
         struct ax_subscriber sub = ax_store_subscriber(k->store);
@@ -86,7 +87,7 @@ static inline void kit_open(struct kit *k)
     k->o.registry = k->registry;
     k->o.intake = k->intake;
     k->o.store = k->store;
-    k->o.now_ms = kit_clock;
+    k->o.now_ms = k->clock ? k->clock : kit_clock;
     k->o.transition = kit_transition;
     k->o.committed = kit_committed;
     k->o.ctx = k;

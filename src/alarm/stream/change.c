@@ -75,6 +75,7 @@ uint64_t ax_tell_created(struct ax_stream *s, const struct ax_live *al, int64_t 
                                 .alarm = al->id,
                                 .at = now,
                                 .seen = al->seen,
+                                .until = al->until,
                                 .text = {al->def->d.id, al->key, ax_str(subs)}};
     return ax_queue_put(&s->queue, &e);
 }

@@ -47,6 +47,13 @@ enum ax_state ax_live_outcome(const struct ax_live *al)
     return ax_expression_holds(e, exceeded) ? AX_ALARM : AX_OK;
 }
 
+/* Up to when periods are judged. They wait while a start holds them. */
+static int64_t until(const struct ax_run *r)
+{
+    int64_t over = r->m.over + r->m.delay;
+    return r->at < over ? r->at : over;
+}
+
 void ax_live_set(struct ax_run *r, struct ax_live *al, enum ax_state state, struct ax_str reason,
                  struct ax_str sub_alarms)
 {
@@ -58,6 +65,7 @@ void ax_live_set(struct ax_run *r, struct ax_live *al, enum ax_state state, stru
                                 .alarm = al->id,
                                 .at = r->at,
                                 .seen = r->seen,
+                                .until = until(r),
                                 .text = {reason, sub_alarms, ax_str(subs)}};
     al->state = (uint8_t)state;
     al->seen = r->seen;
@@ -72,6 +80,7 @@ static void keep_subs(struct ax_run *r, struct ax_live *al)
                                 .alarm = al->id,
                                 .at = r->at,
                                 .seen = r->seen,
+                                .until = until(r),
                                 .text = {ax_str(subs)}};
     al->seen = r->seen;
     r->ticket = ax_queue_put(&r->s->queue, &e);
@@ -222,28 +231,42 @@ static size_t feed_known(struct ax_run *r, const struct ax_batch *b, uint32_t **
     return n;
 }
 
+/* Series that were not compared with all definitions yet, and then their samples. */
+static void feed_strange(struct ax_run *r, const struct ax_batch *b, const uint32_t *strange,
+                         size_t n)
+{
+    struct ax_stream *s = r->s;
+    for (size_t i = 0; i < n; i++)
+        ax_join(s, b->v[strange[i]].id, r->m.now);
+    for (size_t i = 0; i < n; i++) {
+        union ax_watch_slot *slot = ax_slot_of_series(s, b->v[strange[i]].id, true);
+        if (!(slot->number & 1))
+            feed(r, slot->refs, &b->v[strange[i]]);
+    }
+    r->ticket = s->queue.given; /* alarms were made, perhaps */
+}
+
 int ax_engine_append(void *self, const struct ax_batch *b, uint64_t *ticket, struct ax_err *err)
 {
     struct ax_stream *s = self;
-    int64_t now = ax_stream_now(s);
-    struct ax_run r = {.s = s, .m = ax_moment_at(s, now)};
+    struct ax_run r = {.s = s, .m = ax_moment_at(s, ax_stream_now(s))};
     AX_CLEANUP(ax_free_ptr) uint32_t *strange = NULL;
     pthread_rwlock_rdlock(&s->shape);
+    unsigned turn = s->queue.turn;
+    __atomic_add_fetch(&s->queue.under_way[turn], 1, __ATOMIC_RELAXED);
     size_t n = s->number ? feed_known(&r, b, &strange) : 0;
     pthread_rwlock_unlock(&s->shape);
     if (n) {
         pthread_rwlock_wrlock(&s->shape);
-        for (size_t i = 0; i < n; i++)
-            ax_join(s, b->v[strange[i]].id, now);
-        for (size_t i = 0; i < n; i++) {
-            union ax_watch_slot *slot = ax_slot_of_series(s, b->v[strange[i]].id, true);
-            if (!(slot->number & 1))
-                feed(&r, slot->refs, &b->v[strange[i]]);
+        if (turn != s->queue.turn) { /* the rest is of the next turn */
+            __atomic_add_fetch(&s->queue.under_way[s->queue.turn], 1, __ATOMIC_RELAXED);
+            __atomic_sub_fetch(&s->queue.under_way[turn], 1, __ATOMIC_RELAXED);
+            turn = s->queue.turn;
         }
-        r.ticket = s->queue.given; /* alarms were made, perhaps */
+        feed_strange(&r, b, strange, n);
         pthread_rwlock_unlock(&s->shape);
     }
-    *ticket = r.ticket;
+    *ticket = r.ticket << 1 | turn;
     return 0;
 }
 

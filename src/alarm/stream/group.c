@@ -41,7 +41,8 @@ struct ax_live *ax_live_new(struct ax_stream *s, struct ax_def *d, uint32_t mask
                            .mask = mask,
                            .id = ax_uuid_new(),
                            .at = (uint32_t)d->n,
-                           .seen = AX_LONG_AGO};
+                           .seen = AX_LONG_AGO,
+                           .until = AX_LONG_AGO};
     for (size_t i = 0; i < d->expr.nsubs; i++)
         ax_window_init(ax_window_of(al, i), &d->expr.subs[i]);
     if (d->n == d->cap) {

@@ -86,7 +86,8 @@ struct ax_live {
     uint32_t at; /* in def->alarms */
     uint32_t n, cap;
     struct ax_member *members;
-    int64_t seen; /* outcomes up to this time are written */
+    int64_t seen;  /* samples up to this time are done with: what came of them is written */
+    int64_t until; /* periods whose time came until then are judged, and that is written */
     char windows[];
 };
 
@@ -140,7 +141,7 @@ struct ax_change_entry {
     uint8_t old, state;
     uint32_t mask;
     struct ax_uuid alarm;
-    int64_t at, seen;
+    int64_t at, seen, until;
     /* CREATED: definition, key, subs. METRIC: name, dimensions, handle. STATE: reason, sub_alarms,
      * subs. SUBS: subs. TEXTS: lifecycle_state and link, NULL when they stay. */
     struct ax_str text[3];
@@ -150,7 +151,9 @@ struct ax_queue {
     pthread_mutex_t lock;
     pthread_cond_t more, written;
     struct ax_change_entry *first, **last;
-    uint64_t given, done; /* numbers */
+    uint64_t given, done;  /* numbers */
+    uint64_t under_way[2]; /* pushes that are not durable yet, by the queue's turn; atomic */
+    unsigned turn;         /* changes under shape, whole */
     bool stop;
 };
 

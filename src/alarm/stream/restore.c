@@ -81,6 +81,7 @@ static void read_alarm(struct ax_stream *s, struct ax_stmt *q)
     al->id = id;
     al->state = (uint8_t)(ax_stmt_col_int(q, 4) & 3);
     al->seen = ax_stmt_col_int(q, 6);
+    al->until = ax_stmt_col_int(q, 7);
     al->complete = true;
     d->tenant->alarms++;
     ax_subs_read(al, ax_stmt_col(q, 5));
@@ -90,7 +91,7 @@ static int read_alarms(struct ax_stream *s, struct ax_err *err)
 {
     struct ax_stmt q;
     ax_stmt_begin(&q, s->o.sql,
-                  "SELECT id, definition, group_key, mask, state, subs, seen FROM alarm");
+                  "SELECT id, definition, group_key, mask, state, subs, seen, until FROM alarm");
     while (ax_stmt_row(&q))
         read_alarm(s, &q);
     return ax_stmt_end(&q, "reading alarms from", err);
@@ -236,11 +237,12 @@ struct replay {
     int64_t mark, now, heard_from; /* heard_from: when the last process began to listen */
 };
 
-static struct ax_run run_at(const struct replay *p, int64_t now)
+static struct ax_run run_at(const struct replay *p, const struct ax_live *al, int64_t now)
 {
+    int64_t judged = al->until > p->mark ? al->until : p->mark;
     return (struct ax_run){.s = p->s,
                            .m = {.now = now,
-                                 .over = p->mark - p->s->o.delay_ms,
+                                 .over = judged - p->s->o.delay_ms,
                                  .delay = p->s->o.delay_ms,
                                  .hold = AX_NEVER,
                                  .listen = p->heard_from},
@@ -251,7 +253,7 @@ static struct ax_run run_at(const struct replay *p, int64_t now)
 static void put_item(struct replay *p, struct ax_live *al, struct ax_ref *ref, const struct item *x)
 {
     int64_t boundary = boundary_of(p->s, al, p->mark), t = x->sample.t;
-    struct ax_run r = run_at(p, t > boundary ? t : boundary);
+    struct ax_run r = run_at(p, al, t > boundary ? t : boundary);
     if (r.m.now > p->now)
         r.m.now = p->now;
     if (t <= boundary) {
@@ -268,7 +270,7 @@ static void put_item(struct replay *p, struct ax_live *al, struct ax_ref *ref, c
 
 static void finish(struct replay *p, struct ax_live *al)
 {
-    struct ax_run r = run_at(p, p->mark);
+    struct ax_run r = run_at(p, al, p->mark);
     if (!al->refilled)
         settle(&r, al, boundary_of(p->s, al, p->mark));
     al->refilled = true;

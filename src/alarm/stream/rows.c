@@ -231,7 +231,7 @@ static int apply(struct ax_stream *s, struct ax_str tenant, const struct place *
                  const struct ax_alarm_edit *e, enum ax_state state, int64_t now,
                  struct ax_err *err)
 {
-    struct ax_run r = {.s = s, .at = now, .seen = now};
+    struct ax_run r = {.s = s, .m = ax_moment_at(s, now)};
     pthread_rwlock_rdlock(&s->shape);
     struct ax_live *al = find(s, tenant, p);
     if (al) {
@@ -241,6 +241,8 @@ static int apply(struct ax_stream *s, struct ax_str tenant, const struct place *
                                         .at = now,
                                         .text = {given(e->lifecycle_state), given(e->link)}};
         pthread_mutex_lock(&sh->lock);
+        ax_live_due(&r, al); /* what happened before is written before */
+        r.at = r.seen = now;
         if (e->lifecycle_state || e->link)
             ax_queue_put(&s->queue, &texts);
         if (e->state && state != al->state)

@@ -14,6 +14,7 @@ static const char *const steps[] = {
     "  id TEXT PRIMARY KEY, tenant TEXT NOT NULL, definition TEXT NOT NULL,"
     "  group_key TEXT NOT NULL, mask INTEGER NOT NULL,"
     "  state INTEGER NOT NULL, subs TEXT NOT NULL, seen INTEGER NOT NULL,"
+    "  until INTEGER NOT NULL,"
     "  lifecycle_state TEXT NOT NULL DEFAULT '', link TEXT NOT NULL DEFAULT '',"
     "  handle TEXT NOT NULL DEFAULT '',"
     "  state_updated INTEGER NOT NULL, updated INTEGER NOT NULL, created INTEGER NOT NULL);"

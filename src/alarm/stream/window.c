@@ -17,6 +17,7 @@ void ax_window_init(struct ax_window *w, const struct ax_sub *s)
     *w = (struct ax_window){.top = AX_LONG_AGO,
                             .judged = AX_LONG_AGO,
                             .heard = AX_LONG_AGO,
+                            .view = AX_LONG_AGO,
                             .cap = (uint16_t)(s->function == AX_LAST ? 1 : s->times + 2),
                             .state = s->deterministic ? AX_OK : AX_NO_STATE};
     memset(w->slots, 0, w->cap * sizeof *w->slots);
@@ -82,6 +83,8 @@ static bool judge_next(struct ax_window *w, const struct ax_sub *s)
 {
     w->judged++;
     enum ax_state v = verdict(w, s, w->judged);
+    if (v != AX_NO_STATE)
+        w->view = w->judged;
     return v != AX_NO_STATE && set(w, v);
 }
 
@@ -145,6 +148,7 @@ static bool alarm_at_once(struct ax_window *w, const struct ax_sub *s, int64_t k
     for (; e >= k && (e == w->top || e > w->judged); e--)
         if (verdict(w, s, e) == AX_ALARM) {
             w->judged = w->judged > e - 1 ? w->judged : e - 1;
+            w->view = e;
             return set(w, AX_ALARM);
         }
     return false;
@@ -155,6 +159,7 @@ static bool ok_at_once(struct ax_window *w, const struct ax_sub *s, int64_t k)
     if (k <= w->judged && k <= w->top - s->times)
         return false;
     w->judged = w->judged > k - 1 ? w->judged : k - 1;
+    w->view = k;
     return set(w, AX_OK);
 }
 
@@ -254,15 +259,17 @@ bool ax_window_settle(struct ax_window *w, const struct ax_sub *s)
     return false;
 }
 
-size_t ax_window_values(const struct ax_window *w, const struct ax_sub *s, double *out, size_t most)
+size_t ax_window_values(struct ax_window *w, const struct ax_sub *s, double *out, size_t most)
 {
-    size_t n = 0, times = s->function == AX_LAST ? 1 : s->times;
-    size_t at = (size_t)w->head + w->cap + 1 - (times < w->cap ? times : w->cap);
-    if (s->function == AX_LAST)
-        at = 0;
-    for (size_t i = 0; i < times && n < most; i++, at++) {
-        const struct ax_slot *slot = &w->slots[at % w->cap];
-        if (slot->n)
+    size_t n = 0;
+    if (s->function == AX_LAST) {
+        if (most && w->slots[0].n)
+            out[n++] = w->slots[0].v;
+        return n;
+    }
+    for (int64_t k = w->view - s->times + 1; k <= w->view && n < most; k++) {
+        const struct ax_slot *slot = slot_at(w, k);
+        if (slot && slot->n)
             out[n++] = value_of(slot, s->function);
     }
     return n;

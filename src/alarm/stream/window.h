@@ -45,6 +45,7 @@ struct ax_window {
     int64_t top;    /* the newest slot with a sample: its number since the epoch */
     int64_t judged; /* the newest slot that was judged */
     int64_t heard;  /* time of the newest sample */
+    int64_t view;   /* the last slot of the view that decided last */
     uint16_t head;  /* where top is */
     uint16_t cap;
     uint8_t state; /* enum ax_state */
@@ -71,9 +72,8 @@ bool ax_window_judge(struct ax_window *w, const struct ax_sub *s, const struct a
  * settled is so. Returns whether the state changed. */
 bool ax_window_settle(struct ax_window *w, const struct ax_sub *s);
 
-/* The values of the newest view, oldest first, empty slots left out; at most `most`. */
-size_t ax_window_values(const struct ax_window *w, const struct ax_sub *s, double *out,
-                        size_t most);
+/* The values of the view that decided last, oldest first, empty slots left out; at most `most`. */
+size_t ax_window_values(struct ax_window *w, const struct ax_sub *s, double *out, size_t most);
 
 /* The slot that a time is in. */
 static inline int64_t ax_slot_of(int64_t t, int64_t period)

@@ -14,6 +14,7 @@
 #define METRICS_MOST 200  /* of an alarm that history tells */
 #define RETRY_MS     200
 #define MARK_MS      5000 /* how far the mark may be behind */
+#define DURABLE_MS   2000 /* how long the writer waits for pushes to be durable */
 #define ANSWER_MS    5000 /* how long a push waits for its transitions */
 
 /* An event to tell of once the transaction is in. */
@@ -42,8 +43,8 @@ static int write_created(struct round *w, const struct ax_change_entry *e, struc
     struct ax_stmt q;
     begin_alarm(&q, w,
                 "INSERT OR IGNORE INTO alarm(id, tenant, definition, group_key, mask, state, "
-                "subs, seen, state_updated, updated, created) "
-                "SELECT ?1, tenant, id, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8 "
+                "subs, seen, until, state_updated, updated, created) "
+                "SELECT ?1, tenant, id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?9 "
                 "FROM alarm_definition WHERE id = ?2",
                 e, uuid);
     ax_stmt_str(&q, ax_str(uuid));
@@ -53,6 +54,7 @@ static int write_created(struct round *w, const struct ax_change_entry *e, struc
     ax_stmt_int(&q, e->state);
     ax_stmt_str(&q, e->text[2]);
     ax_stmt_int(&q, e->seen);
+    ax_stmt_int(&q, e->until);
     ax_stmt_int(&q, e->at);
     return ax_stmt_run(&q, "writing an alarm to", err);
 }
@@ -85,10 +87,11 @@ static int write_subs(struct round *w, const struct ax_change_entry *e, struct a
 {
     char uuid[AX_UUID_TEXT + 1];
     struct ax_stmt q;
-    begin_alarm(&q, w, "UPDATE alarm SET subs = ?2, seen = ?3 WHERE id = ?1", e, uuid);
+    begin_alarm(&q, w, "UPDATE alarm SET subs = ?2, seen = ?3, until = ?4 WHERE id = ?1", e, uuid);
     ax_stmt_str(&q, ax_str(uuid));
     ax_stmt_str(&q, e->text[0]);
     ax_stmt_int(&q, e->seen);
+    ax_stmt_int(&q, e->until);
     return ax_stmt_run(&q, "writing an alarm to", err);
 }
 
@@ -218,12 +221,13 @@ static int write_state(struct round *w, const struct ax_change_entry *e,
 {
     struct ax_stmt q;
     ax_stmt_begin(&q, w->s->o.sql,
-                  "UPDATE alarm SET state = ?2, subs = ?3, seen = ?4, state_updated = ?5, "
-                  "updated = ?5 WHERE id = ?1");
+                  "UPDATE alarm SET state = ?2, subs = ?3, seen = ?4, until = ?5, "
+                  "state_updated = ?6, updated = ?6 WHERE id = ?1");
     ax_stmt_str(&q, t->alarm);
     ax_stmt_int(&q, e->state);
     ax_stmt_str(&q, e->text[2]);
     ax_stmt_int(&q, e->seen);
+    ax_stmt_int(&q, e->until);
     ax_stmt_int(&q, e->at);
     return ax_stmt_run(&q, "writing an alarm to", err);
 }
@@ -357,21 +361,34 @@ static int64_t mark_of(struct ax_stream *s)
     return s->ticked < s->hold ? s->hold_over + s->o.delay_ms : s->ticked;
 }
 
-/* Takes the queue. When the mark is to be written, nobody may be in between meanwhile. */
+/* A sample is durable before what came of it is written, or else the next start would see an
+ * outcome without its cause. Pushes that came in before the queue was taken are waited for. */
+static void wait_until_durable(struct ax_stream *s, unsigned turn)
+{
+    for (int ms = 0; ms < DURABLE_MS; ms++) {
+        if (!__atomic_load_n(&s->queue.under_way[turn], __ATOMIC_ACQUIRE))
+            return;
+        ax_sleep_ms(1);
+    }
+}
+
+/* Takes the queue, while nobody is in between: what belongs to a push is taken whole, and before
+ * the mark all is judged. */
 static struct ax_change_entry *take(struct ax_stream *s, int64_t *mark)
 {
     int64_t now = ax_stream_now(s);
     bool due = now >= s->marked + MARK_MS || now < s->marked;
-    if (due)
-        pthread_rwlock_wrlock(&s->shape);
+    pthread_rwlock_wrlock(&s->shape);
     *mark = due ? mark_of(s) : 0;
     pthread_mutex_lock(&s->queue.lock);
     struct ax_change_entry *first = s->queue.first;
     s->queue.first = NULL;
     s->queue.last = &s->queue.first;
     pthread_mutex_unlock(&s->queue.lock);
-    if (due)
-        pthread_rwlock_unlock(&s->shape);
+    unsigned turn = s->queue.turn;
+    s->queue.turn ^= 1;
+    pthread_rwlock_unlock(&s->shape);
+    wait_until_durable(s, turn);
     return first;
 }
 
@@ -479,6 +496,8 @@ int ax_engine_commit(void *self, uint64_t ticket, struct ax_err *err)
 {
     struct ax_stream *s = self;
     struct ax_queue *q = &s->queue;
+    __atomic_sub_fetch(&q->under_way[ticket & 1], 1, __ATOMIC_RELEASE);
+    ticket >>= 1;
     if (!ticket || s->o.manual)
         return 0;
     struct timespec until = in_ms(ANSWER_MS);
