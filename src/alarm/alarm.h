@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Alarms of two kinds: from Monasca's alarm definitions, evaluated as samples arrive, of every tenant
- * (alarm/stream/stream.h, a part of this door), and from rule files, which is what follows.
+/* Alarms of two kinds: from Monasca's alarm definitions, evaluated as samples arrive, of every
+ * tenant (alarm/stream/stream.h, a part of this door), and from rule files, which is what follows.
  *
  * Alarms from Prometheus-format rule files: groups of alerting and recording rules, `for`,
  * keep_firing_for, labels, annotations with {{ $labels.x }} and {{ $value }}.

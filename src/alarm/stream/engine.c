@@ -185,8 +185,15 @@ static void feed(struct ax_run *r, struct ax_refs *refs, const struct ax_batch_s
     }
 }
 
+/* An alarm with the windows that most have. */
+static inline void fetch(const struct ax_live *al)
+{
+    for (int i = 0; i < 4; i++)
+        __builtin_prefetch((const char *)al + i * 64, 1);
+}
+
 /* What will be needed soon is asked for ahead: where a series' refs are, the refs, the alarm. */
-#define AHEAD 8
+#define AHEAD 16
 
 static inline const union ax_watch_slot *slot_of(struct ax_stream *s, uint32_t id)
 {
@@ -201,11 +208,7 @@ static inline void look_ahead(struct ax_stream *s, const struct ax_batch *b, siz
         __builtin_prefetch(slot->refs);
     if (i + AHEAD / 2 < b->n && (slot = slot_of(s, b->v[i + AHEAD / 2].id)) != NULL &&
         !(slot->number & 1) && slot->refs && slot->refs->n) {
-        const char *al = (const char *)slot->refs->v[0].alarm;
-        __builtin_prefetch(al, 1);
-        __builtin_prefetch(al + 64, 1);
-        __builtin_prefetch(al + 128, 1);
-        __builtin_prefetch(al + 192, 1);
+        fetch(slot->refs->v[0].alarm);
     }
 }
 
@@ -277,8 +280,11 @@ void ax_stream_tick(struct ax_stream *s, int64_t now)
     for (size_t i = 0; i < AX_SHARDS; i++) {
         struct ax_shard *sh = &s->shards[i];
         pthread_mutex_lock(&sh->lock);
-        while (sh->n && sh->heap[0].at <= now)
+        while (sh->n && sh->heap[0].at <= now) {
+            for (uint32_t next = 1; next < 3 && next < sh->n; next++)
+                fetch(sh->heap[next].alarm);
             ax_live_due(&r, sh->heap[0].alarm);
+        }
         pthread_mutex_unlock(&sh->lock);
     }
     __atomic_store_n(&s->ticked, now, __ATOMIC_RELAXED);
