@@ -258,6 +258,7 @@ static void memory(const char *root, size_t series, const char *expression)
     int64_t start = ax_mono_ns();
     for (size_t i = 0; i < l.n; i++) {
         uint64_t ticket;
+        now_ms++;
         b.sub.append(b.sub.self, &l.batches[i], &ticket, NULL);
         b.sub.commit(b.sub.self, ticket, NULL);
         if (i % 10 == 9)

@@ -28,7 +28,9 @@ static void states_stay_and_are_not_told_again(void **state)
     struct kit *k = *state;
     size_t n;
     kit_define_of(k, "t", "last", "last(m) > 10", "");
+    kit_go(k, 7); /* in the order in which they were made */
     kit_define_of(k, "t", "max", "max(m) > 10 times 2", "");
+    kit_go(k, 8);
     kit_define_of(k, "t", "min", "min(m) < 10", "");
     kit_go(k, 10);
     kit_send(k, "m", "", 20);

@@ -108,7 +108,8 @@ int ax_def_make(struct ax_stream *s, struct ax_str tenant, const struct ax_defin
         def->offset[i] = (uint32_t)at;
         at += ax_window_size(&def->expr.subs[i]);
     }
-    def->size = (uint32_t)(sizeof(struct ax_live) + at);
+    at += sizeof(struct ax_live);
+    def->size = (uint32_t)((at + AX_LINE - 1) / AX_LINE * AX_LINE);
     *out = def;
     return 0;
 }
@@ -244,7 +245,7 @@ static int create(struct ax_stream *s, struct ax_str tenant, const struct ax_def
     if (ax_tenant_of(s, tenant)->definitions >= s->o.max_definitions)
         return ax_fail(err, -EDQUOT, "the limit of %u alarm definitions of a tenant is reached",
                        s->o.max_definitions);
-    struct ax_uuid u = ax_uuid_new();
+    struct ax_uuid u = ax_uuid_new(now);
     ax_uuid_print(&u, id);
     d.id = ax_str(id);
     d.created = d.updated = now;

@@ -188,8 +188,8 @@ static void feed(struct ax_run *r, struct ax_refs *refs, const struct ax_batch_s
 /* An alarm with the windows that most have. */
 static inline void fetch(const struct ax_live *al)
 {
-    for (int i = 0; i < 4; i++)
-        __builtin_prefetch((const char *)al + i * 64, 1);
+    for (int line = 1; line < 4; line++)
+        __builtin_prefetch((const char *)al + line * AX_LINE, 1);
 }
 
 /* What will be needed soon is asked for ahead: where a series' refs are, the refs, the alarm. */

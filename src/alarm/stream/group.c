@@ -30,16 +30,23 @@ struct ax_live *ax_group_find(struct ax_def *d, struct ax_str key)
     return ax_map_get(&d->groups, key, &found) ? (struct ax_live *)(uintptr_t)found : NULL;
 }
 
+struct ax_live *ax_live_room(const struct ax_def *d)
+{
+    void *p = aligned_alloc(AX_LINE, d->size);
+    AX_ASSERT(p);
+    return p;
+}
+
 struct ax_live *ax_live_new(struct ax_stream *s, struct ax_def *d, uint32_t mask, struct ax_str key)
 {
-    struct ax_live *al = ax_malloc(d->size);
+    struct ax_live *al = ax_live_room(d);
     *al = (struct ax_live){.def = d,
                            .due = AX_NEVER,
                            .heap_at = UINT32_MAX,
                            .shard = (uint8_t)(s->next_shard++ % AX_SHARDS),
                            .state = d->expr.deterministic ? AX_OK : AX_UNDETERMINED,
                            .mask = mask,
-                           .id = ax_uuid_new(),
+                           .id = ax_uuid_new(ax_stream_now(s)),
                            .at = (uint32_t)d->n,
                            .seen = AX_LONG_AGO,
                            .until = AX_LONG_AGO};
@@ -321,7 +328,7 @@ static void reshape_window(struct ax_window *to, const struct ax_sub *now,
 struct ax_live *ax_live_reshape(struct ax_stream *s, struct ax_live *al, struct ax_def *to)
 {
     struct ax_def *from = al->def;
-    struct ax_live *fresh = ax_malloc(to->size);
+    struct ax_live *fresh = ax_live_room(to);
     ax_heap_drop(ax_shard_of(s, al), al);
     *fresh = *al;
     fresh->def = to;

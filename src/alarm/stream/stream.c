@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-struct ax_uuid ax_uuid_new(void)
+struct ax_uuid ax_uuid_new(int64_t now)
 {
     struct ax_uuid u;
     ssize_t n = getrandom(u.b, sizeof u.b, 0);
     AX_ASSERT(n == sizeof u.b);
-    u.b[6] = (uint8_t)((u.b[6] & 0x0f) | 0x40);
+    for (int i = 0; i < 6; i++)
+        u.b[i] = (uint8_t)(now >> (40 - 8 * i));
+    u.b[6] = (uint8_t)((u.b[6] & 0x0f) | 0x70);
     u.b[8] = (uint8_t)((u.b[8] & 0x3f) | 0x80);
     return u;
 }
