@@ -113,10 +113,25 @@ static int64_t due_of(const struct ax_live *al, const struct ax_moment *m, size_
     return due;
 }
 
+/* After a look the next is at the end of the period that samples are likely to open, so that they
+ * need not move the alarm in the heap, which costs more than all else that they do. */
 void ax_live_schedule(struct ax_run *r, struct ax_live *al)
 {
     size_t which;
-    ax_heap_put(ax_shard_of(r->s, al), al, due_of(al, &r->m, &which));
+    int64_t due = due_of(al, &r->m, &which);
+    for (size_t i = 0; due != AX_NEVER && i < al->def->expr.nsubs; i++) {
+        int64_t at = ax_window_poll(ax_window_of(al, i), &al->def->expr.subs[i], &r->m);
+        due = at < due ? at : due;
+    }
+    ax_heap_put(ax_shard_of(r->s, al), al, due);
+}
+
+static void hasten(struct ax_run *r, struct ax_live *al)
+{
+    size_t which;
+    int64_t due = due_of(al, &r->m, &which);
+    if (due < al->due)
+        ax_heap_put(ax_shard_of(r->s, al), al, due);
 }
 
 /* In the order in which it was due, also when the tick comes late. */
@@ -145,7 +160,7 @@ static void advance(struct ax_run *r, struct ax_live *al, uint32_t sub,
     if (changed)
         ax_live_decide(r, al);
     if (!r->past && (top != w->top || state != w->state))
-        ax_live_schedule(r, al);
+        hasten(r, al);
 }
 
 /* One sample into all windows of the alarm that its series has. */

@@ -231,6 +231,15 @@ int64_t ax_window_due(const struct ax_window *w, const struct ax_sub *s, const s
     return end < silence ? end : silence;
 }
 
+int64_t ax_window_poll(const struct ax_window *w, const struct ax_sub *s, const struct ax_moment *m)
+{
+    if (s->function == AX_LAST || w->top == AX_LONG_AGO)
+        return AX_NEVER;
+    int64_t next = (w->judged > w->top ? w->judged : w->top) + 1;
+    int64_t at = (next + 1) * period_ms(s) + m->delay;
+    return at > m->now ? at : AX_NEVER;
+}
+
 bool ax_window_judge(struct ax_window *w, const struct ax_sub *s, const struct ax_moment *m)
 {
     if (s->function == AX_LAST)

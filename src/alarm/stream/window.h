@@ -65,6 +65,9 @@ bool ax_window_room(struct ax_window *w, const struct ax_sub *s, int64_t t,
                     const struct ax_moment *m);
 /* When the window has to be looked at next; AX_NEVER. */
 int64_t ax_window_due(const struct ax_window *w, const struct ax_sub *s, const struct ax_moment *m);
+/* When it will probably have to be looked at, if samples go on as they do; AX_NEVER. */
+int64_t ax_window_poll(const struct ax_window *w, const struct ax_sub *s,
+                       const struct ax_moment *m);
 /* One step of what is due at m->now. Returns whether the state changed. */
 bool ax_window_judge(struct ax_window *w, const struct ax_sub *s, const struct ax_moment *m);
 
