@@ -304,8 +304,10 @@ static double intake(const char *root, bool alarms)
     for (int round = 0; round < 12; round++) {
         now_ms += 15000;
         load_next(&l, now_ms, round);
-        if (alarms)
+        if (alarms) {
             ax_stream_tick(b.stream, now_ms);
+            ax_stream_flush(b.stream, NULL); /* new alarms, and the first outcome of each */
+        }
         int64_t cpu = ax_cpu_ns();
         push_all(&l, &b);
         cpu = ax_cpu_ns() - cpu;
