@@ -98,8 +98,11 @@ static void skip_gap(struct ax_window *w)
 bool ax_window_room(struct ax_window *w, const struct ax_sub *s, int64_t t,
                     const struct ax_moment *m)
 {
-    int64_t period = period_ms(s), k = ax_slot_of(t, period);
-    if (s->function == AX_LAST || k <= w->top || k > ax_slot_of(m->now, period) + 1)
+    int64_t period = period_ms(s);
+    if (s->function == AX_LAST || (w->top != AX_LONG_AGO && t < (w->top + 1) * period))
+        return false;
+    int64_t k = ax_slot_of(t, period);
+    if (k > ax_slot_of(m->now, period) + 1)
         return false;
     skip_gap(w);
     while (w->judged < w->top && w->judged + 1 < k - 2)
