@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Alarms from Prometheus-format rule files: groups of alerting and recording rules, `for`,
+/* Alarms of two kinds: from Monasca's alarm definitions, evaluated as samples arrive, of every
+ * tenant (alarm/stream/stream.h, a part of this door), and from rule files, which is what follows.
+ *
+ * Alarms from Prometheus-format rule files: groups of alerting and recording rules, `for`,
  * keep_firing_for, labels, annotations with {{ $labels.x }} and {{ $value }}.
  *
  * States (pending since, firing since, last value) are kept in the registry, so that a restart
@@ -11,6 +14,7 @@
 #ifndef AX_ALARM_ALARM_H
 #define AX_ALARM_ALARM_H
 
+#include "alarm/stream/stream.h"
 #include "query/query.h"
 #include "registry/registry.h"
 

@@ -104,5 +104,6 @@ uint32_t ax_series_table_define_pairs(struct ax_series_table *t, const uint32_t 
 void ax_walk_link(struct ax_series_table *t, uint32_t before, uint32_t id);
 
 struct ax_series_table *ax_intake_table(struct ax_intake *in);
+void ax_intake_tell_forgotten(struct ax_intake *in, uint32_t id); /* to subscribers */
 
 #endif

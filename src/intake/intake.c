@@ -219,17 +219,18 @@ int ax_intake_offer(struct ax_intake *in, struct ax_batch *b, int64_t now,
     return rc;
 }
 
+/* All are asked, also after one that failed: who appended waits for it. */
 int ax_intake_settle(struct ax_intake *in, const struct ax_intake_pending *pending,
                      struct ax_err *err)
 {
+    int first = 0;
     for (size_t i = 0; pending->samples && i < in->nsubscribers; i++) {
         const struct ax_subscriber *s = &in->subscribers[i];
-        int rc = s->commit ? s->commit(s->self, pending->tickets[i], err) : 0;
-        if (rc < 0)
-            return rc;
+        int rc = s->commit ? s->commit(s->self, pending->tickets[i], first ? NULL : err) : 0;
+        first = first ? first : rc;
     }
-    in->samples += pending->samples;
-    return 0;
+    in->samples += first == 0 ? pending->samples : 0;
+    return first;
 }
 
 int ax_intake_push(struct ax_intake *in, struct ax_batch *b, int64_t now,
@@ -242,6 +243,13 @@ int ax_intake_push(struct ax_intake *in, struct ax_batch *b, int64_t now,
     if (rc < 0)
         result->accepted = 0;
     return rc;
+}
+
+void ax_intake_tell_forgotten(struct ax_intake *in, uint32_t id)
+{
+    for (size_t i = 0; i < in->nsubscribers; i++)
+        if (in->subscribers[i].forget)
+            in->subscribers[i].forget(in->subscribers[i].self, id);
 }
 
 struct ax_series_table *ax_intake_table(struct ax_intake *in)

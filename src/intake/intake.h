@@ -22,12 +22,15 @@ struct ax_intake;
 /* Who wants batches. `append` gets a batch whose ids are set and whose samples passed the checks;
  * it may keep nothing of it but copies; it runs on the pushing thread, several at once. It returns
  * 0 and a ticket, or a negative errno (-ENOSPC, -EIO: the whole batch counts as not taken).
- * `commit` (may be NULL) blocks until everything up to the ticket is durable. */
+ * `commit` (may be NULL) blocks until everything up to the ticket is durable; it is called once for
+ * each append when all appends of the batch went well. `forget` is called
+ * with the intake held. */
 struct ax_subscriber {
     const char *name;
     void *self;
     int (*append)(void *self, const struct ax_batch *b, uint64_t *ticket, struct ax_err *err);
     int (*commit)(void *self, uint64_t ticket, struct ax_err *err);
+    void (*forget)(void *self, uint32_t id); /* the id is to be another series'; may be NULL */
 };
 
 struct ax_intake_options {

@@ -218,6 +218,7 @@ void ax_intake_forget(struct ax_intake *in, uint32_t id)
     struct ax_series_table *t = ax_intake_table(in);
     struct ax_set *s = ax_series_table_get(t, id);
     AX_ASSERT(s->retired);
+    ax_intake_tell_forgotten(in, id);
     pthread_rwlock_wrlock(&t->lock);
     for (size_t i = 0; i < s->n; i++)
         ax_pair_unref(&t->pairs, s->pairs[i]);

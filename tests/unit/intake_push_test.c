@@ -54,7 +54,8 @@ static struct ax_intake *make(struct sink *s, uint32_t max_series)
 {
     struct ax_intake_options o = {.max_age_ms = 3600000, .max_series = max_series};
     struct ax_intake *in = ax_intake_new(&o);
-    struct ax_subscriber sub = {"sink", s, sink_append, sink_commit};
+    struct ax_subscriber sub = {
+        .name = "sink", .self = s, .append = sink_append, .commit = sink_commit};
     ax_intake_subscribe(in, &sub);
     return in;
 }

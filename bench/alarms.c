@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What do streaming alarms cost? Through the code that the server runs:
+ *
+ *   bench-alarms [DIR [PART]]  DIR (default /tmp) gets a directory for databases and stores; PART
+ * is one of these:
+ *
+ *   evaluations    samples into windows, the check of the outcome included, on one core
+ *   strangers      samples of series that concern no alarm
+ *   memory         of 1,000,000 live alarms: what the process grew by
+ *   intake         pushes through intake and store, without alarms and with 10,000 definitions over
+ *                  100,000 series; each push is answered when it is durable
+ *
+ * Each figure is the best of several runs, with the load of the machine before and after. */
+#include "alarm/alarm.h"
+
+#include "base/clock.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define T0    1790000040000ll
+#define BATCH 1000
+
+static int64_t now_ms;
+static int64_t clock_now(void)
+{
+    return now_ms;
+}
+
+static void must(int rc, const struct ax_err *err)
+{
+    if (rc < 0) {
+        fprintf(stderr, "bench-alarms: %s\n", err->text);
+        exit(1);
+    }
+}
+
+struct bench {
+    char dir[256];
+    struct ax_sql *sql;
+    struct ax_intake *intake;
+    struct ax_store *store;
+    struct ax_stream *stream;
+    struct ax_subscriber sub;
+};
+
+static void bench_open(struct bench *b, const char *root, bool store, bool alarms)
+{
+    struct ax_err err = {0};
+    char path[300];
+    *b = (struct bench){0};
+    now_ms = T0;
+    snprintf(b->dir, sizeof b->dir, "%s/bench-alarms-XXXXXX", root);
+    if (!mkdtemp(b->dir)) {
+        perror(b->dir);
+        exit(1);
+    }
+    b->intake = ax_intake_new(&(struct ax_intake_options){.max_age_ms = 10ll * 365 * 86400000});
+    if (store) {
+        struct ax_store_options so = {
+            .dir = b->dir, .retention_ms = 10ll * 365 * 86400000, .now_ms = clock_now};
+        must(ax_store_open(&b->store, &so, b->intake, &err), &err);
+        struct ax_subscriber s = ax_store_subscriber(b->store);
+        ax_intake_subscribe(b->intake, &s);
+    }
+    if (!alarms)
+        return;
+    snprintf(path, sizeof path, "%s/registry.db", b->dir);
+    must(ax_sql_open(&b->sql, path, &err), &err);
+    /* Making definitions and alarms is not what is measured. */
+    must(ax_sql_exec(b->sql, "PRAGMA synchronous=OFF", &err), &err);
+    struct ax_stream_options o = {.sql = b->sql,
+                                  .intake = b->intake,
+                                  .max_alarms = 2000000,
+                                  .now_ms = clock_now,
+                                  .manual = !store};
+    must(ax_stream_open(&b->stream, &o, &err), &err);
+    b->sub = ax_stream_subscriber(b->stream);
+    if (store)
+        ax_intake_subscribe(b->intake, &b->sub);
+    now_ms += 6000; /* beyond the hold after a start */
+    ax_stream_tick(b->stream, now_ms);
+}
+
+static void bench_close(struct bench *b)
+{
+    char command[300];
+    ax_stream_close(b->stream);
+    ax_store_close(b->store);
+    ax_sql_close(b->sql);
+    ax_intake_free(b->intake);
+    snprintf(command, sizeof command, "rm -rf '%s'", b->dir);
+    if (system(command) != 0)
+        fprintf(stderr, "bench-alarms: %s is left behind\n", b->dir);
+}
+
+static void define(struct bench *b, const char *name, const char *expression, const char *by)
+{
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_err err = {0};
+    struct ax_str match = ax_str(by);
+    struct ax_definition d;
+    struct ax_definition_edit e = {.set = AX_SET_NAME | AX_SET_EXPRESSION | AX_SET_MATCH_BY,
+                                   .name = ax_str(name),
+                                   .expression = ax_str(expression),
+                                   .match_by = {&match, match.n > 0}};
+    must(ax_definition_create(b->stream, AX_STR("t"), &e, now_ms, &a, &d, &err), &err);
+    ax_arena_free(&a);
+}
+
+/* Series METRIC{hostname="host-I",resource_id="..."}, one batch for each BATCH of them; the samples
+ * are changed in place from round to round. */
+struct load {
+    struct ax_arena arena;
+    struct ax_batch *batches;
+    struct ax_sample *samples;
+    uint32_t *ids;
+    size_t n, series;
+};
+
+static void load_make(struct load *l, struct ax_intake *in, const char *metric, size_t metrics,
+                      size_t series)
+{
+    *l = (struct load){.n = (series + BATCH - 1) / BATCH, .series = series};
+    l->batches = calloc(l->n, sizeof *l->batches);
+    l->samples = calloc(series, sizeof *l->samples);
+    l->ids = calloc(series, sizeof *l->ids);
+    for (size_t i = 0; i < series; i++) {
+        struct ax_batch *b = &l->batches[i / BATCH];
+        struct ax_labels_builder build = {0};
+        struct ax_labels labels;
+        char name[40], host[40], id[60], rack[40];
+        snprintf(name, sizeof name, "%s_%zu", metric, i % metrics);
+        snprintf(host, sizeof host, "host-%zu", i / metrics);
+        snprintf(id, sizeof id, "5c1e0000-0000-4000-8000-%012zu", i / metrics);
+        snprintf(rack, sizeof rack, "rack-%zu", i / metrics % 100);
+        ax_labels_add(&build, AX_STR("__name__"), ax_str(name));
+        ax_labels_add(&build, AX_STR("hostname"), ax_str(host));
+        ax_labels_add(&build, AX_STR("resource_id"), ax_str(id));
+        ax_labels_add(&build, AX_STR("rack"), ax_str(rack));
+        b->arena = &l->arena;
+        ax_intake_labels(&build, AX_STR("t"), &l->arena, &labels, NULL);
+        l->ids[i] = ax_intake_define(in, labels);
+        struct ax_batch_series s = {
+            .labels = labels, .samples = &l->samples[i], .n = 1, .id = l->ids[i]};
+        ax_batch_take(b, &s);
+    }
+}
+
+static void load_free(struct load *l)
+{
+    ax_arena_free(&l->arena);
+    free(l->batches);
+    free(l->samples);
+    free(l->ids);
+}
+
+/* A round: each series has a sample of now. Values stay below thresholds, but move. */
+static void load_next(struct load *l, int64_t t, int round)
+{
+    for (size_t i = 0; i < l->series; i++)
+        l->samples[i] = (struct ax_sample){t, (double)((i + (size_t)round * 7) % 50)};
+}
+
+static double feed(struct bench *b, struct load *l)
+{
+    struct ax_err err = {0};
+    int64_t start = ax_cpu_ns();
+    for (size_t i = 0; i < l->n; i++) {
+        uint64_t ticket;
+        must(b->sub.append(b->sub.self, &l->batches[i], &ticket, &err), &err);
+        b->sub.commit(b->sub.self, ticket, &err);
+    }
+    return (double)(ax_cpu_ns() - start);
+}
+
+static size_t in_use(void)
+{
+    struct mallinfo2 m = mallinfo2();
+    return m.uordblks + m.hblkhd;
+}
+
+static void loads(const char *when)
+{
+    double v[3] = {0};
+    if (getloadavg(v, 3) == 3)
+        printf("load %s: %.2f %.2f %.2f\n", when, v[0], v[1], v[2]);
+}
+
+/* Rounds of 15 s: each fourth opens a period, and each series' periods are judged. */
+static void evaluations(const char *root, size_t series, const char *expression)
+{
+    struct bench b;
+    struct load l;
+    struct ax_stream_stats before, after;
+    double best = 1e30, best_tick = 1e30;
+    bench_open(&b, root, false, true);
+    define(&b, "d", expression, "hostname");
+    load_make(&l, b.intake, "m", 1, series);
+    load_next(&l, now_ms, 0);
+    feed(&b, &l);
+    ax_stream_flush(b.stream, NULL);
+    for (int set = 0; set < 5; set++) {
+        double ns = 0, tick = 0;
+        ax_stream_stats(b.stream, &before);
+        for (int round = 0; round < 8; round++) {
+            now_ms += 15000;
+            load_next(&l, now_ms, set * 8 + round);
+            int64_t start = ax_cpu_ns();
+            ax_stream_tick(b.stream, now_ms);
+            tick += (double)(ax_cpu_ns() - start);
+            ns += feed(&b, &l);
+        }
+        ax_stream_stats(b.stream, &after);
+        double n = (double)(after.evaluations - before.evaluations);
+        best = (ns + tick) / n < best ? (ns + tick) / n : best;
+        best_tick = tick / n < best_tick ? tick / n : best_tick;
+        ax_stream_flush(b.stream, NULL);
+    }
+    printf("  %-24s %8zu alarms: %6.1f ns an evaluation (%4.1f of it at periods' ends), "
+           "%5.2f million a second and core\n",
+           expression, series, best, best_tick, 1e3 / best);
+    load_free(&l);
+    bench_close(&b);
+}
+
+static void strangers(const char *root, size_t series)
+{
+    struct bench b;
+    struct load l;
+    double best = 1e30;
+    bench_open(&b, root, false, true);
+    define(&b, "d", "max(m_0) > 90", "hostname");
+    load_make(&l, b.intake, "other", 10, series);
+    load_next(&l, now_ms, 0);
+    feed(&b, &l);
+    for (int set = 0; set < 20; set++) {
+        double ns = feed(&b, &l) / (double)series;
+        best = ns < best ? ns : best;
+    }
+    printf("  %zu series: %.2f ns a sample\n", series, best);
+    load_free(&l);
+    bench_close(&b);
+}
+
+static void memory(const char *root, size_t series, const char *expression)
+{
+    struct bench b;
+    struct load l;
+    struct ax_stream_stats st;
+    bench_open(&b, root, false, true);
+    define(&b, "d", expression, "hostname");
+    load_make(&l, b.intake, "m", 1, series);
+    load_next(&l, now_ms, 0);
+    size_t before = in_use();
+    int64_t start = ax_mono_ns();
+    for (size_t i = 0; i < l.n; i++) {
+        uint64_t ticket;
+        now_ms++;
+        b.sub.append(b.sub.self, &l.batches[i], &ticket, NULL);
+        b.sub.commit(b.sub.self, ticket, NULL);
+        if (i % 10 == 9)
+            ax_stream_flush(b.stream, NULL);
+    }
+    ax_stream_flush(b.stream, NULL);
+    double seconds = (double)(ax_mono_ns() - start) / 1e9;
+
+    ax_stream_stats(b.stream, &st);
+    printf("  %-24s %8llu alarms: %.0f bytes each as allocated (made and written in %.1f s)\n",
+           expression, (unsigned long long)st.alarms,
+           (double)(in_use() - before) / (double)st.alarms, seconds);
+    load_free(&l);
+    bench_close(&b);
+}
+
+/* 100,000 series: 100 metrics of 1,000 hosts. Each of the 10,000 definitions is about one metric of
+ * ten hosts. */
+static void push_all(struct load *l, struct bench *b)
+{
+    struct ax_err err = {0};
+    for (size_t i = 0; i < l->n; i++) {
+        struct ax_intake_result r;
+        struct ax_batch copy = l->batches[i];
+        must(ax_intake_push(b->intake, &copy, now_ms, &r, &err), &err);
+    }
+}
+
+static double intake(const char *root, bool alarms)
+{
+    struct bench b;
+    struct load l;
+    double best = 1e30;
+    struct ax_stream_stats st = {0};
+    bench_open(&b, root, true, alarms);
+    for (int i = 0; alarms && i < 10000; i++) {
+        char name[40], text[120];
+        snprintf(name, sizeof name, "d%d", i);
+        snprintf(text, sizeof text, "avg(m_%d{rack=rack-%d}) > 90 times 3", i % 100, i / 100);
+        define(&b, name, text, "");
+    }
+    load_make(&l, b.intake, "m", 100, 100000);
+    for (int round = 0; round < 12; round++) {
+        now_ms += 15000;
+        load_next(&l, now_ms, round);
+        if (alarms) {
+            ax_stream_tick(b.stream, now_ms);
+            ax_stream_flush(b.stream, NULL); /* new alarms, and the first outcome of each */
+        }
+        int64_t cpu = ax_cpu_ns();
+        push_all(&l, &b);
+        cpu = ax_cpu_ns() - cpu;
+        if (round > 1 && (double)cpu < best)
+            best = (double)cpu;
+    }
+    if (alarms)
+        ax_stream_stats(b.stream, &st);
+    printf("  %s: %.1f ns of CPU a sample (%llu alarms, %llu of 100,000 series)\n",
+           alarms ? "with 10,000 definitions" : "without alarms", best / 100000,
+           (unsigned long long)st.alarms, (unsigned long long)st.watched);
+    load_free(&l);
+    bench_close(&b);
+    return best;
+}
+
+static bool wanted(int argc, char **argv, const char *part)
+{
+    if (argc > 2 && strcmp(argv[2], part) != 0)
+        return false;
+    printf("%s\n", part);
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    const char *root = argc > 1 ? argv[1] : "/tmp";
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    loads("before");
+    if (wanted(argc, argv, "evaluations")) {
+        evaluations(root, 1000, "max(m_0) > 90");
+        evaluations(root, 100000, "max(m_0) > 90");
+        evaluations(root, 100000, "avg(m_0) > 90 times 3");
+    }
+    if (wanted(argc, argv, "strangers")) {
+        strangers(root, 1000);
+        strangers(root, 1000000);
+    }
+    if (wanted(argc, argv, "memory"))
+        memory(root, 1000000, "avg(m_0) > 90 times 3");
+    if (wanted(argc, argv, "intake")) {
+        double without = intake(root, false), with = intake(root, true);
+        printf("  slower by %.1f %%\n", (with / without - 1) * 100);
+    }
+    loads("after");
+    return 0;
+}

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Samples and time, on their way to states. */
+#include "alarm/stream/inner.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+int64_t ax_stream_now(const struct ax_stream *s)
+{
+    return s->o.now_ms ? s->o.now_ms() : ax_now_ms();
+}
+
+/* For a while after a start periods do not end, so that senders can bring what they kept. */
+struct ax_moment ax_moment_at(const struct ax_stream *s, int64_t now)
+{
+    return (struct ax_moment){.now = now,
+                              .over = now < s->hold ? s->hold_over : now - s->o.delay_ms,
+                              .delay = s->o.delay_ms,
+                              .hold = s->hold,
+                              .listen = s->listen};
+}
+
+struct ax_shard *ax_shard_of(struct ax_stream *s, const struct ax_live *al)
+{
+    return &s->shards[al->shard];
+}
+
+/* ---- one alarm, its shard locked ---- */
+
+/* Undetermined when one of the sub-expressions is; nothing while one has no outcome yet. */
+enum ax_state ax_live_outcome(const struct ax_live *al)
+{
+    const struct ax_expression *e = &al->def->expr;
+    uint64_t exceeded = 0;
+    bool undetermined = false;
+    for (size_t i = 0; i < e->nsubs; i++) {
+        uint8_t state = ax_window_of(al, i)->state;
+        if (state == AX_NO_STATE)
+            return AX_NO_STATE;
+        undetermined |= state == AX_UNDETERMINED;
+        exceeded |= (uint64_t)(state == AX_ALARM) << i;
+    }
+    if (undetermined)
+        return AX_UNDETERMINED;
+    return ax_expression_holds(e, exceeded) ? AX_ALARM : AX_OK;
+}
+
+/* Up to when periods are judged. They wait while a start holds them. */
+static int64_t until(const struct ax_run *r)
+{
+    int64_t over = r->m.over + r->m.delay;
+    return r->at < over ? r->at : over;
+}
+
+void ax_live_set(struct ax_run *r, struct ax_live *al, enum ax_state state, struct ax_str reason,
+                 struct ax_str sub_alarms)
+{
+    char subs[AX_SUBS_MAX + 1];
+    ax_subs_print(al, subs);
+    struct ax_change_entry e = {.what = AX_CHANGE_STATE,
+                                .old = al->state,
+                                .state = (uint8_t)state,
+                                .alarm = al->id,
+                                .at = r->at,
+                                .seen = r->seen,
+                                .until = until(r),
+                                .text = {reason, sub_alarms, ax_str(subs)}};
+    al->state = (uint8_t)state;
+    al->seen = r->seen;
+    r->ticket = ax_queue_put(&r->s->queue, &e);
+}
+
+static void keep_subs(struct ax_run *r, struct ax_live *al)
+{
+    char subs[AX_SUBS_MAX + 1];
+    ax_subs_print(al, subs);
+    struct ax_change_entry e = {.what = AX_CHANGE_SUBS,
+                                .alarm = al->id,
+                                .at = r->at,
+                                .seen = r->seen,
+                                .until = until(r),
+                                .text = {ax_str(subs)}};
+    al->seen = r->seen;
+    r->ticket = ax_queue_put(&r->s->queue, &e);
+}
+
+void ax_live_decide(struct ax_run *r, struct ax_live *al)
+{
+    if (r->silent || !al->complete)
+        return;
+    enum ax_state state = ax_live_outcome(al);
+    if (state == AX_NO_STATE || state == al->state) {
+        keep_subs(r, al);
+        return;
+    }
+    AX_CLEANUP(ax_buf_free) struct ax_buf reason = AX_BUF_INIT, subs = AX_BUF_INIT;
+    ax_explain(al, state, &reason, &subs);
+    ax_live_set(r, al, state, ax_buf_view(&reason), ax_buf_view(&subs));
+}
+
+static int64_t due_of(const struct ax_live *al, const struct ax_moment *m, size_t *which)
+{
+    int64_t due = AX_NEVER;
+    for (size_t i = 0; i < al->def->expr.nsubs; i++) {
+        int64_t at = ax_window_due(ax_window_of(al, i), &al->def->expr.subs[i], m);
+        if (at < due) {
+            due = at;
+            *which = i;
+        }
+    }
+    return due;
+}
+
+/* After a look the next is at the end of the period that samples are likely to open, so that they
+ * need not move the alarm in the heap, which costs more than all else that they do. */
+void ax_live_schedule(struct ax_run *r, struct ax_live *al)
+{
+    size_t which;
+    int64_t due = due_of(al, &r->m, &which);
+    for (size_t i = 0; due != AX_NEVER && i < al->def->expr.nsubs; i++) {
+        int64_t at = ax_window_poll(ax_window_of(al, i), &al->def->expr.subs[i], &r->m);
+        due = at < due ? at : due;
+    }
+    ax_heap_put(ax_shard_of(r->s, al), al, due);
+}
+
+static void hasten(struct ax_run *r, struct ax_live *al)
+{
+    size_t which;
+    int64_t due = due_of(al, &r->m, &which);
+    if (due < al->due)
+        ax_heap_put(ax_shard_of(r->s, al), al, due);
+}
+
+/* In the order in which it was due, also when the tick comes late. */
+void ax_live_due(struct ax_run *r, struct ax_live *al)
+{
+    size_t which = 0;
+    for (int64_t at; (at = due_of(al, &r->m, &which)) <= r->m.now;) {
+        struct ax_window *w = ax_window_of(al, which);
+        r->at = r->seen = at;
+        if (ax_window_judge(w, &al->def->expr.subs[which], &r->m))
+            ax_live_decide(r, al);
+    }
+    ax_live_schedule(r, al);
+}
+
+static void advance(struct ax_run *r, struct ax_live *al, uint32_t sub,
+                    const struct ax_sample *sample, uint64_t *left_out)
+{
+    struct ax_window *w = ax_window_of(al, sub);
+    const struct ax_sub *x = &al->def->expr.subs[sub];
+    int64_t top = w->top;
+    uint8_t state = w->state;
+    while (ax_window_room(w, x, sample->t, &r->m))
+        ax_live_decide(r, al);
+    bool changed = ax_window_take(w, x, sample->t, sample->v, &r->m, left_out);
+    if (changed)
+        ax_live_decide(r, al);
+    if (!r->past && (top != w->top || state != w->state))
+        hasten(r, al);
+}
+
+/* One sample into all windows of the alarm that its series has. */
+void ax_live_sample(struct ax_run *r, struct ax_live *al, struct ax_ref *refs, size_t n,
+                    const struct ax_sample *sample)
+{
+    struct ax_shard *sh = ax_shard_of(r->s, al);
+    if (!r->past && al->due <= r->m.now)
+        ax_live_due(r, al);
+    r->at = r->m.now;
+    r->seen = sample->t;
+    for (size_t i = 0; i < n; i++) {
+        if (refs[i].last == sample->t)
+            continue;
+        refs[i].last = sample->t;
+        sh->evaluations++;
+        advance(r, al, refs[i].sub, sample, &sh->left_out);
+    }
+}
+
+/* ---- batches ---- */
+
+static void feed(struct ax_run *r, struct ax_refs *refs, const struct ax_batch_series *series)
+{
+    for (uint32_t i = 0; i < refs->n;) {
+        struct ax_live *al = refs->v[i].alarm;
+        struct ax_shard *sh = ax_shard_of(r->s, al);
+        uint32_t n = 1; /* those of one alarm stand together */
+        while (i + n < refs->n && refs->v[i + n].alarm == al)
+            n++;
+        pthread_mutex_lock(&sh->lock);
+        for (uint32_t k = 0; k < series->n; k++)
+            if (!isnan(series->samples[k].v))
+                ax_live_sample(r, al, &refs->v[i], n, &series->samples[k]);
+        pthread_mutex_unlock(&sh->lock);
+        i += n;
+    }
+}
+
+/* An alarm with the windows that most have. */
+static inline void fetch(const struct ax_live *al)
+{
+    for (int line = 1; line < 4; line++)
+        __builtin_prefetch((const char *)al + line * AX_LINE, 1);
+}
+
+/* What will be needed soon is asked for ahead: where a series' refs are, the refs, the alarm. */
+#define AHEAD 16
+
+static inline const union ax_watch_slot *slot_of(struct ax_stream *s, uint32_t id)
+{
+    const union ax_watch_slot *page = s->pages[id / AX_SERIES_PAGE];
+    return page ? &page[id % AX_SERIES_PAGE] : NULL;
+}
+
+static inline void look_ahead(struct ax_stream *s, const struct ax_batch *b, size_t i)
+{
+    const union ax_watch_slot *slot;
+    if (i + AHEAD < b->n && (slot = slot_of(s, b->v[i + AHEAD].id)) != NULL && !(slot->number & 1))
+        __builtin_prefetch(slot->refs);
+    if (i + AHEAD / 2 < b->n && (slot = slot_of(s, b->v[i + AHEAD / 2].id)) != NULL &&
+        !(slot->number & 1) && slot->refs && slot->refs->n) {
+        fetch(slot->refs->v[0].alarm);
+    }
+}
+
+/* Those of series that were compared with all definitions; the others' places go to `strange`. */
+static size_t feed_known(struct ax_run *r, const struct ax_batch *b, uint32_t **strange)
+{
+    struct ax_stream *s = r->s;
+    uint64_t none = s->number << 1 | 1;
+    size_t n = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        const union ax_watch_slot *slot = slot_of(s, b->v[i].id);
+        if (slot && slot->number == none)
+            continue;
+        look_ahead(s, b, i);
+        if (slot && slot->number && !(slot->number & 1) && slot->refs->number == s->number) {
+            feed(r, slot->refs, &b->v[i]);
+        } else {
+            if (!*strange)
+                *strange = ax_malloc((b->n - i) * sizeof **strange);
+            (*strange)[n++] = (uint32_t)i;
+        }
+    }
+    return n;
+}
+
+/* Series that were not compared with all definitions yet, and then their samples. */
+static void feed_strange(struct ax_run *r, const struct ax_batch *b, const uint32_t *strange,
+                         size_t n)
+{
+    struct ax_stream *s = r->s;
+    for (size_t i = 0; i < n; i++)
+        ax_join(s, b->v[strange[i]].id, r->m.now);
+    for (size_t i = 0; i < n; i++) {
+        union ax_watch_slot *slot = ax_slot_of_series(s, b->v[strange[i]].id, true);
+        if (!(slot->number & 1))
+            feed(r, slot->refs, &b->v[strange[i]]);
+    }
+    r->ticket = s->queue.given; /* alarms were made, perhaps */
+}
+
+int ax_engine_append(void *self, const struct ax_batch *b, uint64_t *ticket, struct ax_err *err)
+{
+    struct ax_stream *s = self;
+    struct ax_run r = {.s = s, .m = ax_moment_at(s, ax_stream_now(s))};
+    AX_CLEANUP(ax_free_ptr) uint32_t *strange = NULL;
+    pthread_rwlock_rdlock(&s->shape);
+    unsigned turn = s->queue.turn;
+    __atomic_add_fetch(&s->queue.under_way[turn], 1, __ATOMIC_RELAXED);
+    size_t n = s->number ? feed_known(&r, b, &strange) : 0;
+    pthread_rwlock_unlock(&s->shape);
+    if (n) {
+        pthread_rwlock_wrlock(&s->shape);
+        if (turn != s->queue.turn) { /* the rest is of the next turn */
+            __atomic_add_fetch(&s->queue.under_way[s->queue.turn], 1, __ATOMIC_RELAXED);
+            __atomic_sub_fetch(&s->queue.under_way[turn], 1, __ATOMIC_RELAXED);
+            turn = s->queue.turn;
+        }
+        feed_strange(&r, b, strange, n);
+        pthread_rwlock_unlock(&s->shape);
+    }
+    *ticket = r.ticket << 1 | turn;
+    return 0;
+}
+
+void ax_stream_tick(struct ax_stream *s, int64_t now)
+{
+    struct ax_run r = {.s = s, .m = ax_moment_at(s, now)};
+    pthread_rwlock_rdlock(&s->shape);
+    for (size_t i = 0; i < AX_SHARDS; i++) {
+        struct ax_shard *sh = &s->shards[i];
+        pthread_mutex_lock(&sh->lock);
+        while (sh->n && sh->heap[0].at <= now) {
+            for (uint32_t next = 1; next < 3 && next < sh->n; next++)
+                fetch(sh->heap[next].alarm);
+            ax_live_due(&r, sh->heap[0].alarm);
+        }
+        pthread_mutex_unlock(&sh->lock);
+    }
+    __atomic_store_n(&s->ticked, now, __ATOMIC_RELAXED);
+    pthread_rwlock_unlock(&s->shape);
+}

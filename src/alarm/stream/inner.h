@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Inside the streaming alarms.
+ *
+ *   series (by id) --> list of refs --> alarm --> a window for each sub-expression
+ *   definition --> its alarms, by the values of match_by
+ *
+ *   index.c       series to definitions, by tenant and name of the metric
+ *   group.c       series to alarms: a series seen for the first time joins those it belongs to
+ *   engine.c      samples and time advance windows and states
+ *   heap.c        which alarm has to be looked at next
+ *   change.c      what is to be written, in order; explain.c says why
+ *   writer.c      writes it
+ *   restore.c     reads it back, and refills windows from the store
+ *   definition.c  rules of definitions; definitions.c keeps them; list.c lists them
+ *   rows.c, count.c, history.c   what is asked about alarms
+ *
+ * Locks, in the order in which they are taken:
+ *   api      one change of definitions or alarms at a time; SQL is done under it
+ *   shape    shared by who advances windows, whole by who changes which there are
+ *   shard    the alarms of a shard: windows, states, deadlines
+ *   queue    the changes
+ * Nothing but api is held while SQL is done. */
+#ifndef AX_ALARM_STREAM_INNER_H
+#define AX_ALARM_STREAM_INNER_H
+
+#include "alarm/stream/window.h"
+#include "base/map.h"
+
+#include <pthread.h>
+
+#define AX_SHARDS      64
+#define AX_MATCH_MAX   16
+#define AX_SERIES_PAGE 4096u
+#define AX_PAGES       16384u
+#define AX_UUID_TEXT   36
+
+struct ax_uuid {
+    uint8_t b[16];
+};
+/* Version 7: by time, so that rows stand in the order in which they were made; 74 bits of chance.
+ */
+struct ax_uuid ax_uuid_new(int64_t now);
+void ax_uuid_print(const struct ax_uuid *u, char out[AX_UUID_TEXT + 1]);
+bool ax_uuid_parse(struct ax_str s, struct ax_uuid *out);
+
+struct ax_tenant {
+    char *name;
+    uint32_t definitions, alarms;
+};
+
+/* A definition at work. Strings are in its arena. */
+struct ax_def {
+    struct ax_arena arena;
+    struct ax_definition d;
+    struct ax_tenant *tenant;
+    struct ax_expression expr; /* names and dimensions as they are in labels */
+    struct ax_expression said; /* as they were written */
+    struct ax_strs match_by;   /* as in labels */
+    uint32_t offset[AX_SUBS_MAX];
+    uint32_t size;           /* bytes of an alarm */
+    uint64_t number;         /* when it began to watch: series that looked before do so again */
+    struct ax_live **alarms; /* with those that are not complete yet */
+    size_t n, cap;
+    struct ax_map groups; /* key -> struct ax_live *, NULL when it was deleted */
+    uint32_t mask;        /* which of match_by's dimensions the first group has, */
+    bool mixed;           /* and others do not */
+};
+
+struct ax_member {
+    uint32_t series;
+    uint8_t sub;
+    bool own; /* it has all that the group's key has, else it is shared with other groups */
+};
+
+/* An alarm, with its windows behind it. What samples need stands next to the windows, and begins a
+ * cache line. */
+struct ax_live {
+    struct ax_uuid id;
+    struct ax_str key;
+    uint64_t joined; /* sub-expressions that have a metric */
+    struct ax_member *members;
+    uint32_t n, cap;
+    uint32_t at;   /* in def->alarms */
+    uint32_t mask; /* which of match_by's dimensions the key has */
+
+    struct ax_def *def;
+    int64_t due; /* when to look at it next */
+    uint32_t heap_at;
+    uint8_t shard;
+    uint8_t state; /* enum ax_state */
+    bool complete; /* every sub-expression has a metric: it exists for others */
+    bool refilled; /* by a start */
+    int64_t seen;  /* samples up to this time are done with: what came of them is written */
+    int64_t until; /* periods whose time came until then are judged, and that is written */
+    char windows[];
+};
+#define AX_LINE 64
+_Static_assert(offsetof(struct ax_live, def) == AX_LINE, "an alarm's two parts");
+
+struct ax_live *ax_live_room(const struct ax_def *d); /* memory for one, at a cache line's begin */
+
+static inline struct ax_window *ax_window_of(const struct ax_live *al, size_t sub)
+{
+    return (struct ax_window *)(void *)((char *)(uintptr_t)al->windows + al->def->offset[sub]);
+}
+
+struct ax_ref {
+    struct ax_live *alarm;
+    int64_t last; /* time of the sample that went in last: one sent twice counts once */
+    uint32_t sub;
+};
+struct ax_refs {
+    uint64_t number; /* definitions up to it were looked at */
+    uint32_t n, cap;
+    struct ax_ref v[];
+};
+
+/* What is known of a series: nothing (0), that it concerns no definition up to a number (odd), or
+ * its refs. */
+union ax_watch_slot {
+    uint64_t number; /* number << 1 | 1 */
+    struct ax_refs *refs;
+};
+
+struct ax_due {
+    int64_t at;
+    struct ax_live *alarm;
+};
+struct ax_shard {
+    pthread_mutex_t lock;
+    struct ax_due *heap;
+    uint32_t n, cap;
+    uint64_t evaluations, left_out;
+} __attribute__((aligned(64)));
+
+enum ax_change_what {
+    AX_CHANGE_CREATED,
+    AX_CHANGE_METRIC,
+    AX_CHANGE_STATE,
+    AX_CHANGE_SUBS, /* outcomes of sub-expressions changed, the alarm's did not */
+    AX_CHANGE_TEXTS /* lifecycle_state or link */
+};
+
+/* Something to write. Strings behind it. */
+struct ax_change_entry {
+    struct ax_change_entry *next;
+    uint64_t number;
+    enum ax_change_what what;
+    uint8_t old, state;
+    uint32_t mask;
+    struct ax_uuid alarm;
+    int64_t at, seen, until;
+    /* CREATED: definition, key, subs. METRIC: name, dimensions, handle. STATE: reason, sub_alarms,
+     * subs. SUBS: subs. TEXTS: lifecycle_state and link, NULL when they stay. */
+    struct ax_str text[3];
+};
+
+struct ax_queue {
+    pthread_mutex_t lock;
+    pthread_cond_t more, written;
+    struct ax_change_entry *first, **last;
+    uint64_t given, done;  /* numbers */
+    uint64_t under_way[2]; /* pushes that are not durable yet, by the queue's turn; atomic */
+    unsigned turn;         /* changes under shape, whole */
+    bool stop;
+};
+
+struct ax_stream {
+    struct ax_stream_options o;
+    pthread_mutex_t api;
+    pthread_rwlock_t shape;
+    struct ax_shard shards[AX_SHARDS];
+    struct ax_queue queue;
+    pthread_t writer;
+    bool writing;
+    pthread_mutex_t turn; /* of writing: one transaction at a time */
+
+    union ax_watch_slot *pages[AX_PAGES];
+    uint64_t number; /* of the newest definition */
+    struct ax_map index;
+    struct ax_arena index_bytes;
+    struct ax_map tenants, defs; /* by name, by id */
+    struct ax_def **all;
+    size_t ndefs, cap_defs;
+    uint32_t next_shard;
+
+    int64_t hold, hold_over, listen; /* struct ax_moment */
+    int64_t ticked;                  /* time of the last tick */
+    int64_t marked;                  /* when the mark was written */
+    uint64_t *known;                 /* hashes of metrics that the database has, sorted */
+    size_t nknown;
+
+    uint64_t watched, refused, transitions, failures, bytes; /* atomic */
+};
+
+int64_t ax_stream_now(const struct ax_stream *s);
+struct ax_moment ax_moment_at(const struct ax_stream *s, int64_t now);
+
+/* ---- index.c: under shape, whole to change it ---- */
+struct ax_candidate {
+    struct ax_def *def;
+    uint32_t sub;
+};
+struct ax_candidates {
+    struct ax_candidate *v; /* by rising number of the definition */
+    size_t n, cap;
+};
+void ax_index_def(struct ax_stream *s, struct ax_def *d);
+void ax_index_drop(struct ax_stream *s, struct ax_def *d);
+const struct ax_candidates *ax_index_of(struct ax_stream *s, struct ax_str tenant,
+                                        struct ax_str metric);
+void ax_index_end(struct ax_stream *s);
+
+/* ---- group.c: under shape, whole ---- */
+union ax_watch_slot *ax_slot_of_series(struct ax_stream *s, uint32_t id, bool make);
+/* Makes the series known to all definitions that it has not been compared with. */
+void ax_join(struct ax_stream *s, uint32_t id, int64_t now);
+struct ax_live *ax_live_new(struct ax_stream *s, struct ax_def *d, uint32_t mask,
+                            struct ax_str key);
+/* Out of series, heap and memory. */
+void ax_live_end(struct ax_stream *s, struct ax_live *al);
+struct ax_live *ax_group_find(struct ax_def *d, struct ax_str key);
+void ax_forget_series(struct ax_stream *s, uint32_t id);
+/* After the sub-expressions changed: windows whose function, period or times differ begin anew. */
+struct ax_live *ax_live_reshape(struct ax_stream *s, struct ax_live *al, struct ax_def *to);
+void ax_groups_end(struct ax_stream *s);
+
+/* ---- heap.c: under the shard ---- */
+void ax_heap_put(struct ax_shard *sh, struct ax_live *al, int64_t at);
+void ax_heap_drop(struct ax_shard *sh, struct ax_live *al);
+
+/* ---- engine.c ---- */
+/* What advances an alarm is handed on: where time stands, and what came of it. */
+struct ax_run {
+    struct ax_stream *s;
+    struct ax_moment m;
+    int64_t at;      /* of what happens now */
+    int64_t seen;    /* what ax_live.seen becomes by it */
+    uint64_t ticket; /* of the change queued last */
+    bool past;       /* a start replays it: deadlines do not matter */
+    bool silent;     /* windows are refilled: nothing is decided */
+};
+void ax_live_sample(struct ax_run *r, struct ax_live *al, struct ax_ref *refs, size_t n,
+                    const struct ax_sample *sample);
+void ax_live_due(struct ax_run *r, struct ax_live *al);    /* judges all that is due at r->m.now */
+void ax_live_decide(struct ax_run *r, struct ax_live *al); /* after a window's state changed */
+enum ax_state ax_live_outcome(const struct ax_live *al);   /* AX_NO_STATE: not known yet */
+void ax_live_schedule(struct ax_run *r, struct ax_live *al);
+void ax_live_set(struct ax_run *r, struct ax_live *al, enum ax_state state, struct ax_str reason,
+                 struct ax_str sub_alarms);
+struct ax_shard *ax_shard_of(struct ax_stream *s, const struct ax_live *al);
+int ax_engine_append(void *self, const struct ax_batch *b, uint64_t *ticket, struct ax_err *err);
+
+/* ---- change.c ---- */
+void ax_queue_init(struct ax_queue *q);
+void ax_queue_end(struct ax_queue *q);
+/* Copies the strings. Returns the number, which is rising in the order of calls. */
+uint64_t ax_queue_put(struct ax_queue *q, const struct ax_change_entry *e);
+uint64_t ax_tell_created(struct ax_stream *s, const struct ax_live *al, int64_t now);
+uint64_t ax_tell_metric(struct ax_stream *s, const struct ax_live *al, uint32_t series);
+uint64_t ax_metric_hash(const struct ax_uuid *alarm, struct ax_str name, struct ax_str dimensions);
+void ax_known_sort(struct ax_stream *s);
+void ax_subs_print(const struct ax_live *al, char out[AX_SUBS_MAX + 1]);
+void ax_subs_read(struct ax_live *al, struct ax_str text);
+
+/* ---- explain.c ---- */
+void ax_explain(const struct ax_live *al, enum ax_state state, struct ax_buf *reason,
+                struct ax_buf *sub_alarms);
+void ax_metric_print(struct ax_stream *s, struct ax_labels labels, struct ax_buf *name,
+                     struct ax_buf *dimensions);
+struct ax_str ax_handle_of(struct ax_labels labels, struct ax_arena *a);
+
+/* ---- writer.c ---- */
+int ax_writer_start(struct ax_stream *s, struct ax_err *err);
+void ax_writer_stop(struct ax_stream *s);
+/* Writes what is in the queue now. */
+int ax_write_out(struct ax_stream *s, struct ax_err *err);
+int ax_engine_commit(void *self, uint64_t ticket, struct ax_err *err);
+
+/* ---- definition.c ---- */
+/* *out becomes what `before`, or the defaults when it is NULL, is with the edit. Views. */
+int ax_definition_check(const struct ax_stream *s, struct ax_str tenant,
+                        const struct ax_definition_edit *e, const struct ax_definition *before,
+                        struct ax_definition *out, struct ax_err *err);
+
+/* ---- definitions.c ---- */
+/* A definition at work out of its values, which it copies; it is not in the index yet. */
+int ax_def_make(struct ax_stream *s, struct ax_str tenant, const struct ax_definition *d,
+                struct ax_def **out, struct ax_err *err);
+void ax_def_free(struct ax_def *d);
+struct ax_tenant *ax_tenant_of(struct ax_stream *s, struct ax_str name);
+struct ax_def *ax_def_find(struct ax_stream *s, struct ax_str tenant, struct ax_str id);
+void ax_def_add(struct ax_stream *s, struct ax_def *d);
+void ax_definition_copy(const struct ax_definition *d, struct ax_arena *a,
+                        struct ax_definition *out);
+struct ax_str ax_lines(struct ax_strs v, struct ax_arena *a); /* one string, and back */
+struct ax_strs ax_unlines(struct ax_str text, struct ax_arena *a);
+
+/* ---- tables ---- */
+int ax_stream_tables(struct ax_sql *sql, struct ax_err *err);
+int ax_stream_restore(struct ax_stream *s, struct ax_err *err);
+
+#endif

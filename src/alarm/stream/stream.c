@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Opening and closing, and how the intake gets at it. */
+#include "alarm/stream/inner.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+struct ax_uuid ax_uuid_new(int64_t now)
+{
+    struct ax_uuid u;
+    ssize_t n = getrandom(u.b, sizeof u.b, 0);
+    AX_ASSERT(n == sizeof u.b);
+    for (int i = 0; i < 6; i++)
+        u.b[i] = (uint8_t)(now >> (40 - 8 * i));
+    u.b[6] = (uint8_t)((u.b[6] & 0x0f) | 0x70);
+    u.b[8] = (uint8_t)((u.b[8] & 0x3f) | 0x80);
+    return u;
+}
+
+void ax_uuid_print(const struct ax_uuid *u, char out[AX_UUID_TEXT + 1])
+{
+    static const char hex[] = "0123456789abcdef";
+    for (size_t i = 0; i < sizeof u->b; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *out++ = '-';
+        *out++ = hex[u->b[i] >> 4];
+        *out++ = hex[u->b[i] & 15];
+    }
+    *out = 0;
+}
+
+static int digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool ax_uuid_parse(struct ax_str s, struct ax_uuid *out)
+{
+    struct ax_uuid u;
+    char again[AX_UUID_TEXT + 1];
+    size_t n = 0;
+    if (s.n != AX_UUID_TEXT)
+        return false;
+    for (size_t i = 0; i + 1 < s.n && n < sizeof u.b; i += 2) {
+        if (s.p[i] == '-')
+            i++;
+        if (digit(s.p[i]) < 0 || digit(s.p[i + 1]) < 0)
+            return false;
+        u.b[n++] = (uint8_t)(digit(s.p[i]) << 4 | digit(s.p[i + 1]));
+    }
+    ax_uuid_print(&u, again);
+    if (n != sizeof u.b || !ax_str_eq(s, (struct ax_str){again, AX_UUID_TEXT}))
+        return false;
+    *out = u;
+    return true;
+}
+
+static struct ax_stream *stream_new(const struct ax_stream_options *o)
+{
+    struct ax_stream *s = ax_calloc(1, sizeof *s);
+    pthread_rwlockattr_t attr;
+    s->o = *o;
+    s->o.delay_ms = o->delay_ms ? o->delay_ms : 5000;
+    s->o.max_definitions = o->max_definitions ? o->max_definitions : 10000;
+    s->o.max_alarms = o->max_alarms ? o->max_alarms : 1000000;
+    pthread_rwlockattr_init(&attr);
+    /* Pushes hold it most of the time; who changes something must get in between. */
+    pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&s->shape, &attr);
+    pthread_rwlockattr_destroy(&attr);
+    pthread_mutex_init(&s->api, NULL);
+    pthread_mutex_init(&s->turn, NULL);
+    for (size_t i = 0; i < AX_SHARDS; i++)
+        pthread_mutex_init(&s->shards[i].lock, NULL);
+    ax_queue_init(&s->queue);
+    s->hold = s->listen = AX_LONG_AGO;
+    return s;
+}
+
+int ax_stream_open(struct ax_stream **out, const struct ax_stream_options *o, struct ax_err *err)
+{
+    if (o->delay_ms < 0 || o->delay_ms >= 60000)
+        return ax_fail(err, -EINVAL, "the delay of alarms has to be below a minute");
+    struct ax_stream *s = stream_new(o);
+    int rc = ax_stream_tables(o->sql, err);
+    if (rc == 0)
+        rc = ax_stream_restore(s, err);
+    if (rc == 0)
+        rc = ax_write_out(s, err); /* so that there is a mark */
+    if (rc == 0)
+        rc = ax_writer_start(s, err);
+    if (rc < 0) {
+        ax_stream_close(s);
+        return rc;
+    }
+    *out = s;
+    return 0;
+}
+
+void ax_stream_close(struct ax_stream *s)
+{
+    if (!s)
+        return;
+    struct ax_err err = {0};
+    bool opened = s->writing || s->o.manual;
+    ax_writer_stop(s);
+    s->marked = 0;
+    if (opened && ax_write_out(s, &err) < 0 && s->o.warn)
+        s->o.warn(s->o.ctx, err.text);
+    ax_groups_end(s);
+    for (size_t i = 0; i < s->ndefs; i++)
+        ax_def_free(s->all[i]);
+    free(s->all);
+    ax_index_end(s);
+    ax_map_free(&s->tenants);
+    ax_map_free(&s->defs);
+    for (size_t i = 0; i < AX_SHARDS; i++) {
+        pthread_mutex_destroy(&s->shards[i].lock);
+        free(s->shards[i].heap);
+    }
+    ax_queue_end(&s->queue);
+    free(s->known);
+    pthread_mutex_destroy(&s->turn);
+    pthread_mutex_destroy(&s->api);
+    pthread_rwlock_destroy(&s->shape);
+    free(s);
+}
+
+static void forget(void *self, uint32_t id)
+{
+    struct ax_stream *s = self;
+    pthread_rwlock_wrlock(&s->shape);
+    ax_forget_series(s, id);
+    pthread_rwlock_unlock(&s->shape);
+}
+
+struct ax_subscriber ax_stream_subscriber(struct ax_stream *s)
+{
+    return (struct ax_subscriber){.name = "alarms",
+                                  .self = s,
+                                  .append = ax_engine_append,
+                                  .commit = ax_engine_commit,
+                                  .forget = forget};
+}
+
+void ax_stream_stats(struct ax_stream *s, struct ax_stream_stats *out)
+{
+    *out = (struct ax_stream_stats){0};
+    pthread_rwlock_rdlock(&s->shape);
+    out->definitions = s->ndefs;
+    for (size_t i = 0; i < s->ndefs; i++)
+        out->alarms += s->all[i]->n;
+    for (size_t i = 0; i < AX_SHARDS; i++) {
+        pthread_mutex_lock(&s->shards[i].lock);
+        out->evaluations += s->shards[i].evaluations;
+        out->left_out += s->shards[i].left_out;
+        out->bytes += s->shards[i].cap * sizeof *s->shards[i].heap;
+        pthread_mutex_unlock(&s->shards[i].lock);
+    }
+    pthread_rwlock_unlock(&s->shape);
+    pthread_mutex_lock(&s->queue.lock);
+    out->queued = s->queue.given - s->queue.done;
+    pthread_mutex_unlock(&s->queue.lock);
+    out->watched = __atomic_load_n(&s->watched, __ATOMIC_RELAXED);
+    out->transitions = __atomic_load_n(&s->transitions, __ATOMIC_RELAXED);
+    out->failures = __atomic_load_n(&s->failures, __ATOMIC_RELAXED);
+    out->refused = __atomic_load_n(&s->refused, __ATOMIC_RELAXED);
+    out->bytes += __atomic_load_n(&s->bytes, __ATOMIC_RELAXED);
+}
