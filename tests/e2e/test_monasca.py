@@ -450,6 +450,18 @@ def test_tenants_see_their_own_only(env, server):
     equal(got[0]["measurements"], [[iso(START, True), 1.0, {}]], "after another tenant wrote the same metric")
 
 
+def test_the_limit_of_series_refuses_the_whole_list(env, _):
+    small = env.server("small", args=["--max-tenant-series", "3"])
+    equal(post(small, [metric(f"kept.{i}", START, 1, {"k": "v"}) for i in range(2)])[0], 204, "below the limit")
+    status, answer = post(small, [metric("kept.0", START + 1, 2), *(metric(f"new.{i}", START, 1, {"k": "v"}) for i in range(3))])
+    equal((status, answer["title"]), (429, "Too Many Requests"), "beyond the limit")
+    check("limit of 3 series" in answer["description"], f"{answer}")
+    equal(elements(small, "/v2.0/metrics/names"), [{"name": "kept.0"}, {"name": "kept.1"}], "what there is")
+    got = elements(small, MEASUREMENTS, name="kept.0", start_time=iso(START))
+    equal(len(got[0]["measurements"]), 1, "samples of a refused list")
+    equal(post(small, metric("kept.0", START + 1, 2))[0], 204, "what is known goes on")
+
+
 # ---- with tokens ----
 
 def token(data, role, tenant):
