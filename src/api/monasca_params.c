@@ -92,7 +92,7 @@ static int dimension(struct ax_monasca_filter *f, struct ax_str text, struct ax_
 {
     struct ax_str value = text, name, one;
     ax_str_cut(&value, ':', &name);
-    struct ax_str alternatives = value.n ? value : AX_STR("x");
+    struct ax_str alternatives = value.n ? value : AX_STR("any");
     if (f->ndimensions == MAX_DIMENSIONS)
         return ax_fail(err, -EINVAL, "more than %d dimensions", MAX_DIMENSIONS);
     while (ax_str_cut(&alternatives, '|', &one)) {

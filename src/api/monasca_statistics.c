@@ -204,9 +204,9 @@ void ax_monasca_statistics(struct ax_request *q, struct ax_reply *r)
     struct ax_json j;
     struct page p = {.j = &j};
     struct ax_err err;
-    int rc = ax_monasca_query_begin(q, &p.x, &err);
-    if (rc == 0 || rc == -EEXIST) /* what was said wrongly goes before what it would have found */
-        rc = read_parameters(q, &p, rc == 0 ? &err : NULL) < 0 ? -EINVAL : rc;
+    int rc = read_parameters(q, &p, &err);
+    if (rc == 0)
+        rc = ax_monasca_query_begin(q, &p.x, &err);
     ax_monasca_list_begin(&j, r);
     if (rc == 0)
         rc = put_groups(&p, &err);

@@ -202,6 +202,7 @@ def test_each_status_of_the_queries(env, server):
     table += [(STATISTICS, {"statistics": None}, 422), (STATISTICS, {"statistics": "avg,median"}, 422),
               (STATISTICS, {"statistics": "AVG,Min,mAx,sum,COUNT"}, 200), (STATISTICS, {"period": "0"}, 200),
               (STATISTICS, {"period": "-1"}, 422), (STATISTICS, {"period": "5m"}, 422)]
+    table += [(STATISTICS, {"name": "cpu.idle_perc", "statistics": "x"}, 422)]  # before the 409 that it would be
     table += [("/v2.0/nothing", {}, 404), ("/v2.0/metrics/nothing", {}, 404)]
     for path, parameters, wanted in table:
         given = {k: v for k, v in {**GOOD.get(path.rstrip("/"), {}), **parameters}.items() if v is not None}
