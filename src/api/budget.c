@@ -26,10 +26,3 @@ bool ax_request_hold(struct ax_request *q, size_t n)
     q->held += n;
     return true;
 }
-
-void ax_reply_busy(struct ax_reply *r)
-{
-    ax_reply_prometheus_error(r, 429, "unavailable",
-                              "too many large requests at once: try again in a second");
-    r->retry_after = 1;
-}

@@ -61,10 +61,16 @@ static void on_done(void *cls, struct MHD_Connection *c, void **con,
 
 /* ---- the head: who it is and what they want, before the body is taken ---- */
 
+static bool mentions(struct ax_str s, const char *word)
+{
+    return s.p && memmem(s.p, s.n, word, strlen(word));
+}
+
 static void read_head(struct exchange *x)
 {
     struct ax_request *q = &x->q;
     struct ax_str rest = ax_str(x->uri), path;
+    q->uri = rest;
     ax_str_cut(&rest, '?', &path);
     q->path = ax_url_decode(&q->arena, path, false);
     if (rest.p)
@@ -73,8 +79,10 @@ static void read_head(struct exchange *x)
     q->content_encoding = ax_header(x->connection, "Content-Encoding");
     q->commit_now = ax_str_eq(ax_header(x->connection, "X-Auspex-Commit"), AX_STR("now"));
     q->if_none_match = ax_header(x->connection, "If-None-Match");
-    struct ax_str coding = ax_header(x->connection, "Accept-Encoding");
-    q->accepts_gzip = coding.n && memmem(coding.p, coding.n, "gzip", 4);
+    q->host = ax_header(x->connection, "Host");
+    struct ax_str accept = ax_header(x->connection, "Accept");
+    q->accepts_json = mentions(accept, "application/json") && !mentions(accept, "text/html");
+    q->accepts_gzip = mentions(ax_header(x->connection, "Accept-Encoding"), "gzip");
 }
 
 /* Makes room at once for what is announced, within reason: it may never come. */
@@ -102,30 +110,42 @@ static void ask_who(void *arg)
 
 static bool known_method(const char *m, enum ax_method *out)
 {
-    *out = strcmp(m, "POST") == 0 ? AX_POST : strcmp(m, "PUT") == 0 ? AX_PUT : AX_GET;
+    *out = strcmp(m, "POST") == 0     ? AX_POST
+           : strcmp(m, "PUT") == 0    ? AX_PUT
+           : strcmp(m, "PATCH") == 0  ? AX_PATCH
+           : strcmp(m, "DELETE") == 0 ? AX_DELETE
+                                      : AX_GET;
     return *out != AX_GET || strcmp(m, "GET") == 0 || strcmp(m, "HEAD") == 0;
 }
 
 /* Without a route the reply says why; who may not know gets another. */
 static void find_route(struct exchange *x, const char *method)
 {
+    x->q.head = strcmp(method, "HEAD") == 0;
     if (known_method(method, &x->q.method)) {
         x->route = ax_route(&x->q, &x->r);
         return;
     }
-    ax_reply_auspex_error(&x->r, 405, "method_not_allowed", "use GET, HEAD, POST or PUT");
-    x->r.allow = "GET, HEAD, POST, PUT";
+    ax_refuse(&x->q, &x->r, 405, "method_not_allowed", "use GET, HEAD, POST, PUT, PATCH or DELETE");
+    x->r.allow = "GET, HEAD, POST, PUT, PATCH, DELETE";
 }
 
 /* The answer was made for samples that are kept: they have to be. */
 static void settle(struct exchange *x)
 {
     struct ax_err err;
+    struct ax_reply *r = &x->r;
     struct ax_intake *in = ax_api_rooms(x->q.api)->intake;
-    if (x->r.pending && ax_intake_settle(in, x->r.pending, &err) < 0) {
-        x->r.ncounts = 0;
-        ax_samples_failed(&x->r, &err);
-    }
+    int rc = r->also ? r->also(&x->q, r->also_arg, &err) : 0;
+    if (rc == 0 && r->pending)
+        rc = ax_intake_settle(in, r->pending, &err);
+    if (rc == 0)
+        return;
+    r->ncounts = 0;
+    if (r->unsettled)
+        r->unsettled(r, &err);
+    else
+        ax_samples_failed(r, &err);
 }
 
 static void come_back(struct exchange *x)
@@ -166,7 +186,8 @@ static bool begin_answer(struct exchange *x)
     if (!(x->route->methods & AX_QUICK) && send_away(x, x->all->workers, work))
         return true;
     x->route->handler(&x->q, &x->r);
-    if (x->r.pending && send_away(x, x->all->settler, wait_for_disk))
+    struct ax_jobs *to = x->r.also ? x->all->workers : x->all->settler;
+    if (x->r.pending && send_away(x, to, wait_for_disk))
         return true;
     settle(x);
     return false;
@@ -219,10 +240,12 @@ static enum MHD_Result take_head(struct exchange *x, bool is_unix, const char *m
 static bool read_form(struct exchange *x)
 {
     struct ax_request *q = &x->q;
-    if (x->busy)
-        ax_reply_busy(&x->r);
-    else if (x->too_large)
-        ax_reply_auspex_error(&x->r, 413, "too_large", "the body has more than 16 MiB");
+    if (x->busy) {
+        ax_refuse(q, &x->r, 429, "unavailable",
+                  "too many large requests at once: try again in a second");
+        x->r.retry_after = 1;
+    } else if (x->too_large)
+        ax_refuse(q, &x->r, 413, "too_large", "the body has more than 16 MiB");
     else if (q->method != AX_GET && q->body.n <= FORM_BYTES &&
              ax_str_starts(q->content_type, AX_STR("application/x-www-form-urlencoded")))
         ax_params_parse(q, ax_arena_str(&q->arena, ax_buf_view(&q->body)));

@@ -110,9 +110,9 @@ bool ax_greet(const struct ax_greeting *g, struct ax_request *q, const struct ax
 {
     struct ax_err err = g->err;
     if (g->from_elsewhere) {
-        ax_reply_auspex_error(r, 403, "forbidden",
-                              "this server answers only to names of this machine (localhost, "
-                              "127.0.0.1) and to its own pages");
+        ax_refuse(q, r, 403, "forbidden",
+                  "this server answers only to names of this machine (localhost, 127.0.0.1) and to "
+                  "its own pages");
         return false;
     }
     if (route && (route->methods & AX_OPEN))

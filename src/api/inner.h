@@ -12,12 +12,15 @@ struct ax_param {
     struct ax_str name, value;
 };
 
-enum ax_method { AX_GET = 1, AX_POST = 2, AX_PUT = 4 };
+enum ax_method { AX_GET = 1, AX_POST = 2, AX_PUT = 4, AX_PATCH = 32, AX_DELETE = 64 };
 
 struct ax_request {
     struct ax_api *api;
-    struct ax_arena arena;   /* everything that this request needs, until the answer is sent */
-    enum ax_method method;   /* HEAD counts as GET */
+    struct ax_arena arena; /* everything that this request needs, until the answer is sent */
+    enum ax_method method; /* HEAD counts as GET */
+    bool head;
+    struct ax_str uri;       /* as sent, from the path on */
+    struct ax_str host;      /* the name under which the client knows the server */
     struct ax_str path;      /* percent-decoded */
     struct ax_str rest;      /* what followed the route's prefix */
     struct ax_who who;       /* without authentication a provider */
@@ -26,6 +29,7 @@ struct ax_request {
     size_t nparams;
     struct ax_buf body;
     bool accepts_gzip;
+    bool accepts_json; /* and not HTML, as browsers do */
     struct ax_str if_none_match, content_type, content_encoding;
     bool commit_now; /* not to wait for company on the way to the disk */
     size_t held;     /* bytes of the budget that are this request's (budget.c) */
@@ -57,6 +61,11 @@ struct ax_reply {
     struct ax_stream *stream; /* the body instead of `body`, owned */
     /* When set, the answer holds only if this settles; in the request's arena. */
     struct ax_intake_pending *pending;
+    /* What has to be kept beside the samples before the answer holds; it may wait for the disk. */
+    int (*also)(struct ax_request *q, void *arg, struct ax_err *err);
+    void *also_arg;
+    /* Says that the answer does not hold; NULL: ax_samples_failed. */
+    void (*unsettled)(struct ax_reply *r, const struct ax_err *err);
 };
 
 /* A request's parameters; the first of that name, empty view (p == NULL) when absent. */
@@ -92,7 +101,6 @@ struct ax_budget {
 };
 bool ax_budget_take(struct ax_budget *b, uint64_t n);
 void ax_budget_give(struct ax_budget *b, uint64_t n);
-void ax_reply_busy(struct ax_reply *r); /* 429, in the form of most senders */
 
 /* What endpoints that take samples share (samples.c). The body, unpacked, in the arena; the body as
  * sent is gone then. -ENOTSUP the encoding is not known, -EAGAIN no memory now. */
@@ -114,6 +122,10 @@ ax_handler ax_resources, ax_resource_one, ax_events, ax_predictions, ax_observat
     ax_cardinality;
 /* The keeper's commands (admin.c) */
 ax_handler ax_delete_series, ax_clean_tombstones, ax_tsdb_snapshot, ax_admin_snapshot;
+/* Monasca (monasca*.c) */
+ax_handler ax_monasca_versions, ax_monasca_version, ax_monasca_healthcheck, ax_monasca_post,
+    ax_monasca_metrics, ax_monasca_names, ax_monasca_dimension_names, ax_monasca_dimension_values,
+    ax_monasca_measurements, ax_monasca_statistics;
 /* Others */
 ax_handler ax_self_metrics, ax_healthy, ax_file;
 

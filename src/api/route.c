@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "api/inner.h"
+#include "api/monasca.h"
 
 /* Which path goes where. A path that ends in '/' is a prefix: the handler finds what follows it in
- * q->rest. The first match wins. Each says what one must be allowed to do (auth/auth.h). */
+ * q->rest. The first match of path and method wins. Each says what one must be allowed to do
+ * (auth/auth.h). */
 static const struct ax_route routes[] = {
     {"/api/v1/write", AX_POST | AX_QUICK, AX_MAY_WRITE, ax_write},
     {"/api/v1/import", AX_POST, AX_MAY_WRITE, ax_import_jsonl},
@@ -33,6 +34,15 @@ static const struct ax_route routes[] = {
     {"/auspex/v1/observations", AX_POST, AX_MAY_WRITE, ax_observations},
     {"/auspex/v1/status", AX_GET, AX_MAY_READ, ax_status},
     {"/auspex/v1/status/cardinality", AX_GET, AX_MAY_READ, ax_cardinality},
+    {"/v2.0", AX_GET | AX_QUICK | AX_OPEN, 0, ax_monasca_version},
+    {"/v2.0/metrics", AX_POST | AX_QUICK, AX_MAY_WRITE, ax_monasca_post},
+    {"/v2.0/metrics", AX_GET, AX_MAY_READ, ax_monasca_metrics},
+    {"/v2.0/metrics/names", AX_GET, AX_MAY_READ, ax_monasca_names},
+    {"/v2.0/metrics/dimensions/names", AX_GET, AX_MAY_READ, ax_monasca_dimension_names},
+    {"/v2.0/metrics/dimensions/names/values", AX_GET, AX_MAY_READ, ax_monasca_dimension_values},
+    {"/v2.0/metrics/measurements", AX_GET, AX_MAY_READ, ax_monasca_measurements},
+    {"/v2.0/metrics/statistics", AX_GET, AX_MAY_READ, ax_monasca_statistics},
+    {"/healthcheck", AX_GET | AX_OPEN, 0, ax_monasca_healthcheck},
     {"/metrics", AX_GET, AX_MAY_ADMIN, ax_self_metrics},
     {"/-/healthy", AX_GET | AX_QUICK | AX_OPEN, 0, ax_healthy},
     {"/-/ready", AX_GET | AX_QUICK | AX_OPEN, 0, ax_healthy},
@@ -49,43 +59,88 @@ static bool matches(const struct ax_route *route, struct ax_request *q)
     return true;
 }
 
+static bool is_monasca(struct ax_str path)
+{
+    return ax_str_eq(path, AX_STR("/v2.0")) || ax_str_starts(path, AX_STR("/v2.0/"));
+}
+
+/* /v1.0, /v3 and their like, which are no files of the dashboard. */
+static bool is_other_version(struct ax_str path)
+{
+    if (path.n < 3 || !ax_str_starts(path, AX_STR("/v")))
+        return false;
+    for (size_t i = 2; i < path.n; i++)
+        if ((path.p[i] < '0' || path.p[i] > '9') && path.p[i] != '.')
+            return false;
+    return true;
+}
+
+/* To Monasca's clients who may not is no other than who is not known. */
 void ax_refuse(struct ax_request *q, struct ax_reply *r, int status, const char *code,
                const char *text)
 {
-    if (ax_str_starts(q->path, AX_STR("/api/v1/")))
+    if (is_monasca(q->path) || ax_str_eq(q->path, AX_STR("/healthcheck")))
+        ax_monasca_error(r, status == 403 ? 401 : status, text);
+    else if (ax_str_starts(q->path, AX_STR("/api/v1/")))
         ax_reply_prometheus_error(r, status, status == 400 || status == 405 ? "bad_data" : code,
                                   text);
     else
         ax_reply_auspex_error(r, status, code, text);
 }
 
-static const char *allowed(const struct ax_route *route)
+static const char *allowed(struct ax_request *q, unsigned methods)
 {
-    switch (route->methods & ~(AX_QUICK | AX_OPEN)) {
-    case AX_POST | AX_PUT: return "POST, PUT";
-    case AX_POST: return "POST";
-    case AX_GET: return "GET, HEAD";
-    default: return "GET, HEAD, POST";
-    }
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } all[] = {{AX_GET, "GET, HEAD"},
+               {AX_POST, "POST"},
+               {AX_PUT, "PUT"},
+               {AX_PATCH, "PATCH"},
+               {AX_DELETE, "DELETE"}};
+    struct ax_str text = AX_STR("");
+    for (size_t i = 0; i < AX_ARRAY_LEN(all); i++)
+        if (methods & all[i].bit)
+            text = ax_arena_printf(&q->arena, "%.*s%s%s", AX_STR_ARG(text), text.n ? ", " : "",
+                                   all[i].name);
+    return text.p;
+}
+
+/* What is at no path of the table. */
+static const struct ax_route *elsewhere(struct ax_request *q, struct ax_reply *r)
+{
+    static const struct ax_route file = {"", AX_GET | AX_QUICK | AX_OPEN, 0, ax_file};
+    static const struct ax_route versions = {"/", AX_GET | AX_QUICK | AX_OPEN, 0,
+                                             ax_monasca_versions};
+    bool api = ax_str_starts(q->path, AX_STR("/api/")) ||
+               ax_str_starts(q->path, AX_STR("/auspex/")) || is_monasca(q->path);
+    if (q->method == AX_GET && q->accepts_json && ax_str_eq(q->path, AX_STR("/")))
+        return &versions;
+    if (is_other_version(q->path))
+        ax_monasca_error(r, 422, "there is only version v2.0 of this API");
+    else if (!api && q->method == AX_GET)
+        return &file;
+    else
+        ax_refuse(q, r, 404, "not_found", "there is nothing at this path");
+    return NULL;
 }
 
 const struct ax_route *ax_route(struct ax_request *q, struct ax_reply *r)
 {
-    static const struct ax_route file = {"", AX_GET | AX_QUICK | AX_OPEN, 0, ax_file};
+    unsigned methods = 0;
+    if (is_monasca(q->path) && ax_str_ends(q->path, AX_STR("/")))
+        q->path.n--;
     for (size_t i = 0; i < AX_ARRAY_LEN(routes); i++) {
         const struct ax_route *route = &routes[i];
         if (!matches(route, q))
             continue;
         if (route->methods & q->method)
             return route;
-        ax_refuse(q, r, 405, "method_not_allowed", "this path does not take that method");
-        r->allow = allowed(route);
-        return NULL;
+        methods |= route->methods;
     }
-    bool api =
-        ax_str_starts(q->path, AX_STR("/api/")) || ax_str_starts(q->path, AX_STR("/auspex/"));
-    if (!api && q->method == AX_GET)
-        return &file;
-    ax_refuse(q, r, 404, "not_found", "there is nothing at this path");
+    if (!methods)
+        return elsewhere(q, r);
+    ax_refuse(q, r, 405, "method_not_allowed", "this path does not take that method");
+    r->allow = allowed(q, methods);
     return NULL;
 }

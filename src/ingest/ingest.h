@@ -86,7 +86,8 @@ struct ax_import {
 void ax_import_next(struct ax_import *im, struct ax_decoding *d, struct ax_err *err);
 
 /* Monasca's POST /v2.0/metrics: JSON, one metric or a list. -EINVAL: nothing is to be taken, the
- * error names the metric. What comes with a value is told apart from the batch: */
+ * error names the metric; -EBADMSG: the same, and the body is no JSON. What comes with a value is
+ * told apart from the batch: */
 struct ax_monasca_meta {
     uint32_t series; /* place in the batch */
     int64_t t;

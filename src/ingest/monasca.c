@@ -126,6 +126,8 @@ static int meta(struct ax_scan *c, struct metric *m)
     if (rc < 0)
         return rc;
     m->meta = (struct ax_str){from, (size_t)(c->p - from)};
+    if (!ax_str_utf8(m->meta))
+        return ax_fail(c->why, -EINVAL, "value_meta is not UTF-8");
     if (m->nmeta > META_MAX)
         return ax_fail(c->why, -EINVAL, "value_meta has %zu entries (limit %d)", m->nmeta,
                        META_MAX);
@@ -199,7 +201,7 @@ static int member(struct ax_scan *c, struct metric *m)
     case VALUE: return number(c, "expected a number as value, found", &m->sample.v);
     case META: return meta(c, m);
     }
-    return ax_scan_skip(c);
+    return ax_scan_value(c);
 }
 
 static int metric(struct ax_scan *c, struct metric *m)
@@ -295,6 +297,19 @@ static int take_all(struct ax_scan *c, struct ax_gather *g, struct ax_monasca *o
     return c->p == c->end ? 0 : ax_scan_expected(c, "the end");
 }
 
+/* Whether it was JSON at all: another fault than that of a metric. */
+static int judge(struct ax_str body, struct ax_arena *a, struct ax_err *err)
+{
+    struct ax_err why;
+    struct ax_scan c = {body.p, body.p + body.n, a, "body", &why};
+    bool json = ax_scan_value(&c) == 0;
+    ax_scan_blanks(&c);
+    json = json && c.p == c.end;
+    if (!json && err)
+        err->code = -EBADMSG;
+    return json ? -EINVAL : -EBADMSG;
+}
+
 int ax_monasca_decode(struct ax_decoding *d, struct ax_str body, struct ax_monasca *out,
                       struct ax_err *err)
 {
@@ -303,5 +318,6 @@ int ax_monasca_decode(struct ax_decoding *d, struct ax_str body, struct ax_monas
         .d = d, .whole = body, .piece = body.n / 256, .any_name = true, .err = err};
     *out = (struct ax_monasca){0};
     d->out->held = true;
-    return take_all(&c, &g, out);
+    int rc = take_all(&c, &g, out);
+    return rc == -EINVAL ? judge(body, d->out->arena, err) : rc;
 }

@@ -3,23 +3,11 @@
 
 #include "ingest/import.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 
-void ax_scan_blanks(struct ax_scan *c)
-{
-    while (c->p < c->end && (*c->p == ' ' || *c->p == '\t' || *c->p == '\r' || *c->p == '\n'))
-        c->p++;
-}
-
-bool ax_scan_take(struct ax_scan *c, char ch)
-{
-    ax_scan_blanks(c);
-    if (c->p == c->end || *c->p != ch)
-        return false;
-    c->p++;
-    return true;
-}
+#define MAX_DEPTH 100
 
 int ax_scan_expected(struct ax_scan *c, const char *what)
 {
@@ -112,31 +100,61 @@ static bool unescape(struct ax_str s, struct ax_arena *a, struct ax_str *out)
     return true;
 }
 
+/* The first byte from p on that is a quote, a backslash or a control character: eight at a time. */
+static const char *find_special(const char *p, const char *end)
+{
+    const uint64_t ones = ~(uint64_t)0 / 255, highs = ones << 7;
+    for (; end - p >= 8; p += 8) {
+        uint64_t w, quote, back, found;
+        memcpy(&w, p, 8);
+        w = le64toh(w);
+        quote = w ^ ones * '"';
+        back = w ^ ones * '\\';
+        found = ((quote - ones) & ~quote) | ((back - ones) & ~back) | ((w - ones * ' ') & ~w);
+        if (found & highs)
+            return p + __builtin_ctzll(found & highs) / 8;
+    }
+    while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= ' ')
+        p++;
+    return p;
+}
+
+/* What find_special found, when it is not simply the end of the string. */
+static int escapes_or_worse(struct ax_scan *c, const char *from, struct ax_str *out)
+{
+    while (c->p < c->end && *c->p == '\\' && c->end - c->p >= 2)
+        c->p = find_special(c->p + 2, c->end);
+    if (c->p == c->end || *c->p == '\\')
+        return ax_fail(c->why, -EINVAL, "a string has no end");
+    *out = (struct ax_str){from, (size_t)(c->p - from)};
+    if (*c->p != '"')
+        return ax_import_bad(c->why, "a string has a control character:", *out);
+    c->p++;
+    return unescape(*out, c->arena, out)
+               ? 0
+               : ax_import_bad(c->why, "a string has a broken escape:", *out);
+}
+
 int ax_scan_string(struct ax_scan *c, struct ax_str *out)
 {
-    bool escaped = false;
     if (!ax_scan_take(c, '"'))
         return ax_scan_expected(c, "a string");
     const char *from = c->p;
-    for (; c->p < c->end && *c->p != '"'; c->p++)
-        if (*c->p == '\\') {
-            escaped = true;
-            if (++c->p == c->end)
-                break;
-        }
-    if (c->p == c->end)
-        return ax_fail(c->why, -EINVAL, "a string has no end");
+    c->p = find_special(from, c->end);
+    if (c->p == c->end || *c->p != '"')
+        return escapes_or_worse(c, from, out);
     *out = (struct ax_str){from, (size_t)(c->p++ - from)};
-    if (escaped && !unescape(*out, c->arena, out))
-        return ax_import_bad(c->why, "a string has a broken escape:", *out);
     return 0;
 }
 
 struct ax_str ax_scan_token(struct ax_scan *c)
 {
+    static const bool ends[256] = {
+        ['\0'] = true, [' '] = true, ['\t'] = true, ['\r'] = true, [','] = true, [':'] = true,
+        ['{'] = true,  ['}'] = true, ['['] = true,  [']'] = true,  ['"'] = true};
     ax_scan_blanks(c);
     const char *from = c->p;
-    while (c->p < c->end && *c->p && !strchr(" \t\r,:{}[]\"", *c->p))
+    while (c->p < c->end && !ends[(unsigned char)*c->p])
         c->p++;
     return (struct ax_str){from, (size_t)(c->p - from)};
 }
@@ -165,4 +183,74 @@ int ax_scan_skip(struct ax_scan *c)
         }
     } while (depth);
     return 0;
+}
+
+static const char *digits(const char *p, const char *end)
+{
+    while (p < end && *p >= '0' && *p <= '9')
+        p++;
+    return p;
+}
+
+static bool is_number(struct ax_str s)
+{
+    const char *p = s.p, *end = s.p + s.n, *from;
+    p += p < end && *p == '-';
+    from = p;
+    p = digits(p, end);
+    if (p == from || (*from == '0' && p - from > 1))
+        return false;
+    if (p < end && *p == '.') {
+        from = ++p;
+        if ((p = digits(p, end)) == from)
+            return false;
+    }
+    if (p < end && (*p | 0x20) == 'e') {
+        p++;
+        p += p < end && (*p == '-' || *p == '+');
+        from = p;
+        if ((p = digits(p, end)) == from)
+            return false;
+    }
+    return p == end;
+}
+
+static int word(struct ax_scan *c)
+{
+    static const char *const words[] = {"true", "false", "null", "NaN", "Infinity", "-Infinity"};
+    struct ax_str s = ax_scan_token(c);
+    for (size_t i = 0; i < AX_ARRAY_LEN(words); i++)
+        if (ax_str_eq(s, ax_str(words[i])))
+            return 0;
+    return is_number(s) ? 0
+           : s.n        ? ax_import_bad(c->why, "not a value of JSON:", s)
+                        : ax_scan_expected(c, "a value");
+}
+
+static int value(struct ax_scan *c, unsigned depth)
+{
+    struct ax_str unused;
+    bool object = ax_scan_take(c, '{');
+    int rc = 0;
+    if (!object && !ax_scan_take(c, '['))
+        return c->p < c->end && *c->p == '"' ? ax_scan_string(c, &unused) : word(c);
+    if (depth == MAX_DEPTH)
+        return ax_fail(c->why, -EINVAL, "values are nested deeper than %d", MAX_DEPTH);
+    if (ax_scan_take(c, object ? '}' : ']'))
+        return 0;
+    do {
+        rc = object ? ax_scan_string(c, &unused) : 0;
+        if (rc == 0 && object && !ax_scan_take(c, ':'))
+            rc = ax_scan_expected(c, ":");
+        if (rc == 0)
+            rc = value(c, depth + 1);
+    } while (rc == 0 && ax_scan_take(c, ','));
+    if (rc == 0 && !ax_scan_take(c, object ? '}' : ']'))
+        rc = ax_scan_expected(c, object ? ", or }" : ", or ]");
+    return rc;
+}
+
+int ax_scan_value(struct ax_scan *c)
+{
+    return value(c, 0);
 }

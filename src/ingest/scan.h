@@ -14,14 +14,31 @@ struct ax_scan {
     struct ax_err *why;     /* what the calls below that fail say */
 };
 
-void ax_scan_blanks(struct ax_scan *c);
+static inline void ax_scan_blanks(struct ax_scan *c)
+{
+    while (c->p < c->end && (*c->p == ' ' || *c->p == '\t' || *c->p == '\r' || *c->p == '\n'))
+        c->p++;
+}
+
 /* The character, behind blanks; false when another one, or nothing, is there. */
-bool ax_scan_take(struct ax_scan *c, char ch);
+static inline bool ax_scan_take(struct ax_scan *c, char ch)
+{
+    if (c->p == c->end || *c->p != ch) {
+        ax_scan_blanks(c);
+        if (c->p == c->end || *c->p != ch)
+            return false;
+    }
+    c->p++;
+    return true;
+}
+
 int ax_scan_string(struct ax_scan *c, struct ax_str *out);
 /* A number or a word: what there is up to a blank or punctuation, maybe nothing. */
 struct ax_str ax_scan_token(struct ax_scan *c);
-/* Passes over a value of any kind. */
+/* Passes over a value of any kind, and looks no closer than to find its end. */
 int ax_scan_skip(struct ax_scan *c);
+/* The same, and it is JSON: numbers may also be NaN, Infinity and -Infinity, as some write them. */
+int ax_scan_value(struct ax_scan *c);
 /* -EINVAL: "expected WHAT at ..." */
 int ax_scan_expected(struct ax_scan *c, const char *what);
 

@@ -155,15 +155,36 @@ static void refuse_new(struct ax_intake *in, const struct ax_batch_series *s,
                (int)tenant.n, tenant.p, in->table.max_tenant);
 }
 
+/* The first sample that is out of bounds refuses a whole batch. */
+static int check_whole(struct ax_intake *in, const struct ax_batch *b, int64_t now,
+                       struct ax_intake_result *r, struct ax_err *err)
+{
+    int64_t oldest = in->options.max_age_ms ? now - in->options.max_age_ms : INT64_MIN;
+    int64_t newest = now + in->options.max_future_ms;
+    for (size_t i = 0; i < b->n; i++)
+        for (uint32_t k = 0; k < b->v[i].n; k++) {
+            int64_t t = b->v[i].samples[k].t;
+            if (t >= oldest && t <= newest)
+                continue;
+            time_ok(in, labels_of(in, b->arena, &b->v[i]), t, now, r);
+            return ax_fail(err, -EINVAL, "%s", r->reason);
+        }
+    return 0;
+}
+
 /* Ids and bounds for each series; those with nothing left go. -ENOBUFS when none may be made. */
 static int resolve(struct ax_intake *in, struct ax_batch *b, int64_t now,
                    struct ax_intake_result *r, struct ax_err *err)
 {
     size_t kept = 0, full = 0;
+    int rc = b->whole ? check_whole(in, b, now, r, err) : 0;
+    if (rc < 0)
+        return rc;
     b->samples = 0;
     for (size_t i = 0; i < b->n; i++) {
         struct ax_batch_series s = b->v[i];
-        check_times(in, b->arena, &s, now, r);
+        if (!b->whole)
+            check_times(in, b->arena, &s, now, r);
         if (s.n == 0)
             continue;
         if (s.id == AX_SERIES_NONE) {
@@ -182,7 +203,7 @@ static int resolve(struct ax_intake *in, struct ax_batch *b, int64_t now,
         kept++;
     }
     b->n = kept;
-    if (full && kept == 0)
+    if (full && (kept == 0 || b->whole))
         return ax_fail(err, -ENOBUFS, "%s", r->reason);
     return 0;
 }

@@ -64,7 +64,8 @@ bool ax_tenant_ok(struct ax_str tenant); /* 1 to 150 of [A-Za-z0-9._@-] */
 /* Sets ids where there are none, drops what is out of bounds (b->v[].n and samples may shrink),
  * hands on, waits until it is durable. `now` in ms. Returns 0 also when samples were refused (see
  * result); negative when nothing of the batch was taken: -ENOSPC, -EIO, -ENOBUFS (too many series).
- */
+ * A batch that is `whole` is never taken in part: -EINVAL says what is wrong with its first bad
+ * sample. */
 int ax_intake_push(struct ax_intake *in, struct ax_batch *b, int64_t now,
                    struct ax_intake_result *result, struct ax_err *err);
 

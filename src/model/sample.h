@@ -36,6 +36,7 @@ struct ax_batch {
     size_t n, cap;
     size_t samples; /* sum of v[].n */
     bool held;      /* it has ids already, and a walk of the intake holds them */
+    bool whole;     /* the intake takes all samples or refuses all */
     bool now;       /* not to wait for other batches on the way to the disk */
 };
 

@@ -26,9 +26,14 @@ int ax_registry_open(struct ax_registry **out, struct ax_sql *sql, struct ax_err
     int rc = ax_sql_schema(sql, "registry", steps, AX_ARRAY_LEN(steps), err);
     if (rc < 0)
         return rc;
-    *out = ax_calloc(1, sizeof **out);
-    (*out)->sql = sql;
-    return 0;
+    struct ax_registry *r = ax_calloc(1, sizeof *r);
+    r->sql = sql;
+    rc = ax_registry_open_value_meta(r, err);
+    if (rc < 0)
+        free(r);
+    else
+        *out = r;
+    return rc;
 }
 
 void ax_registry_close(struct ax_registry *r)
@@ -86,6 +91,7 @@ int ax_registry_prune(struct ax_registry *r, int64_t before, struct ax_err *err)
 {
     static const char *const statements[] = {
         "DELETE FROM event WHERE time < ?",
+        "DELETE FROM value_meta WHERE time < ?",
         "DELETE FROM resource WHERE gone > 0 AND gone < ?",
     };
     int rc = ax_sql_begin(r->sql, err);

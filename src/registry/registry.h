@@ -47,8 +47,23 @@ int ax_registry_add_event(struct ax_registry *r, struct ax_str tenant, const str
 int ax_registry_events(struct ax_registry *r, struct ax_str tenant, struct ax_str handle,
                        int64_t since, int64_t before, uint32_t limit, struct ax_arena *a,
                        struct ax_event **out, size_t *n, struct ax_err *err);
-/* Drops events older than `before`, and the gone that went before it. */
+/* Drops events and value_meta older than `before`, and the gone that went before it. */
 int ax_registry_prune(struct ax_registry *r, int64_t before, struct ax_err *err);
+
+/* What came beside single values (Monasca's value_meta): by tenant, the metric's id and the time.
+ */
+struct ax_value_meta {
+    struct ax_str metric; /* its id, as the API prints it */
+    int64_t time;         /* ms */
+    struct ax_str json;   /* an object of strings */
+};
+/* Adds them all in one transaction; one that is there for the metric and time is replaced. */
+int ax_registry_add_value_meta(struct ax_registry *r, struct ax_str tenant,
+                               const struct ax_value_meta *v, size_t n, struct ax_err *err);
+/* Of one metric from `from` to `to` (inclusive), by time. */
+int ax_registry_value_meta(struct ax_registry *r, struct ax_str tenant, struct ax_str metric,
+                           int64_t from, int64_t to, struct ax_arena *a, struct ax_value_meta **out,
+                           size_t *n, struct ax_err *err);
 
 /* Small state by key, e.g. "alarm/GROUP/NAME/..." -> bytes. A NULL value deletes. */
 int ax_registry_put(struct ax_registry *r, struct ax_str key, struct ax_str value,

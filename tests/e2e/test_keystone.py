@@ -2,9 +2,10 @@
 """Tokens of a real Keystone: its projects are tenants, its roles say what one may."""
 import json
 import os
+import shutil
 import time
 
-from harness import Server, auspex, check, equal, wait_for
+from harness import Server, Skip, auspex, check, equal, run, wait_for
 from keystone import Keystone, TlsProxy
 
 ROLES = {"alice": "monasca-user", "rita": "monasca-read-only-user", "agnes": "monasca-agent", "dora": "admin",
@@ -67,6 +68,33 @@ def test_projects_are_tenants(env, server):
     equal(write(server, env.token["dora"], "for_other", env.other), 204, "an admin posts for another project")
     equal(series(server, env.token["olga"]), ["for_other", "of_other"], "other sees")
     equal(series(server, env.token["pam"], env.other), ["for_other", "of_other"], "the provider sees")
+
+
+def test_the_monasca_command_finds_us_in_the_catalogue(env, server):
+    if not shutil.which("monasca"):
+        raise Skip("no monasca command here (tools/install-deps test)")
+    env.keystone.service("monasca", "monitoring", server.url + "/v2.0")
+
+    def monasca(user, project, *arguments):
+        status, out, err = run(["monasca", *arguments], env={
+            **os.environ, "OS_USERNAME": user, "OS_PASSWORD": "pw-of-" + user, "OS_PROJECT_NAME": project,
+            "OS_AUTH_URL": env.keystone.url, "OS_USER_DOMAIN_NAME": "Default", "OS_PROJECT_DOMAIN_NAME": "Default"})
+        return status == 0, out + err
+
+    equal(monasca("alice", "demo", "metric-create", "of.alice", "1", "--dimensions", "hostname=h")[0], True, "a user creates")
+    equal(monasca("agnes", "demo", "metric-create", "of.agnes", "1")[0], True, "an agent creates")
+    equal(monasca("rita", "demo", "metric-create", "of.rita", "1")[0], False, "a reader creates")
+    fine, out = monasca("rita", "demo", "metric-name-list")
+    check(fine and "of.alice" in out and "of.agnes" in out and "of.rita" not in out, f"a reader lists: {out}")
+    equal(monasca("agnes", "demo", "metric-name-list")[0], False, "an agent lists")
+    fine, out = monasca("olga", "other", "metric-name-list")
+    check(fine and "of.alice" not in out, f"another project: {out}")
+    equal(monasca("dora", "demo", "metric-create", "of.dora", "1", "--project-id", env.other)[0], True, "an admin for others")
+    equal(monasca("alice", "demo", "metric-create", "no", "1", "--project-id", env.other)[0], False, "a user for others")
+    fine, out = monasca("olga", "other", "metric-name-list")
+    check(fine and "of.dora" in out and "| no " not in out, f"what an admin posted: {out}")
+    fine, out = monasca("dora", "demo", "metric-name-list", "--tenant-id", env.other)
+    check(fine and "of.dora" in out and "of.alice" not in out, f"an admin reads another project: {out}")
 
 
 def test_a_validation_is_kept(env, server):

@@ -12,6 +12,7 @@
 #include "api/listen.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static void parameters_are_decoded(void **state)
@@ -90,12 +91,15 @@ static void listening_is_refused_with_a_remedy(void **state)
     close(fd);
 }
 
+static struct ax_arena arena; /* of the requests that were routed */
+
 static int route(enum ax_method method, const char *path, struct ax_reply *r)
 {
-    struct ax_request q = {.method = method, .path = ax_str(path), .tenant = AX_STR("default")};
+    struct ax_request q = {
+        .arena = arena, .method = method, .path = ax_str(path), .tenant = AX_STR("default")};
     *r = (struct ax_reply){.status = 200};
     ax_route(&q, r);
-    ax_arena_free(&q.arena);
+    arena = q.arena;
     return r->status;
 }
 
@@ -115,6 +119,35 @@ static void unknown_paths_and_methods_are_told_in_the_form_of_their_face(void **
     ax_buf_free(&r.body);
     assert_int_equal(route(AX_GET, "/-/healthy", &r), 200);
     ax_buf_free(&r.body);
+    ax_arena_free(&arena);
+}
+
+static void told(enum ax_method method, const char *path, int status, const char *title)
+{
+    struct ax_reply r;
+    char wanted[80];
+    snprintf(wanted, sizeof wanted, "{\"title\":\"%s\",\"description\":\"", title);
+    assert_int_equal(route(method, path, &r), status);
+    assert_non_null(memmem(r.body.p, r.body.n, wanted, strlen(wanted)));
+    ax_buf_free(&r.body);
+}
+
+static void monasca_has_a_form_of_its_own(void **state)
+{
+    struct ax_reply r;
+    told(AX_GET, "/v2.0/nothing", 404, "Not Found");
+    told(AX_DELETE, "/v2.0/nothing", 404, "Not Found");
+    told(AX_GET, "/v3", 422, "Unprocessable Entity");
+    told(AX_GET, "/v1.0", 422, "Unprocessable Entity");
+    told(AX_POST, "/v2.0/metrics/names", 405, "Method Not Allowed");
+    assert_int_equal(route(AX_PATCH, "/v2.0/metrics/", &r), 405); /* one slash is ignored */
+    assert_string_equal(r.allow, "GET, HEAD, POST");
+    ax_buf_free(&r.body);
+    assert_int_equal(route(AX_GET, "/v2.0/metrics/names/", &r), 200);
+    assert_int_equal(route(AX_POST, "/v2.0/metrics", &r), 200);
+    assert_int_equal(route(AX_GET, "/v2.0/metrics//", &r), 404);
+    ax_buf_free(&r.body);
+    ax_arena_free(&arena);
 }
 
 int main(void)
@@ -125,6 +158,7 @@ int main(void)
         cmocka_unit_test(only_names_of_this_machine_count_as_loopback),
         cmocka_unit_test(listening_is_refused_with_a_remedy),
         cmocka_unit_test(unknown_paths_and_methods_are_told_in_the_form_of_their_face),
+        cmocka_unit_test(monasca_has_a_form_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

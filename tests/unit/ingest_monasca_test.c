@@ -12,6 +12,8 @@
 
 #include "ingest/ingest.h"
 
+#include <errno.h>
+
 #define MS "1795314600000"
 
 static struct ax_intake *intake;
@@ -205,6 +207,47 @@ static void value_meta_comes_beside_the_batch(void **state)
     refuses(body, "value_meta has 2049 characters (limit 2048)");
 }
 
+static void broken(const char *body, int code)
+{
+    struct ax_err err = {0};
+    int rc = decode_text(ax_str(body), &err);
+    if (rc != code || err.code != code || !err.text[0])
+        fail_msg("%s: %d, %s", body, rc, err.text);
+}
+
+static void what_is_no_json_is_another_fault(void **state)
+{
+    broken("", -EBADMSG);
+    broken("[", -EBADMSG);
+    broken("{\"name\":\"m\"", -EBADMSG);
+    broken(METRIC("\"name\":\"m\"") " x", -EBADMSG);
+    broken(METRIC("\"name\":\"m\",\"x\":[1 2]"), -EBADMSG);
+    broken(METRIC("\"name\":\"m\",\"x\":01"), -EBADMSG);
+    broken(METRIC("\"name\":\"m\",\"x\":tru"), -EBADMSG);
+    broken(METRIC("\"name\":\"a\tb\""), -EBADMSG); /* a tab as it is */
+    broken(METRIC("\"name\":\"m\",\"value_meta\":{\"k\":\"a\nb\"}"), -EBADMSG);
+    broken(METRIC("\"name\":\"m\",\"value_meta\":{\"k\":\"\xff\"}"), -EINVAL);
+    broken("7", -EINVAL);
+    broken("{\"name\":\"m\",\"timestamp\":1,\"value\":NaN}", -EINVAL);
+    broken("{\"name\":\"m\",\"timestamp\":1,\"value\":-Infinity}", -EINVAL);
+    broken("{\"name\":\"m\",\"timestamp\":1,\"value\":true}", -EINVAL);
+    broken("{\"name\":\"m\",\"x\":{\"a\":[1.5e-3,null,{}]}}", -EINVAL);
+    takes(METRIC("\"name\":\"m\",\"x\":{\"a\":[-1.5e-3,null,{},[],\"\\n\"]}"), "m", 1);
+}
+
+/* Strings are looked through in words of eight bytes: ends and escapes at every place in them. */
+static void strings_of_every_length(void **state)
+{
+    char body[200], series[80], word[40] = "";
+    for (int n = 1; n < 30; n++) {
+        memset(word, 'a', (size_t)n);
+        snprintf(body, sizeof body, METRIC("\"name\":\"%s\",\"dimensions\":{\"d\":\"%s\\u0021z\"}"),
+                 word, word);
+        snprintf(series, sizeof series, "%s{d=\"%s!z\"}", word, word);
+        takes(body, series, 1);
+    }
+}
+
 /* Every prefix of a body is refused, and nothing is read beyond its end (under ASan). */
 static void cut_anywhere(void **state)
 {
@@ -231,6 +274,8 @@ int main(void)
         cmocka_unit_test(long_words_are_counted_in_characters),
         cmocka_unit_test(values_are_numbers),
         cmocka_unit_test(value_meta_comes_beside_the_batch),
+        cmocka_unit_test(what_is_no_json_is_another_fault),
+        cmocka_unit_test(strings_of_every_length),
         cmocka_unit_test(cut_anywhere),
     };
     return cmocka_run_group_tests(tests, begin, end);

@@ -199,6 +199,38 @@ static void each_tenant_has_its_limit(void **state)
     ax_intake_free(in);
 }
 
+static void a_whole_batch_is_never_taken_in_part(void **state)
+{
+    struct sink s = {0};
+    struct ax_intake *in = make(&s, 2);
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_intake_result r;
+    struct ax_err err;
+    const struct ax_sample good = {NOW, 1}, old = {NOW - 3600001, 1}, early = {NOW + 600001, 1};
+    const struct ax_sample bad[] = {old, early};
+    for (size_t i = 0; i < AX_ARRAY_LEN(bad); i++) {
+        struct ax_batch b = {.arena = &a, .whole = true};
+        ax_batch_add(&b, labels(&a, "up", "h1"), &good, 1);
+        ax_batch_add(&b, labels(&a, "up", "h2"), &bad[i], 1);
+        assert_int_equal(ax_intake_push(in, &b, NOW, &r, &err), -EINVAL);
+        assert_non_null(strstr(err.text, i ? "more than 10m in the future" : "older than"));
+        assert_non_null(strstr(err.text, "h2"));
+    }
+    struct ax_batch three = {.arena = &a, .whole = true};
+    ax_batch_add(&three, labels(&a, "up", "h1"), &good, 1);
+    ax_batch_add(&three, labels(&a, "up", "h2"), &good, 1);
+    ax_batch_add(&three, labels(&a, "up", "h3"), &good, 1);
+    assert_int_equal(ax_intake_push(in, &three, NOW, &r, &err), -ENOBUFS);
+    assert_int_equal(s.samples, 0);
+    struct ax_batch two = {.arena = &a, .whole = true};
+    ax_batch_add(&two, labels(&a, "up", "h1"), &good, 1);
+    ax_batch_add(&two, labels(&a, "up", "h2"), &good, 1);
+    assert_int_equal(ax_intake_push(in, &two, NOW, &r, &err), 0);
+    assert_int_equal(s.samples, 2);
+    ax_arena_free(&a);
+    ax_intake_free(in);
+}
+
 static void *define_many(void *arg)
 {
     struct ax_intake *in = arg;
@@ -235,6 +267,7 @@ int main(void)
         cmocka_unit_test(the_tenant_label_cannot_be_forged),
         cmocka_unit_test(threads_agree_on_ids),
         cmocka_unit_test(each_tenant_has_its_limit),
+        cmocka_unit_test(a_whole_batch_is_never_taken_in_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -262,6 +262,41 @@ static void small_state_is_kept_and_pruning_forgets_the_old(void **state)
     close_registry(r);
 }
 
+static struct ax_value_meta *metas_of(struct ax_registry *r, const char *tenant, const char *metric,
+                                      int64_t from, int64_t to, size_t *n)
+{
+    struct ax_value_meta *v;
+    assert_int_equal(
+        ax_registry_value_meta(r, ax_str(tenant), ax_str(metric), from, to, &arena, &v, n, NULL),
+        0);
+    return v;
+}
+
+static void what_came_beside_values_is_kept_by_metric_and_time(void **state)
+{
+    struct ax_registry *r = open_registry();
+    const struct ax_value_meta sent[] = {{AX_STR("1"), T0 + 2, AX_STR("{\"k\":\"b\"}")},
+                                         {AX_STR("1"), T0, AX_STR("{\"k\":\"a\"}")},
+                                         {AX_STR("2"), T0, AX_STR("{\"k\":\"other\"}")},
+                                         {AX_STR("1"), T0 + 2, AX_STR("{\"k\":\"c\"}")}};
+    size_t n;
+    assert_int_equal(ax_registry_add_value_meta(r, TENANT, sent, AX_ARRAY_LEN(sent), NULL), 0);
+    close_registry(r);
+    r = open_registry();
+    struct ax_value_meta *v = metas_of(r, "default", "1", T0, T0 + 2, &n);
+    assert_int_equal(n, 2);
+    assert_true(v[0].time == T0 && ax_str_eq(v[0].json, AX_STR("{\"k\":\"a\"}")));
+    assert_true(v[1].time == T0 + 2 && ax_str_eq(v[1].json, AX_STR("{\"k\":\"c\"}")));
+    metas_of(r, "default", "1", T0 + 1, T0 + 1, &n);
+    assert_int_equal(n, 0);
+    metas_of(r, "another", "1", T0, T0 + 2, &n);
+    assert_int_equal(n, 0);
+    assert_int_equal(ax_registry_prune(r, T0 + 1, NULL), 0);
+    v = metas_of(r, "default", "1", T0, T0 + 2, &n);
+    assert_true(n == 1 && v[0].time == T0 + 2);
+    close_registry(r);
+}
+
 static void another_schema_is_refused_untouched(void **state)
 {
     FILE *f = fopen(path, "w");
@@ -287,6 +322,7 @@ int main(void)
         LIFE(a_handle_stays_with_the_tenant_that_told_of_it),
         LIFE(silent_hosts_go_down_once),
         LIFE(small_state_is_kept_and_pruning_forgets_the_old),
+        LIFE(what_came_beside_values_is_kept_by_metric_and_time),
         LIFE(another_schema_is_refused_untouched),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
