@@ -23,6 +23,8 @@ connection=sqlite:///{dir}/keystone.db
 provider=fernet
 [fernet_tokens]
 key_repository={dir}/fernet
+[fernet_receipts]
+key_repository={dir}/fernet
 [credential]
 key_repository={dir}/credential
 [identity]
