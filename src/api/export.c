@@ -24,7 +24,7 @@ struct selector {
 
 struct export
 {
-    struct ax_stream stream; /* first: the API has this */
+    struct ax_body stream; /* first: the API has this */
     struct ax_store *store;
     struct ax_str tenant;
     enum ax_export_format format;
@@ -43,7 +43,7 @@ struct export
     bool ended;
 };
 
-static void close_export(struct ax_stream *s)
+static void close_export(struct ax_body *s)
 {
     struct export *x = (struct export *)s;
     for (size_t i = 0; i < x->nselectors; i++)
@@ -137,7 +137,7 @@ static int by_labels(const void *a, const void *b)
                          ((const struct ax_series *)b)->labels);
 }
 
-static int fill(struct ax_stream *stream, struct ax_buf *out)
+static int fill(struct ax_body *stream, struct ax_buf *out)
 {
     struct export *x = (struct export *)stream;
     struct ax_err err;
@@ -218,7 +218,7 @@ static void export(struct ax_request *q, struct ax_reply *r, enum ax_export_form
 {
     struct export *x = ax_calloc(1, sizeof *x);
     struct ax_err err;
-    x->stream = (struct ax_stream){fill, close_export};
+    x->stream = (struct ax_body){fill, close_export};
     x->store = ax_api_rooms(q->api)->store;
     x->tenant = q->tenant;
     x->format = format;

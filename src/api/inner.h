@@ -36,10 +36,10 @@ struct ax_request {
 };
 
 /* An answer that is made while it is sent. */
-struct ax_stream {
+struct ax_body {
     /* Appends the next part; 1 more follows, 0 that was all, negative: it cannot go on. */
-    int (*fill)(struct ax_stream *s, struct ax_buf *out);
-    void (*close)(struct ax_stream *s); /* when the answer is sent, or the client gone */
+    int (*fill)(struct ax_body *s, struct ax_buf *out);
+    void (*close)(struct ax_body *s); /* when the answer is sent, or the client gone */
 };
 
 #define AX_REPLY_COUNTS 4
@@ -58,7 +58,7 @@ struct ax_reply {
         uint64_t n;
     } counts[AX_REPLY_COUNTS]; /* headers with numbers */
     size_t ncounts;
-    struct ax_stream *stream; /* the body instead of `body`, owned */
+    struct ax_body *stream; /* the body instead of `body`, owned */
     /* When set, the answer holds only if this settles; in the request's arena. */
     struct ax_intake_pending *pending;
     /* What has to be kept beside the samples before the answer holds; it may wait for the disk. */
