@@ -7,6 +7,7 @@
 
 #include "alarm/alarm.h"
 #include "api/assets.h"
+#include "notify/notify.h"
 #include "predict/predict.h"
 
 /* Listening sockets: opened first of all, so that a port in use is told before anything is touched.
@@ -25,6 +26,8 @@ struct ax_api_options {
     struct ax_registry *registry; /* in sql */
     struct ax_auth *auth;         /* NULL: everybody who reaches the socket may everything */
     struct ax_alarms *alarms;
+    struct ax_stream *stream; /* alarms of definitions */
+    struct ax_notify *notify;
     struct ax_predictor *predictor;
     uint32_t max_tenant_series;  /* 0: no limit; told in answers only */
     int64_t retention_ms;        /* told in /auspex/v1/status */
