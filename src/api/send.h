@@ -10,7 +10,7 @@ struct MHD_Connection;
 /* Of one request; zeroed at first. */
 struct ax_sending {
     struct ax_body *stream; /* the answer, when it is made while it is sent */
-    struct ax_buf part;       /* of it, and how much of that is sent */
+    struct ax_buf part;     /* of it, and how much of that is sent */
     size_t sent;
     bool last_part;
 };

@@ -6,6 +6,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <stddef.h>
 #include <unistd.h>
 
 static int64_t resident_bytes(void)
@@ -129,6 +130,68 @@ static void put_auth(struct ax_auth *auth, struct ax_buf *b)
            "Requests that could not be judged because Keystone was away.", (double)s.keystone_away);
 }
 
+static void put_alarms(struct ax_stream *stream, struct ax_buf *b)
+{
+    struct ax_stream_stats s;
+    ax_stream_stats(stream, &s);
+    metric(b, "auspex_alarm_definitions", "gauge", "Alarm definitions.", (double)s.definitions);
+    metric(b, "auspex_alarms", "gauge", "Alarms of definitions.", (double)s.alarms);
+    metric(b, "auspex_alarm_series", "gauge", "Series that concern an alarm.", (double)s.watched);
+    metric(b, "auspex_alarm_bytes", "gauge", "Memory of alarms.", (double)s.bytes);
+    metric(b, "auspex_alarm_evaluations_total", "counter", "Samples that went into an alarm.",
+           (double)s.evaluations);
+    metric(b, "auspex_alarm_samples_left_out_total", "counter",
+           "Samples that came too late for an alarm, or from the future.", (double)s.left_out);
+    metric(b, "auspex_alarm_transitions_total", "counter", "Changes of state written.",
+           (double)s.transitions);
+    metric(b, "auspex_alarm_changes_waiting", "gauge", "Changes that are not written yet.",
+           (double)s.queued);
+    metric(b, "auspex_alarm_write_failures_total", "counter",
+           "Transactions with changes that failed and were tried again.", (double)s.failures);
+    metric(b, "auspex_alarms_refused_total", "counter", "Alarms above their tenant's limit.",
+           (double)s.refused);
+}
+
+static void put_notified(struct ax_notify *notify, struct ax_buf *b)
+{
+    static const struct {
+        const char *name, *help;
+        size_t at;
+    } counts[] = {
+#define AT(field) offsetof(struct ax_notify_count, field)
+        {"queued", "Notifications that began to wait for being sent, repeats too.", AT(queued)},
+        {"sent", "Notifications that the other side took.", AT(sent)},
+        {"retried", "Failed tries that are made again.", AT(retried)},
+        {"failed", "Notifications refused for good by the other side.", AT(failed)},
+        {"given_up", "Notifications that could not be delivered for hours.", AT(given_up)},
+#undef AT
+    };
+    struct ax_notify_stats s;
+    ax_notify_stats(notify, &s);
+    for (size_t i = 0; i < AX_ARRAY_LEN(counts); i++) {
+        ax_buf_printf(b,
+                      "# HELP auspex_notifications_%s_total %s\n"
+                      "# TYPE auspex_notifications_%s_total counter\n",
+                      counts[i].name, counts[i].help, counts[i].name);
+        for (int t = 0; t < AX_NOTIFY_TYPES; t++)
+            ax_buf_printf(
+                b, "auspex_notifications_%s_total{type=\"%s\"} %llu\n", counts[i].name,
+                ax_notify_type_name((enum ax_notify_type)t),
+                (unsigned long long)*(const uint64_t *)(const void *)((const char *)&s.by_type[t] +
+                                                                      counts[i].at));
+    }
+    metric(b, "auspex_notifications_waiting", "gauge", "Notifications that wait for being sent.",
+           (double)s.waiting);
+    metric(b, "auspex_notifications_oldest_seconds", "gauge", "Age of the oldest of them.",
+           (double)s.oldest_ms / 1000);
+    metric(b, "auspex_notifications_repeating", "gauge", "Notifications that are sent again.",
+           (double)s.repeating);
+    metric(b, "auspex_notifications_voided_total", "counter",
+           "Notifications gone with their deleted method.", (double)s.voided);
+    metric(b, "auspex_notifications_unknown_total", "counter", "Actions without a method.",
+           (double)s.unknown);
+}
+
 void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
 {
     const struct ax_api_options *rooms = ax_api_rooms(q->api);
@@ -170,6 +233,8 @@ void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
            (double)ax_api_started(q->api) / 1000);
     put_tenants(rooms->store, &q->arena, b);
     put_auth(rooms->auth, b);
+    put_alarms(rooms->stream, b);
+    put_notified(rooms->notify, b);
     put_answers(q->api, b);
 }
 

@@ -24,13 +24,18 @@ struct ax_daemon_options {
     const char *auth_text;                    /* serve, and the next ones */
     const char *keystone_url, *keystone_user, *keystone_password_file, *keystone_project;
     const char *keystone_domain, *keystone_provider_role, *keystone_ca;
+    const char *url, *notify_ca, *notify_proxy, *script_dir;
+    const char *smtp_url, *smtp_user, *smtp_password_file, *mail_from;
+    const char *notify_rate_text, *notify_burst_text, *max_tenant_alarms_text;
+    bool smtp_starttls, notify_local;
     const char *server, *socket, *libvirt, *tenant; /* host */
     const char *host_name, *host_id, *exporter, *token_file;
     const char *retention_text, *retention_size_text, *interval_text;
     const char *max_series_text, *max_tenant_series_text;
     const char *tenant_bytes_text, *commit_text;
     struct ax_flag_values tenant_retentions, tenant_sizes; /* NAME=VALUE */
-    uint32_t max_series, max_tenant_series;                /* 0: as the intake has it */
+    /* 0: as the rooms have it */
+    uint32_t max_series, max_tenant_series, max_tenant_alarms, notify_rate, notify_burst;
     int64_t retention_ms, interval_ms;
     uint64_t retention_bytes, tenant_bytes; /* 0 = any */
     int64_t commit_ms;

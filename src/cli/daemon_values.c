@@ -36,7 +36,10 @@ static int read_counts(enum ax_daemon which, struct ax_daemon_options *o)
         const char *text, *flag;
         uint32_t *out;
     } v[] = {{o->max_series_text, "--max-series", &o->max_series},
-             {o->max_tenant_series_text, "--max-tenant-series", &o->max_tenant_series}};
+             {o->max_tenant_series_text, "--max-tenant-series", &o->max_tenant_series},
+             {o->max_tenant_alarms_text, "--max-tenant-alarms", &o->max_tenant_alarms},
+             {o->notify_rate_text, "--notify-rate", &o->notify_rate},
+             {o->notify_burst_text, "--notify-burst", &o->notify_burst}};
     for (size_t i = 0; i < AX_ARRAY_LEN(v); i++) {
         uint64_t n;
         if (!v[i].text)
@@ -139,6 +142,13 @@ static int read_tenants(enum ax_daemon which, struct ax_daemon_options *o)
     return status;
 }
 
+static int read_mail(enum ax_daemon which, struct ax_daemon_options *o)
+{
+    if (!o->smtp_user != !o->smtp_password_file)
+        return ax_daemon_usage(which, "--smtp-user and --smtp-password-file go together", "");
+    return AX_DAEMON_GO;
+}
+
 static int read_auth(enum ax_daemon which, struct ax_daemon_options *o)
 {
     static const char *const names[] = {"none", "token", "keystone"};
@@ -164,5 +174,7 @@ int ax_daemon_read_values(enum ax_daemon which, struct ax_daemon_options *o)
         status = read_sizes(which, o);
     if (status == AX_DAEMON_GO)
         status = read_auth(which, o);
+    if (status == AX_DAEMON_GO)
+        status = read_mail(which, o);
     return status == AX_DAEMON_GO ? read_tenants(which, o) : status;
 }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* auspex serve: the rooms of the server, opened in order and kept going. */
+#include "cli/serve.h"
 #include "api/api.h"
 #include "auth/auth.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/leap.h"
 #include "base/log.h"
-#include "cli/daemon.h"
-#include "cli/password.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +33,7 @@ struct server {
     char keystone_password[AX_SECRET_MAX], *keystone_ca;
     struct ax_intake *intake;
     struct ax_store *store;
+    struct ax_alarming alarming;
     struct ax_alarms *alarms;
     struct ax_predictor *predictor;
     struct ax_api *api;
@@ -88,6 +88,9 @@ static int open_store(struct server *s, struct ax_err *err)
 /* Read while there still are the privileges, and where paths still mean what they said. */
 static int read_secrets(struct server *s, struct ax_err *err)
 {
+    int rc = ax_alarming_prepare(&s->alarming, s->o, err);
+    if (rc < 0)
+        return rc;
     if (s->o->auth != AX_AUTH_KEYSTONE)
         return 0;
     if (s->o->keystone_ca && !(s->keystone_ca = realpath(s->o->keystone_ca, NULL)))
@@ -121,6 +124,8 @@ static int open_data(struct server *s, struct ax_err *err)
         rc = ax_registry_open(&s->registry, s->sql, err);
     if (rc == 0)
         rc = open_auth(s, err);
+    if (rc == 0)
+        rc = ax_alarming_open(&s->alarming, s->sql, s->registry, s->intake, s->store, err);
     return rc < 0 ? ax_err_wrap(err, "%s", s->o->data) : 0;
 }
 
@@ -151,6 +156,8 @@ static int open_api(struct server *s, struct ax_err *err)
                                .registry = s->registry,
                                .auth = s->auth,
                                .alarms = s->alarms,
+                               .stream = s->alarming.stream,
+                               .notify = s->alarming.notify,
                                .predictor = s->predictor,
                                .retention_ms = s->o->retention_ms,
                                .max_tenant_series = s->o->max_tenant_series,
@@ -213,6 +220,8 @@ static void housekeep(struct server *s, int64_t now, int64_t *next_prune)
     bool believed = clock_is_steady(s, now);
     if (rc == 0 && believed && now >= *next_prune) {
         rc = ax_registry_prune(s->registry, now - s->o->retention_ms, &err);
+        if (rc == 0)
+            rc = ax_stream_prune(s->alarming.stream, now - s->o->retention_ms, &err);
         *next_prune = now + PRUNE_MS;
     }
     if (rc < 0)
@@ -227,6 +236,7 @@ static void keep_going(struct server *s, const sigset_t *end)
     while (sigtimedwait(end, NULL, &tick) < 0) {
         struct ax_err err;
         int64_t now = ax_now_ms();
+        ax_stream_tick(s->alarming.stream, now);
         ax_alarms_tick(s->alarms, now);
         if (s->auth && ax_auth_tick(s->auth, now, &err) < 0)
             ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
@@ -247,6 +257,7 @@ static void close_all(struct server *s)
         pthread_join(s->keeper, NULL);
     ax_predictor_free(s->predictor);
     ax_alarms_free(s->alarms);
+    ax_alarming_close(&s->alarming);
     ax_store_close(s->store);
     ax_intake_free(s->intake);
     ax_auth_close(s->auth);

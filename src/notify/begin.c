@@ -8,14 +8,14 @@
 #define SLACK_TOGETHER 20   /* attachments of one message */
 #define UNREAD_MS      1000 /* until what could not be read is tried again */
 
-static bool is_suspect(const struct ax_target *t)
+static bool is_suspect(const struct ax_outlet *t)
 {
     return !t->proven || t->fails > 0;
 }
 
 /* Half of the transfers are kept for targets that work: those that hang, be they ever so many,
  * hold up each other. */
-static bool has_room(const struct ax_sender *s, const struct ax_target *t)
+static bool has_room(const struct ax_sender *s, const struct ax_outlet *t)
 {
     const struct ax_notify_options *o = &s->n->o;
     int most = t->type == AX_NOTIFY_EMAIL    ? o->mails
@@ -27,7 +27,7 @@ static bool has_room(const struct ax_sender *s, const struct ax_target *t)
 
 /* An Alertmanager takes alerts by the dozen; people get several in one message when there are more
  * than they would read one by one. Programs get each on its own. */
-static size_t together(const struct ax_sender *s, const struct ax_target *t)
+static size_t together(const struct ax_sender *s, const struct ax_outlet *t)
 {
     bool many = t->n > (size_t)s->n->o.burst;
     switch (t->type) {
@@ -38,18 +38,18 @@ static size_t together(const struct ax_sender *s, const struct ax_target *t)
     }
 }
 
-static struct ax_flight *pick(struct ax_sender *s, struct ax_target *t, int64_t now)
+static struct ax_flight *pick(struct ax_sender *s, struct ax_outlet *t, int64_t now)
 {
     struct ax_flight *f = ax_calloc(1, sizeof *f);
     f->target = t;
     f->type = t->type;
     f->suspect = is_suspect(t);
     size_t most = together(s, t);
-    f->items[f->n++] = ax_target_pop(t);
+    f->items[f->n++] = ax_outlet_pop(t);
     while (f->n < most && t->n > 0 && t->heap[0]->due <= now && !t->heap[0]->alone &&
            !f->items[0]->alone)
-        f->items[f->n++] = ax_target_pop(t);
-    ax_target_began(t);
+        f->items[f->n++] = ax_outlet_pop(t);
+    ax_outlet_began(t);
     s->nflights++;
     s->by_type[f->type]++;
     s->suspects += f->suspect;
@@ -63,9 +63,9 @@ static size_t pick_due(struct ax_sender *s, struct ax_flight **picked, int64_t *
     int64_t now = ax_notify_now(s->n);
     size_t n = 0, from = s->first;
     for (size_t k = 0; k < s->ntargets; k++) {
-        struct ax_target *t = s->targets[(from + k) % s->ntargets];
+        struct ax_outlet *t = s->targets[(from + k) % s->ntargets];
         int64_t at = INT64_MAX;
-        while (n < PICK_AT_ONCE && has_room(s, t) && (at = ax_target_next(t, &s->n->o, now)) <= now)
+        while (n < PICK_AT_ONCE && has_room(s, t) && (at = ax_outlet_next(t, &s->n->o, now)) <= now)
             picked[n++] = pick(s, t, now);
         if (at > now && at - now < *wait)
             *wait = at - now;
@@ -105,7 +105,7 @@ static void put_back(struct ax_sender *s, struct ax_flight *f)
 {
     for (size_t k = 0; k < f->n; k++) {
         f->items[k]->due = ax_notify_now(s->n) + UNREAD_MS;
-        ax_target_push(f->target, f->items[k]);
+        ax_outlet_push(f->target, f->items[k]);
     }
     f->n = 0;
 }
@@ -113,7 +113,7 @@ static void put_back(struct ax_sender *s, struct ax_flight *f)
 /* True when it is over already: there is room for another. */
 static bool start(struct ax_sender *s, struct ax_flight *f)
 {
-    struct ax_target *t = f->target;
+    struct ax_outlet *t = f->target;
     if (f->n > 0)
         ax_try_begin(&f->try, s->n, f->type, ax_str(t->address), f->letters, f->n);
     if (f->n > 0 && f->try.easy && !f->try.done) {

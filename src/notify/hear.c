@@ -6,22 +6,22 @@
 
 #define READ_AT_ONCE 1000
 
-static struct ax_target *target(struct ax_sender *s, struct ax_str id)
+static struct ax_outlet *target(struct ax_sender *s, struct ax_str id)
 {
     uint64_t at;
     if (ax_map_get(&s->by_id, id, &at))
         return s->targets[at];
-    struct ax_target *t = ax_calloc(1, sizeof *t);
+    struct ax_outlet *t = ax_calloc(1, sizeof *t);
     AX_ASSERT(id.n < sizeof t->id);
     memcpy(t->id, id.p, id.n);
     t->gone = true; /* until it was read */
-    s->targets = ax_realloc(s->targets, (s->ntargets + 1) * sizeof(struct ax_target *));
+    s->targets = ax_realloc(s->targets, (s->ntargets + 1) * sizeof(struct ax_outlet *));
     s->targets[s->ntargets] = t;
     ax_map_put(&s->by_id, ax_str(t->id), s->ntargets++);
     return t;
 }
 
-static void read_target(struct ax_sender *s, struct ax_stmt *q, struct ax_target *t)
+static void read_target(struct ax_sender *s, struct ax_stmt *q, struct ax_outlet *t)
 {
     struct ax_str address = ax_stmt_col(q, 1);
     enum ax_notify_type type;
@@ -45,7 +45,7 @@ static void read_target(struct ax_sender *s, struct ax_stmt *q, struct ax_target
             t->heap[i]->due = now;
 }
 
-static int look_up(struct ax_sender *s, struct ax_target *t, struct ax_err *err)
+static int look_up(struct ax_sender *s, struct ax_outlet *t, struct ax_err *err)
 {
     struct ax_stmt q;
     ax_stmt_begin(&q, s->n->sql, "SELECT type, address, period FROM method WHERE id = ?");
@@ -71,7 +71,7 @@ static int look_up_all(struct ax_sender *s, struct ax_err *err)
 
 static int take_row(struct ax_sender *s, const struct ax_row *r, struct ax_err *err)
 {
-    struct ax_target *t = target(s, r->method);
+    struct ax_outlet *t = target(s, r->method);
     int rc = t->gone ? look_up(s, t, err) : 0;
     if (rc < 0)
         return rc;

@@ -15,20 +15,20 @@ static bool before(const struct ax_item *a, const struct ax_item *b)
     return a->due != b->due ? a->due < b->due : a->id < b->id;
 }
 
-static void put(struct ax_target *t, size_t place, struct ax_item *i)
+static void put(struct ax_outlet *t, size_t place, struct ax_item *i)
 {
     t->heap[place] = i;
     i->place = place;
 }
 
-static void sift_up(struct ax_target *t, size_t at, struct ax_item *i)
+static void sift_up(struct ax_outlet *t, size_t at, struct ax_item *i)
 {
     for (; at > 0 && before(i, t->heap[(at - 1) / 2]); at = (at - 1) / 2)
         put(t, at, t->heap[(at - 1) / 2]);
     put(t, at, i);
 }
 
-static void sift_down(struct ax_target *t, size_t at, struct ax_item *i)
+static void sift_down(struct ax_outlet *t, size_t at, struct ax_item *i)
 {
     for (size_t child; (child = 2 * at + 1) < t->n; at = child) {
         if (child + 1 < t->n && before(t->heap[child + 1], t->heap[child]))
@@ -40,7 +40,7 @@ static void sift_down(struct ax_target *t, size_t at, struct ax_item *i)
     put(t, at, i);
 }
 
-void ax_target_push(struct ax_target *t, struct ax_item *i)
+void ax_outlet_push(struct ax_outlet *t, struct ax_item *i)
 {
     if (t->n == t->cap) {
         t->cap = t->cap ? t->cap * 2 : 8;
@@ -50,7 +50,7 @@ void ax_target_push(struct ax_target *t, struct ax_item *i)
     sift_up(t, t->n++, i);
 }
 
-static void take_out(struct ax_target *t, struct ax_item *i)
+static void take_out(struct ax_outlet *t, struct ax_item *i)
 {
     size_t at = i->place;
     struct ax_item *last = t->heap[--t->n];
@@ -62,7 +62,7 @@ static void take_out(struct ax_target *t, struct ax_item *i)
         sift_down(t, at, last);
 }
 
-struct ax_item *ax_target_pop(struct ax_target *t)
+struct ax_item *ax_outlet_pop(struct ax_outlet *t)
 {
     struct ax_item *i = t->heap[0];
     take_out(t, i);
@@ -72,7 +72,7 @@ struct ax_item *ax_target_pop(struct ax_target *t)
 
 /* ---- rate and pauses ---- */
 
-static void refill(struct ax_target *t, const struct ax_notify_options *o, int64_t now)
+static void refill(struct ax_outlet *t, const struct ax_notify_options *o, int64_t now)
 {
     int64_t passed = now > t->tokens_at ? now - t->tokens_at : 0;
     t->tokens = t->tokens_at ? t->tokens + (double)passed * o->rate / 1000 : o->burst;
@@ -80,7 +80,7 @@ static void refill(struct ax_target *t, const struct ax_notify_options *o, int64
     t->tokens_at = now;
 }
 
-int64_t ax_target_next(struct ax_target *t, const struct ax_notify_options *o, int64_t now)
+int64_t ax_outlet_next(struct ax_outlet *t, const struct ax_notify_options *o, int64_t now)
 {
     int width = !t->proven || t->fails >= FAILS_TO_COOL ? 1 : o->width;
     if (t->n == 0 || t->busy >= width)
@@ -93,13 +93,13 @@ int64_t ax_target_next(struct ax_target *t, const struct ax_notify_options *o, i
     return at > token ? at : token;
 }
 
-void ax_target_began(struct ax_target *t)
+void ax_outlet_began(struct ax_outlet *t)
 {
     t->tokens -= 1;
     t->busy++;
 }
 
-void ax_target_answered(struct ax_target *t)
+void ax_outlet_answered(struct ax_outlet *t)
 {
     t->proven = true;
     t->fails = 0;
@@ -107,7 +107,7 @@ void ax_target_answered(struct ax_target *t)
     t->cool_until = 0;
 }
 
-void ax_target_failed(struct ax_target *t, int64_t pause, int64_t wait, int64_t now)
+void ax_outlet_failed(struct ax_outlet *t, int64_t pause, int64_t wait, int64_t now)
 {
     t->fails++;
     if (t->fails < FAILS_TO_COOL)
@@ -115,7 +115,7 @@ void ax_target_failed(struct ax_target *t, int64_t pause, int64_t wait, int64_t 
     t->cool_until = now + (pause > wait ? pause : wait);
 }
 
-void ax_target_free(struct ax_target *t)
+void ax_outlet_free(struct ax_outlet *t)
 {
     if (!t)
         return;
@@ -161,7 +161,7 @@ static void unlink_item(struct ax_items *s, struct ax_item *i)
         take_out(i->target, i);
 }
 
-void ax_items_add(struct ax_items *s, const struct ax_row *r, struct ax_target *t)
+void ax_items_add(struct ax_items *s, const struct ax_row *r, struct ax_outlet *t)
 {
     const uint64_t parts[2] = {ax_hash(r->alarm.p, r->alarm.n), ax_hash(r->method.p, r->method.n)};
     uint64_t chain = ax_hash(parts, sizeof parts);
@@ -185,7 +185,7 @@ void ax_items_add(struct ax_items *s, const struct ax_row *r, struct ax_target *
     s->buckets[chain % s->nbuckets] = i;
     s->n++;
     if (!first)
-        ax_target_push(t, i);
+        ax_outlet_push(t, i);
 }
 
 void ax_items_remove(struct ax_items *s, struct ax_item *i)
@@ -195,7 +195,7 @@ void ax_items_remove(struct ax_items *s, struct ax_item *i)
     free(i);
     struct ax_item *next = oldest(s, chain);
     if (next && next->state == AX_ITEM_BEHIND)
-        ax_target_push(next->target, next);
+        ax_outlet_push(next->target, next);
 }
 
 bool ax_items_behind(const struct ax_items *s, const struct ax_item *i)
@@ -206,7 +206,7 @@ bool ax_items_behind(const struct ax_items *s, const struct ax_item *i)
     return false;
 }
 
-void ax_items_drop(struct ax_items *s, struct ax_target *t)
+void ax_items_drop(struct ax_items *s, struct ax_outlet *t)
 {
     for (size_t b = 0; b < s->nbuckets; b++)
         for (struct ax_item *i = s->buckets[b], *next; i; i = next) {

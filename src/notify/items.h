@@ -20,7 +20,7 @@ enum ax_item_state {
 struct ax_item {
     int64_t id, created, due;
     uint64_t chain; /* hash of alarm and method; who shares one by chance waits in vain, no more */
-    struct ax_target *target;
+    struct ax_outlet *target;
     struct ax_item *next; /* in the bucket */
     size_t place;         /* in the heap */
     int tries, repeat;
@@ -30,7 +30,7 @@ struct ax_item {
 };
 
 /* A method, with what its past says about its future. */
-struct ax_target {
+struct ax_outlet {
     char id[AX_NOTIFY_ID];
     enum ax_notify_type type;
     char *address;
@@ -52,24 +52,24 @@ struct ax_items {
 };
 
 /* Takes a row in. Standing ones of its chain end: their rows are gone. */
-void ax_items_add(struct ax_items *s, const struct ax_row *r, struct ax_target *t);
+void ax_items_add(struct ax_items *s, const struct ax_row *r, struct ax_outlet *t);
 /* Forgets an item, frees it, and lets the next of its chain go. */
 void ax_items_remove(struct ax_items *s, struct ax_item *i);
 /* Whether another of its chain waits. */
 bool ax_items_behind(const struct ax_items *s, const struct ax_item *i);
 /* Forgets what is neither busy nor settling of a target that is gone. */
-void ax_items_drop(struct ax_items *s, struct ax_target *t);
+void ax_items_drop(struct ax_items *s, struct ax_outlet *t);
 void ax_items_free(struct ax_items *s);
 
-void ax_target_push(struct ax_target *t, struct ax_item *i); /* makes it ready */
-struct ax_item *ax_target_pop(struct ax_target *t);
+void ax_outlet_push(struct ax_outlet *t, struct ax_item *i); /* makes it ready */
+struct ax_item *ax_outlet_pop(struct ax_outlet *t);
 /* When the first of the heap may be sent, given rate and pauses; INT64_MAX: not before something
  * else has happened. */
-int64_t ax_target_next(struct ax_target *t, const struct ax_notify_options *o, int64_t now);
-void ax_target_began(struct ax_target *t); /* a transfer: takes a token */
-void ax_target_answered(struct ax_target *t);
+int64_t ax_outlet_next(struct ax_outlet *t, const struct ax_notify_options *o, int64_t now);
+void ax_outlet_began(struct ax_outlet *t); /* a transfer: takes a token */
+void ax_outlet_answered(struct ax_outlet *t);
 /* `pause` is what its next failure costs, `wait` what it asked for. */
-void ax_target_failed(struct ax_target *t, int64_t pause, int64_t wait, int64_t now);
-void ax_target_free(struct ax_target *t);
+void ax_outlet_failed(struct ax_outlet *t, int64_t pause, int64_t wait, int64_t now);
+void ax_outlet_free(struct ax_outlet *t);
 
 #endif

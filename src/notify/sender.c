@@ -190,7 +190,7 @@ static void destroy(struct ax_sender *s)
 {
     ax_items_free(&s->items);
     for (size_t k = 0; k < s->ntargets; k++)
-        ax_target_free(s->targets[k]);
+        ax_outlet_free(s->targets[k]);
     free(s->targets);
     free(s->outcomes);
     ax_map_free(&s->by_id);

@@ -12,7 +12,7 @@
 struct ax_flight {
     struct ax_try try;
     enum ax_notify_type type; /* of its target when it began */
-    struct ax_target *target;
+    struct ax_outlet *target;
     struct ax_letter *letters; /* until it has begun */
     struct ax_item *items[AX_SENDER_TOGETHER];
     size_t n;
@@ -37,7 +37,7 @@ struct ax_sender {
     atomic_bool quit, woken;
     /* the thread's own */
     struct ax_items items;
-    struct ax_target **targets;
+    struct ax_outlet **targets;
     size_t ntargets, first; /* first: whose turn it is */
     struct ax_map by_id;
     int64_t last_id;

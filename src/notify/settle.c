@@ -69,7 +69,7 @@ static void refused(struct ax_sender *s, struct ax_flight *f, struct ax_item *i)
     static struct ax_log_limit limit;
     if (f->n > 1) { /* whose fault is it? */
         i->alone = true;
-        ax_target_push(i->target, i);
+        ax_outlet_push(i->target, i);
         return;
     }
     AX_COUNT(s, i->target->type, failed, 1);
@@ -110,7 +110,7 @@ static void again(struct ax_sender *s, struct ax_flight *f, struct ax_item *i, i
                    i->target->id, (long long)(i->due - now), f->try.text);
     add(s, (struct ax_outcome_row){
                .what = AX_SETTLE_LATER, .id = i->id, .due = i->due, .tries = i->tries});
-    ax_target_push(i->target, i);
+    ax_outlet_push(i->target, i);
 }
 
 /* No failure, unless it lasts too long. */
@@ -121,7 +121,7 @@ static bool postpone(struct ax_sender *s, struct ax_flight *f, int64_t now)
         return false;
     int times = f->target->full < FULL_MAX ? f->target->full++ : FULL_MAX;
     f->target->cool_until = i->due = now + (FULL_MS << times);
-    ax_target_push(f->target, i);
+    ax_outlet_push(f->target, i);
     return true;
 }
 
@@ -131,9 +131,9 @@ void ax_settle_flight(struct ax_sender *s, struct ax_flight *f)
     if (!f->target->gone && postpone(s, f, now))
         return;
     if (f->try.outcome == AX_AGAIN)
-        ax_target_failed(f->target, pause_of(s, f->target->fails), f->try.wait_ms, now);
+        ax_outlet_failed(f->target, pause_of(s, f->target->fails), f->try.wait_ms, now);
     else
-        ax_target_answered(f->target);
+        ax_outlet_answered(f->target);
     for (size_t k = 0; k < f->n; k++)
         if (f->target->gone)
             ax_settle_gone(s, f->items[k]);
@@ -175,7 +175,7 @@ static void stand(struct ax_outcome_row *o)
     i->repeat++;
     i->tries = 0;
     i->created = i->due = o->due;
-    ax_target_push(i->target, i);
+    ax_outlet_push(i->target, i);
 }
 
 void ax_settle_write(struct ax_sender *s)

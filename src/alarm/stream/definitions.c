@@ -206,7 +206,24 @@ static int write_definition(struct ax_stream *s, struct ax_str tenant,
     return rc;
 }
 
-static int delete_definition(struct ax_stream *s, struct ax_str id, struct ax_err *err)
+/* Tells the owner of each alarm of a definition that it is no more. */
+static int end_alarms(struct ax_stream *s, struct ax_str tenant, struct ax_str definition,
+                      struct ax_err *err)
+{
+    struct ax_stmt q;
+    int rc = 0;
+    if (!s->o.ended)
+        return 0;
+    ax_stmt_begin(&q, s->o.sql, "SELECT id FROM alarm WHERE definition = ?");
+    ax_stmt_str(&q, definition);
+    while (rc == 0 && ax_stmt_row(&q))
+        rc = s->o.ended(s->o.ctx, tenant, ax_stmt_col(&q, 0), err);
+    int end = ax_stmt_end(&q, "reading alarms from", rc < 0 ? NULL : err);
+    return rc < 0 ? rc : end;
+}
+
+static int delete_definition(struct ax_stream *s, struct ax_str tenant, struct ax_str id,
+                             struct ax_err *err)
 {
     static const char *const texts[] = {
         "DELETE FROM alarm_metric WHERE alarm IN (SELECT id FROM alarm WHERE definition = ?)",
@@ -216,6 +233,7 @@ static int delete_definition(struct ax_stream *s, struct ax_str id, struct ax_er
     int rc = ax_sql_begin(s->o.sql, err);
     if (rc < 0)
         return rc;
+    rc = end_alarms(s, tenant, id, err);
     for (size_t i = 0; rc == 0 && i < AX_ARRAY_LEN(texts); i++) {
         struct ax_stmt q;
         ax_stmt_begin(&q, s->o.sql, texts[i]);
@@ -387,7 +405,7 @@ int ax_definition_delete(struct ax_stream *s, struct ax_str tenant, struct ax_st
 {
     pthread_mutex_lock(&s->api);
     struct ax_def *d = ax_def_find(s, tenant, id);
-    int rc = d ? delete_definition(s, id, err) : unknown(id, err);
+    int rc = d ? delete_definition(s, tenant, id, err) : unknown(id, err);
     if (rc == 0) {
         pthread_rwlock_wrlock(&s->shape);
         take_out(s, d);

@@ -269,7 +269,8 @@ int ax_alarm_update(struct ax_stream *s, struct ax_str tenant, struct ax_str id,
     return rc == 0 ? ax_alarm_get(s, tenant, id, a, out, err) : rc;
 }
 
-static int delete_row(struct ax_stream *s, struct ax_str id, struct ax_err *err)
+static int delete_row(struct ax_stream *s, struct ax_str tenant, struct ax_str id,
+                      struct ax_err *err)
 {
     static const char *const texts[] = {"DELETE FROM alarm_metric WHERE alarm = ?",
                                         "DELETE FROM alarm WHERE id = ?"};
@@ -282,6 +283,8 @@ static int delete_row(struct ax_stream *s, struct ax_str id, struct ax_err *err)
         ax_stmt_str(&q, id);
         rc = ax_stmt_run(&q, "deleting an alarm from", err);
     }
+    if (rc == 0 && s->o.ended)
+        rc = s->o.ended(s->o.ctx, tenant, id, err);
     return ax_sql_end(s->o.sql, rc, err);
 }
 
@@ -292,7 +295,7 @@ int ax_alarm_delete(struct ax_stream *s, struct ax_str tenant, struct ax_str id,
     pthread_mutex_lock(&s->api);
     int rc = read_place(s, tenant, id, &a, &p, err);
     if (rc == 0)
-        rc = delete_row(s, id, err);
+        rc = delete_row(s, tenant, id, err);
     if (rc == 0) {
         pthread_rwlock_wrlock(&s->shape);
         struct ax_live *al = find(s, tenant, &p);

@@ -47,7 +47,7 @@ struct ax_transition {
     enum ax_severity severity;
     bool actions_enabled;
     enum ax_state old, state;
-    int64_t at; /* ms */
+    int64_t at, since; /* ms; since: when `old` began */
     struct ax_str reason;
     struct ax_str metrics, sub_alarms; /* JSON */
     struct ax_str lifecycle_state, link;
@@ -76,6 +76,8 @@ struct ax_stream_options {
     /* Inside the transaction that writes it; when it fails, or the transaction does, all of it is
      * tried again. No other room's locks may be waited for in there. */
     int (*transition)(void *ctx, const struct ax_transition *t, struct ax_err *err);
+    /* The same, when an alarm is deleted. */
+    int (*ended)(void *ctx, struct ax_str tenant, struct ax_str alarm, struct ax_err *err);
     void (*committed)(void *ctx);              /* after a transaction with transitions */
     void (*warn)(void *ctx, const char *text); /* the database does not take it; may be NULL */
     void *ctx;

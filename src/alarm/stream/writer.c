@@ -188,7 +188,7 @@ static int read_alarm(struct round *w, const struct ax_change_entry *e, struct a
     begin_alarm(&q, w,
                 "SELECT a.id, d.id, d.tenant, d.name, d.description, d.severity, "
                 "d.actions_enabled, d.ok_actions, d.undetermined_actions, d.alarm_actions, "
-                "a.lifecycle_state, a.link, a.handle "
+                "a.lifecycle_state, a.link, a.handle, a.state_updated "
                 "FROM alarm a JOIN alarm_definition d ON d.id = a.definition WHERE a.id = ?",
                 e, uuid);
     ax_stmt_str(&q, ax_str(uuid));
@@ -208,6 +208,7 @@ static int read_alarm(struct round *w, const struct ax_change_entry *e, struct a
             .old = (enum ax_state)e->old,
             .state = (enum ax_state)e->state,
             .at = e->at,
+            .since = ax_stmt_col_int(&q, 13),
             .reason = e->text[0],
             .sub_alarms = e->text[1],
         };

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What ties alarms to notifications: each transition puts what its actions name into the outbox, in
+ * the transaction that writes it. */
+#include "cli/serve.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static bool known_action(void *ctx, struct ax_str tenant, struct ax_str id)
+{
+    struct ax_alarming *x = ctx;
+    struct ax_err err;
+    ax_sql_lock(x->sql);
+    int rc = ax_notify_known(x->notify, tenant, id, &err);
+    ax_sql_unlock(x->sql);
+    return rc == 0;
+}
+
+static int on_transition(void *ctx, const struct ax_transition *t, struct ax_err *err)
+{
+    struct ax_alarming *x = ctx;
+    struct ax_notice notice = {.tenant = t->tenant,
+                               .alarm = t->alarm,
+                               .definition = t->definition,
+                               .name = t->name,
+                               .description = t->description,
+                               .severity = ax_str(ax_severity_name(t->severity)),
+                               .state = ax_str(ax_state_name(t->state)),
+                               .old_state = ax_str(ax_state_name(t->old)),
+                               .reason = t->reason,
+                               .time = t->at,
+                               .since = t->since,
+                               .metrics = t->metrics,
+                               .link = t->link,
+                               .lifecycle_state = t->lifecycle_state};
+    /* Without actions too: repeats of the older state end with it. */
+    return ax_notify_queue(x->notify, t->actions.v, t->actions_enabled ? t->actions.n : 0, &notice,
+                           err);
+}
+
+static int on_ended(void *ctx, struct ax_str tenant, struct ax_str alarm, struct ax_err *err)
+{
+    struct ax_alarming *x = ctx;
+    return ax_notify_ended(x->notify, tenant, alarm, err);
+}
+
+static void on_committed(void *ctx)
+{
+    struct ax_alarming *x = ctx;
+    ax_notify_wake(x->notify);
+}
+
+static void warn(void *ctx, const char *text)
+{
+    static struct ax_log_limit limit;
+    ax_log_limited(&limit, 60, AX_LOG_ERROR, "alarms: %s", text);
+}
+
+static int find(const char *path, char **out, struct ax_err *err)
+{
+    if (path && !(*out = realpath(path, NULL)))
+        return ax_fail_errno(err, "cannot find %s", path);
+    return 0;
+}
+
+int ax_alarming_prepare(struct ax_alarming *x, const struct ax_daemon_options *o,
+                        struct ax_err *err)
+{
+    x->o = o;
+    int rc = find(o->notify_ca, &x->ca_file, err);
+    if (rc == 0)
+        rc = find(o->script_dir, &x->script_dir, err);
+    if (rc == 0 && o->smtp_password_file)
+        rc = ax_secret_read(o->smtp_password_file, x->smtp_password, err);
+    return rc;
+}
+
+static int open_notify(struct ax_alarming *x, struct ax_err *err)
+{
+    const struct ax_daemon_options *o = x->o;
+    struct ax_notify_options n = {.rate = o->notify_rate,
+                                  .burst = (int)o->notify_burst,
+                                  .url = o->url,
+                                  .proxy = o->notify_proxy,
+                                  .ca_file = x->ca_file,
+                                  .refuse_local = o->auth != AX_AUTH_NONE && !o->notify_local,
+                                  .smtp_url = o->smtp_url,
+                                  .smtp_user = o->smtp_user,
+                                  .smtp_password = o->smtp_user ? x->smtp_password : NULL,
+                                  .smtp_starttls = o->smtp_starttls,
+                                  .mail_from = o->mail_from,
+                                  .script_dir = x->script_dir};
+    return ax_notify_open(&x->notify, x->sql, &n, err);
+}
+
+int ax_alarming_open(struct ax_alarming *x, struct ax_sql *sql, struct ax_registry *registry,
+                     struct ax_intake *intake, struct ax_store *store, struct ax_err *err)
+{
+    x->sql = sql;
+    int rc = open_notify(x, err);
+    if (rc < 0)
+        return rc;
+    struct ax_stream_options o = {.sql = sql,
+                                  .intake = intake,
+                                  .registry = registry,
+                                  .store = store,
+                                  .max_alarms = x->o->max_tenant_alarms,
+                                  .known_action = known_action,
+                                  .transition = on_transition,
+                                  .ended = on_ended,
+                                  .committed = on_committed,
+                                  .warn = warn,
+                                  .ctx = x};
+    rc = ax_stream_open(&x->stream, &o, err);
+    if (rc < 0)
+        return rc;
+    struct ax_subscriber sub = ax_stream_subscriber(x->stream);
+    ax_intake_subscribe(intake, &sub);
+    return 0;
+}
+
+void ax_alarming_close(struct ax_alarming *x)
+{
+    ax_stream_close(x->stream);
+    ax_notify_close(x->notify);
+    explicit_bzero(x->smtp_password, sizeof x->smtp_password);
+    free(x->ca_file);
+    free(x->script_dir);
+}
