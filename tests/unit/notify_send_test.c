@@ -185,7 +185,7 @@ static void who_hangs_closes_or_is_away_delays_nobody(void **state)
     snprintf(url, sizeof url, "http://127.0.0.1:%d/", away->port);
     receiver_free(away);
     kit_open(&(struct ax_notify_options){
-        .timeout_ms = 1000, .transfers = 8, .rate = 1000, .burst = 1000});
+        .timeout_ms = 30000, .transfers = 8, .rate = 1000, .burst = 1000});
     struct ax_str bad[3] = {kit_webhook(hangs, 0), kit_webhook(closes, 0),
                             kit_method("WEBHOOK", url, 0)};
     struct ax_str good = kit_webhook(fine, 0);
@@ -196,15 +196,13 @@ static void who_hangs_closes_or_is_away_delays_nobody(void **state)
         x = kit_notice(alarm, "ALARM", T0);
         assert_int_equal(kit_queue_rc(bad, 3, &x, NULL), 0);
     }
-    int64_t start = ax_mono_ns();
     for (int i = 0; i < 50; i++) {
         char alarm[8];
         snprintf(alarm, sizeof alarm, "g%d", i);
         kit_queue(good, alarm, "ALARM", T0);
     }
-    assert_true(receiver_waits(fine, 50, 5000));
-    assert_true(ax_mono_ns() - start < 900000000ll); /* less than one time-out */
-    assert_true(hangs->asked <= 2);                  /* one at a time, while it has not answered */
+    assert_true(receiver_waits(fine, 50, 20000)); /* less than one time-out */
+    assert_true(hangs->asked <= 2);               /* one at a time, while it has not answered */
     receiver_free(hangs);
     receiver_free(closes);
     receiver_free(fine);
@@ -214,7 +212,7 @@ static void many_that_hang_hold_up_each_other_alone(void **state)
 {
     struct receiver *hangs = receiver_new(-1), *fine = receiver_new(200);
     struct ax_str bad[12];
-    kit_open(&(struct ax_notify_options){.timeout_ms = 1000, .transfers = 8});
+    kit_open(&(struct ax_notify_options){.timeout_ms = 30000, .transfers = 8});
     struct ax_str good = kit_webhook(fine, 0);
     kit_queue(good, "first", "ALARM", T0); /* it works, as far as is known */
     assert_true(receiver_waits(fine, 1, 5000));
@@ -226,7 +224,7 @@ static void many_that_hang_hold_up_each_other_alone(void **state)
     ax_sleep_ms(100);
     assert_int_equal(stats().busy, 4); /* half of them */
     kit_queue(good, "second", "ALARM", T0);
-    assert_true(receiver_waits(fine, 2, 500));
+    assert_true(receiver_waits(fine, 2, 20000));
     receiver_free(hangs);
     receiver_free(fine);
 }
@@ -244,7 +242,7 @@ static void a_name_that_does_not_resolve_in_time_delays_nobody(void **state)
         kit_queue(good, alarm, "ALARM", T0);
         int64_t start = ax_mono_ns();
         assert_true(receiver_waits(fine, i + 1, 5000));
-        assert_true(ax_mono_ns() - start < 500000000);
+        assert_true(ax_mono_ns() - start < SLOW_S * 900000000ll);
         ax_sleep_ms(50);
     }
     WAIT_UNTIL(webhooks().retried > 0);
