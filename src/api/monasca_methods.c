@@ -3,6 +3,8 @@
  * wrong with a parameter 422, as Monasca has it. */
 #include "api/monasca.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 
 #define FOLDER        "notification-methods"
@@ -127,13 +129,25 @@ void ax_monasca_method(struct ax_request *q, struct ax_reply *r)
         answer(q, r, 200, &m);
 }
 
+/* Out of all actions first, so that none names a method that is gone, whatever fails on the way;
+ * and afterwards once more, out of those into which it came meanwhile. */
+static int delete_method(struct ax_request *q, struct ax_str tenant, struct ax_err *err)
+{
+    const struct ax_api_options *rooms = ax_api_rooms(q->api);
+    int64_t now = ax_now_ms();
+    int rc = ax_definition_drop_action(rooms->stream, tenant, q->rest, now, err);
+    if (rc == 0)
+        rc = ax_notify_delete(rooms->notify, tenant, q->rest, err);
+    return rc == 0 ? ax_definition_drop_action(rooms->stream, tenant, q->rest, now, err) : rc;
+}
+
 void ax_monasca_method_delete(struct ax_request *q, struct ax_reply *r)
 {
     struct ax_str tenant;
     struct ax_err err;
     int rc = ax_monasca_tenant(q, &tenant, &err);
     if (rc == 0)
-        rc = ax_notify_delete(ax_api_rooms(q->api)->notify, tenant, q->rest, &err);
+        rc = delete_method(q, tenant, &err);
     r->status = 204;
     if (rc < 0)
         ax_monasca_failed(r, &err);
