@@ -377,3 +377,213 @@ def test_each_status_of_notification_methods(env, server):
             equal((status, answer["title"]), (400, "Bad Request"), f"{method} {kind}")
     walk_table(c, names, [("DELETE", one, {}, None, 204), ("DELETE", one, {}, None, 404)])
     env.note(f"{len(table)} rows")
+
+
+# ---- alarms come and go ----
+
+def test_a_definition_tells_its_webhook(env, server):
+    hook, c = Webhook(), Client(server, "hooked")
+    method = c.method("hook", hook.url)
+    told = c.do("POST", f"{METHODS}/{method}/test")
+    check(told["text"] and 0 <= told["took_ms"] < 5000 and sorted(told) == ["text", "took_ms"], f"{told}")
+    equal(len(hook.got), 1, "test notifications")
+    actions = {k: [method] for k in ("ok_actions", "alarm_actions", "undetermined_actions")}
+    definition = c.define("d", "last(hooked.m) > 90", match_by=["hostname"], severity="HIGH", **actions)
+    for host, value in (("h1", 95), ("h2", 5), ("h1", 5)):
+        c.send("hooked.m", value, hostname=host)
+    ids = {a["metrics"][0]["dimensions"]["hostname"]: a["id"] for a in c.list(ALARMS)}
+    c.do("PATCH", f"{ALARMS}/{ids['h2']}", {"state": "ALARM", "link": "http://ticket"})
+    wanted = [(ids["h1"], "UNDETERMINED", "ALARM"), (ids["h1"], "ALARM", "OK"), (ids["h2"], "OK", "ALARM"),
+              (ids["h2"], "UNDETERMINED", "OK")]
+    wait_for("all notifications", 20, lambda: len(hook.got) == 5)
+    equal(sorted((g["alarm_id"], g["old_state"], g["state"]) for g in hook.got[1:]), sorted(wanted), "transitions told")
+    equal({(g["alarm_definition_id"], g["tenant_id"], g["severity"]) for g in hook.got[1:]}, {(definition, "hooked", "HIGH")}, "of what")
+    history = c.list(ALARMS + "/state-history")
+    equal(sorted((h["alarm_id"], h["old_state"], h["new_state"]) for h in history), sorted(wanted), "the history")
+    c.do("PATCH", f"{DEFINITIONS}/{definition}", {"actions_enabled": False})
+    c.send("hooked.m", 99, hostname="h1")
+    equal(c.do("GET", f"{ALARMS}/{ids['h1']}")["state"], "ALARM", "with actions that are not enabled")
+    c.do("PATCH", f"{DEFINITIONS}/{definition}", {"actions_enabled": True})
+    c.send("hooked.m", 1, hostname="h1")
+    wait_for("one more", 20, lambda: len(hook.got) == 6)
+    equal(hook.got[-1]["state"], "OK", "what was told when they were again")
+    hook.close()
+
+
+def test_a_test_says_why_it_was_not_delivered(env, server):
+    hook, c = Webhook(status=403), Client(server, "refused")
+    status, answer = c("POST", f"{METHODS}/{c.method('hook', hook.url)}/test")
+    equal((status, answer["title"]), (502, "Bad Gateway"), f"{answer}")
+    check("403" in answer["description"], f"{answer}")
+    hook.close()
+
+
+def test_all_of_it_outlives_a_restart(env, server):
+    c = Client(server, "lasting")
+    names = world(c, "lasting.m")
+    paths = [p.format(**names) for p in (DEFINITIONS + "/{d}", ALARMS + "/{a}", METHODS + "/{m}", ALARMS + "/{a}/state-history",
+                                         ALARMS + "/count?group_by=state,name")]
+    before = [c.do("GET", p) for p in paths]
+    server.restart()
+    equal([c.do("GET", p) for p in paths], before, "after a restart")
+
+
+# ---- pages ----
+
+def test_pages_of_all_lists(env, server):
+    c = Client(server, "paged")
+    n = 23
+    methods = [c.method(f"m{i:02d}") for i in range(n)]
+    for i in range(n):
+        c.define(f"d{i:02d}", f"last(paged.m{{k=v{i}}}) > {i}", severity=("LOW", "HIGH", "CRITICAL")[i % 3], alarm_actions=[methods[i]],
+                 match_by=["hostname"])
+    c.do("POST", "/v2.0/metrics", [{"name": "paged.m", "dimensions": {"k": f"v{i}", "hostname": f"h{i % 5}"}, "value": 10,
+                                    "timestamp": int(time.time() * 1000)} for i in range(n)], wanted=204)
+    alarm = c.list(ALARMS, metric_dimensions="k:v1")[0]["id"]
+    for state in ("OK", "ALARM") * 4:
+        c.do("PATCH", f"{ALARMS}/{alarm}", {"state": state})
+    for path, key, parameters, count in (
+            (DEFINITIONS, "elements", {}, n), (DEFINITIONS, "elements", {"sort_by": "severity desc,name", "dimensions": "k"}, n),
+            (DEFINITIONS, "elements", {"severity": "LOW|HIGH"}, 16), (METHODS, "elements", {"sort_by": "name desc"}, n), (METHODS, "elements", {}, n),
+            (ALARMS, "elements", {}, n), (ALARMS, "elements", {"sort_by": "severity,state desc", "metric_dimensions": "k,hostname:h1|h2"}, 10),
+            (ALARMS + "/count", "counts", {"group_by": "name,metric_name"}, n), (ALARMS + "/count", "counts", {"group_by": "dimension_value"}, n + 5),
+            (ALARMS + "/state-history", "elements", {"dimensions": "k"}, n + 8), (f"{ALARMS}/{alarm}/state-history", "elements", {}, 9)):
+        whole = c.do("GET", path, **parameters)[key]
+        equal(len(whole), count, f"{path} {parameters}")
+        equal(len({json.dumps(e) for e in whole}), count, f"{path} {parameters}: different ones")
+        for limit in (1, 3, count - 1, count, count + 1):
+            got = list(c.pages(path, key, limit=limit, **parameters))
+            equal([e for page in got for e in page], whole, f"{path} {parameters} by {limit}")
+            equal(len(got), -(-count // limit), f"pages of {path} {parameters} by {limit}")
+        equal(c.do("GET", path, limit=0, **parameters)[key], [], f"{path}: a limit of nothing")
+    severities = [d["severity"] for d in c.list(DEFINITIONS, sort_by="severity desc")]
+    equal(severities, sorted(severities, key=["CRITICAL", "HIGH", "LOW"].index), "severities by rank")
+    states = [a["state"] for a in c.list(ALARMS, sort_by="state")]
+    equal(states, sorted(states, key=["OK", "UNDETERMINED", "ALARM"].index), "states by rank")
+
+
+def test_counts(env, server):
+    c = Client(server, "counts")
+    equal((c.do("GET", ALARMS + "/count")["columns"], c.do("GET", ALARMS + "/count")["counts"]), (["count"], [[0]]), "nothing")
+    equal(c.do("GET", ALARMS + "/count", group_by="state,link,dimension_name")["counts"], [[0, None, None, None]], "nothing in groups")
+    c.define("d", "last(counts.m) > 5", match_by=["hostname"])
+    for i in range(4):
+        c.send("counts.m", 4 + i, hostname=f"h{i}", zone="a")
+    got = c.do("GET", ALARMS + "/count", group_by="state,name")
+    equal((got["columns"], sorted(got["counts"])), (["count", "state", "name"], [[2, "ALARM", "d"], [2, "OK", "d"]]), "by state")
+    got = c.do("GET", ALARMS + "/count", group_by="dimension_name,dimension_value", state="alarm")
+    equal(sorted(got["counts"]), [[1, "hostname", "h2"], [1, "hostname", "h3"], [2, "zone", "a"]], "by dimension")
+    equal(c.do("GET", ALARMS + "/count", metric_dimensions="hostname:h0|h9")["counts"], [[1]], "by an alternative")
+    equal(c.do("GET", ALARMS + "/count", metric_dimensions="hostname:h.")["counts"], [[0]], "dots are dots")
+
+
+def test_times_of_the_history(env, server):
+    c = Client(server, "times")
+    names = world(c, "times.m")
+    c.do("PATCH", ALARMS + "/" + names["a"], {"state": "OK"})
+    first, second = c.list(ALARMS + "/state-history")
+
+    def between(**times):
+        return [h["id"] for h in c.list(ALARMS + "/state-history", **times)]
+    equal(between(start_time=first["timestamp"]), [first["id"], second["id"]], "start_time is part of it")
+    equal(between(end_time=second["timestamp"]), [first["id"], second["id"]], "and so is end_time")
+    equal(between(start_time=second["timestamp"]), [second["id"]], "from the second on")
+    equal(between(end_time=first["timestamp"]), [first["id"]], "up to the first")
+    equal(between(end_time="1960-01-01T00:00:00Z"), [], "before all times")
+    equal(between(offset=first["id"]), [second["id"]], "behind the first")
+
+
+# ---- who may what, and whose it is ----
+
+def everything(names, reads, writes):
+    """[(method, path, body)] of all endpoints."""
+    ones = [p.format(**names) for p in (DEFINITIONS + "/{d}", ALARMS + "/{a}", METHODS + "/{m}")]
+    lists = [DEFINITIONS, ALARMS, ALARMS + "/count", ALARMS + "/state-history", METHODS, METHODS + "/types",
+             (ALARMS + "/{a}/state-history").format(**names)]
+    got = [("GET", p, None) for p in [*lists, *ones]] if reads else []
+    if writes:
+        got += [("POST", DEFINITIONS, {}), ("POST", METHODS, {}), ("POST", ones[2] + "/test", None)]
+        got += [(m, p, {}) for p in ones for m in ("PUT", "PATCH")] + [("DELETE", p, None) for p in ones]
+    return got
+
+
+def test_roles(env, _):
+    server = closed_server(env)
+    clients = {role: Client(server, token=secret) for role, secret in env.tokens.items()}
+    clients["nobody"] = Client(server)
+    nothing = {"d": NOBODY, "a": NOBODY, "m": NOBODY}
+    for role in ("nobody", "agent", "reader", "delegate"):
+        may_read = role in ("reader", "delegate")
+        for method, path, body in everything(nothing, not may_read, True):
+            status, answer = clients[role](method, path, body)
+            equal((status, answer["title"]), (401, "Forbidden"), f"{role}: {method} {path}")
+    for role in ("reader", "delegate", "member", "provider"):
+        for method, path, body in everything(nothing, True, False):
+            status, _ = clients[role](method, path, body)
+            equal(status, 404 if path.endswith(NOBODY) else 200, f"{role}: {method} {path}")
+    for method, path, body in everything(nothing, False, True):
+        status, _ = clients["member"](method, path, body)
+        check(status in (400, 404, 422), f"member: {method} {path}: {status}")
+
+
+def without_id(answer):
+    return json.dumps(answer).replace(NOBODY, "ID")
+
+
+def test_tenants_see_their_own_only(env, _):
+    """B walks all endpoints with A's ids: what comes is what comes for an id that there is not."""
+    server = closed_server(env)
+    a, b = Client(server, token=env.tokens["member"]), Client(server, token=env.tokens["foreign"])
+    names = world(a, "private.m")
+    nothing = {"d": NOBODY, "a": NOBODY, "m": NOBODY}
+    watched = everything(names, True, False)
+    before = [a(*w) for w in watched]
+    definition = {"name": "d", "description": "", "expression": "last(private.m{hostname=h1}) > 1", "match_by": ["hostname"],
+                  "severity": "LOW", "actions_enabled": False, "ok_actions": [], "alarm_actions": [], "undetermined_actions": []}
+    method = {"name": "stolen", "type": "WEBHOOK", "address": "http://127.0.0.1:9/stolen", "period": 0}
+    alarm = {"state": "OK", "lifecycle_state": "stolen", "link": "stolen"}
+    bodies = {DEFINITIONS: definition, METHODS: method, ALARMS: alarm}
+    walks = 0
+    for (verb, path, body), (_, other, _) in zip(everything(names, True, True), everything(nothing, True, True)):
+        if path.endswith(NOBODY) or (verb == "POST" and path in bodies):
+            continue
+        folder = path[:path.index("/", 6)] if "/" in path[6:] else path
+        given = bodies.get(folder) if verb in ("PUT", "PATCH") else body
+        status, answer = b(verb, path, given)
+        status_of_none, of_none = b(verb, other, given)
+        text = json.dumps(answer)
+        for key in "dam":
+            text = text.replace(names[key], "ID")
+        equal((status, text), (status_of_none, without_id(of_none)), f"{verb} {path}")
+        check("private" not in text and "hostname" not in text, f"{verb} {path}: {text}")
+        if path != other:
+            equal(status, 200 if path.endswith("/state-history") else 404, f"{verb} {path}")
+        walks += 1
+    for parameters in ({"alarm_definition_id": names["d"]}, {"metric_name": "private.m"}, {"metric_dimensions": "hostname:h1"},
+                       {"metric_dimensions": "hostname,zone"}, {"state": "ALARM"}, {"severity": "LOW"}):
+        equal(b.list(ALARMS, **parameters), [], f"alarms by {parameters}")
+        equal(b.do("GET", ALARMS + "/count", **parameters)["counts"], [[0]], f"count by {parameters}")
+        grouped = b.do("GET", ALARMS + "/count", group_by="alarm_definition_id,name,dimension_value", **parameters)
+        equal(grouped["counts"], [[0, None, None, None]], f"groups by {parameters}")
+    for parameters in ({"name": "d"}, {"dimensions": "hostname:h1"}, {"sort_by": "name"}):
+        equal(b.list(DEFINITIONS, **parameters), [], f"definitions by {parameters}")
+    entry = a.list(ALARMS + "/state-history")[0]
+    for parameters in ({"dimensions": "hostname:h1"}, {"offset": int(entry["id"]) - 1}, {"start_time": "2020-01-01T00:00:00Z"}):
+        equal(b.list(ALARMS + "/state-history", **parameters), [], f"history by {parameters}")
+    b.method("m")                           # A's names are free here
+    own = b.define("d", "last(private.m{hostname=h1}) > 1", match_by=["hostname"])
+    for actions in ("ok_actions", "alarm_actions", "undetermined_actions"):
+        for verb, path, more in (("POST", DEFINITIONS, {"name": actions}), ("PATCH", f"{DEFINITIONS}/{own}", {}),
+                                 ("PUT", f"{DEFINITIONS}/{own}", {})):
+            answers = [b(verb, path, {**definition, **more, actions: [m]}) for m in (names["m"], NOBODY)]
+            equal([s for s, _ in answers], [422, 422], f"A's method in B's {actions}: {verb}")
+            equal(json.dumps(answers[0][1]).replace(names["m"], "ID"), without_id(answers[1][1]), f"what is said of it: {verb}")
+    b.send("private.m", 9, hostname="h1", zone="b")
+    equal(b.alarm()["metrics"][0]["dimensions"]["zone"], "b", "B's alarm has B's metric")
+    for verb, path, body in everything(names, True, True):
+        if not path.endswith("/types"):     # which are everybody's
+            equal(b(verb, path + "?tenant_id=ours", body)[0], 401, f"{verb} {path} in the name of A")
+    after = [a(*w) for w in watched]
+    equal(after, before, "A's things after B's walk")
+    equal(b.do("GET", f"{DEFINITIONS}/{own}")["alarm_actions"], [], "B's actions")
+    env.note(f"{walks} ways")
