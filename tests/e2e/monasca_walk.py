@@ -2,7 +2,9 @@
 """The real `monasca` command through everything that it can do with notification methods, alarm
 definitions and alarms. Who walks, and how they are known to the server, is the caller's."""
 import json
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from harness import check, equal, wait_for
 
@@ -14,6 +16,34 @@ HISTORY = ["alarm_id", "id", "metrics", "new_state", "old_state", "reason", "rea
 SUB_ALARM = ["deterministic", "dimensions", "function", "metric_name", "operator", "period", "periods", "threshold"]
 PAYLOAD = {"alarm_id", "alarm_definition_id", "alarm_name", "alarm_description", "alarm_timestamp", "state", "old_state",
            "message", "tenant_id", "metrics"}
+
+
+class Webhook:
+    """Remembers what it was sent."""
+
+    def __init__(self, status=200):
+        self.got = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                outer.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 class Walk:

@@ -5,45 +5,15 @@ import itertools
 import json
 import os
 import shutil
-import threading
 import time
 import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from harness import Skip, auspex, check, equal, run, wait_for
-from monasca_walk import Walk
+from monasca_walk import Walk, Webhook
 
 JSON = {"Content-Type": "application/json"}
 DEFINITIONS, ALARMS, METHODS = "/v2.0/alarm-definitions", "/v2.0/alarms", "/v2.0/notification-methods"
 NOBODY = "00000000-0000-4000-8000-000000000000"
-
-
-class Webhook:
-    """Remembers what it was sent."""
-
-    def __init__(self, status=200):
-        self.got = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                outer.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 class Client:
