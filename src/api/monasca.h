@@ -4,7 +4,9 @@
  *   monasca_reply   errors, lists with their links        monasca_params  what queries may say
  *   monasca_id      a metric's id                         monasca_lists   which metrics there are
  *   monasca_groups  which metrics are read as one         monasca_read    their samples, in pieces
- *   monasca_measurements, monasca_statistics              monasca_post    samples that come in */
+ *   monasca_measurements, monasca_statistics              monasca_post    samples that come in
+ *   monasca_body    fields of a JSON object               monasca_methods notification methods
+ *   monasca_definitions, monasca_alarms, monasca_alarm_lists              alarms */
 #ifndef AX_API_MONASCA_H
 #define AX_API_MONASCA_H
 
@@ -15,7 +17,7 @@
 /* {"title","description"}; the title follows from the status. */
 void ax_monasca_error(struct ax_reply *r, int status, const char *text);
 /* The status that an error means: -EINVAL 422, -EBADMSG and -EDOM 400, -EPERM 401, -ENOENT 404,
- * -EEXIST 409, ... */
+ * -EEXIST 409, -EDQUOT 429, -EIO 503... */
 void ax_monasca_failed(struct ax_reply *r, const struct ax_err *err);
 
 /* A list: begin, its elements, end. An offset that is not empty makes the link to the next page. */
@@ -23,6 +25,9 @@ void ax_monasca_list_begin(struct ax_json *j, struct ax_reply *r);
 void ax_monasca_list_end(struct ax_json *j, const struct ax_request *q, struct ax_str offset);
 /* The address of a path of this server. */
 void ax_monasca_href(struct ax_json *j, const struct ax_request *q, const char *path);
+/* "links" of a thing: to itself, at /v2.0/FOLDER/ID. */
+void ax_monasca_put_links(struct ax_json *j, struct ax_request *q, const char *folder,
+                          struct ax_str id);
 void ax_monasca_put_float(struct ax_json *j, double v); /* 5.0, not 5; null unless finite */
 
 /* ---- parameters ---- */
@@ -34,6 +39,23 @@ int ax_monasca_tenant(const struct ax_request *q, struct ax_str *out, struct ax_
 int ax_monasca_limit(const struct ax_request *q, uint32_t *out, struct ax_err *err);
 /* ISO 8601; without a zone it is UTC. */
 int ax_monasca_time(struct ax_str s, int64_t *out, struct ax_err *err);
+
+/* What comes from which element on. A list is read up to one element more than `limit`, which tells
+ * whether there is another page. */
+struct ax_monasca_page {
+    uint64_t offset;
+    uint32_t limit;
+};
+int ax_monasca_page(const struct ax_request *q, struct ax_monasca_page *out, struct ax_err *err);
+/* The end of a list of which n elements were read. */
+void ax_monasca_page_end(struct ax_json *j, struct ax_request *q, const struct ax_monasca_page *p,
+                         size_t n);
+
+/* start_time and end_time; what is not given stays as it is. */
+int ax_monasca_span(const struct ax_request *q, int64_t *start, int64_t *end, struct ax_err *err);
+/* All parameters of that name, "k:v,k2,k3:a|b". */
+int ax_monasca_dimensions(struct ax_request *q, const char *name, struct ax_dimensions *out,
+                          struct ax_err *err);
 
 /* Which metrics, and when: a select of the store. */
 struct ax_monasca_filter {
@@ -47,6 +69,31 @@ struct ax_monasca_filter {
 int ax_monasca_filter(struct ax_request *q, const char *name, struct ax_monasca_filter *f,
                       struct ax_err *err);
 void ax_monasca_filter_free(struct ax_monasca_filter *f);
+
+/* ---- bodies ---- */
+
+enum ax_monasca_type {
+    AX_FIELD_PASSED_OVER, /* part of answers: who sends one back may leave it in */
+    AX_FIELD_STRING,
+    AX_FIELD_MAYBE_STRING, /* null says the same as nothing */
+    AX_FIELD_STRINGS,
+    AX_FIELD_BOOL,
+    AX_FIELD_WHOLE, /* an int64_t */
+};
+struct ax_monasca_field {
+    const char *name;
+    enum ax_monasca_type type;
+    unsigned bit; /* set in `given` when it is there */
+    void *out;
+};
+/* Reads the body's JSON object; what it shows is in the request's arena. -EBADMSG no JSON, -EFBIG,
+ * -EINVAL: no object, another type, a field that is not known, or one of `needed` is missing. */
+int ax_monasca_body(struct ax_request *q, const struct ax_monasca_field *fields, size_t n,
+                    unsigned needed, unsigned *given, struct ax_err *err);
+
+/* ---- alarms ---- */
+
+void ax_monasca_put_alarm(struct ax_json *j, struct ax_request *q, const struct ax_alarm_row *a);
 
 /* ---- ids ---- */
 

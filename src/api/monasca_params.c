@@ -5,8 +5,6 @@
 
 #include <errno.h>
 
-#define MAX_DIMENSIONS 256 /* in one query */
-
 int ax_monasca_tenant(const struct ax_request *q, struct ax_str *out, struct ax_err *err)
 {
     struct ax_str named = ax_param(q, "tenant_id");
@@ -30,6 +28,17 @@ int ax_monasca_limit(const struct ax_request *q, uint32_t *out, struct ax_err *e
     }
     *out = v.n ? n : AX_MONASCA_LIMIT;
     return 0;
+}
+
+int ax_monasca_page(const struct ax_request *q, struct ax_monasca_page *out, struct ax_err *err)
+{
+    struct ax_str v = ax_param(q, "offset");
+    uint64_t offset = 0;
+    if (v.n && (!ax_str_u64(v, &offset) || offset > INT64_MAX))
+        return ax_fail(err, -EINVAL, "offset \"%.*s\" is not a whole number",
+                       (int)(v.n < 40 ? v.n : 40), v.p);
+    out->offset = offset;
+    return ax_monasca_limit(q, &out->limit, err);
 }
 
 int ax_monasca_time(struct ax_str s, int64_t *out, struct ax_err *err)
@@ -68,12 +77,12 @@ static struct ax_matcher *more(struct ax_monasca_filter *f, enum ax_match_op op,
 }
 
 /* A regular expression that matches the alternatives and nothing else. */
-static int any_of(struct ax_matcher *m, struct ax_str alternatives, struct ax_err *err)
+static int any_of(struct ax_matcher *m, struct ax_strs alternatives, struct ax_err *err)
 {
     struct ax_buf pattern = AX_BUF_INIT;
-    struct ax_str one;
-    while (ax_str_cut(&alternatives, '|', &one)) {
-        if (pattern.n)
+    for (size_t k = 0; k < alternatives.n; k++) {
+        struct ax_str one = alternatives.v[k];
+        if (k)
             ax_buf_byte(&pattern, '|');
         for (size_t i = 0; i < one.n; i++) {
             if (strchr("\\.+*?()[]{}^$", one.p[i]))
@@ -87,73 +96,111 @@ static int any_of(struct ax_matcher *m, struct ax_str alternatives, struct ax_er
     return rc;
 }
 
-/* key, key:value or key:value|value */
-static int dimension(struct ax_monasca_filter *f, struct ax_str text, struct ax_err *err)
+/* The values as they were asked for: one, or one|other. */
+static struct ax_str said(struct ax_strs values, struct ax_arena *a)
 {
-    struct ax_str value = text, name, one;
-    ax_str_cut(&value, ':', &name);
-    struct ax_str alternatives = value.n ? value : AX_STR("any");
-    if (f->ndimensions == MAX_DIMENSIONS)
-        return ax_fail(err, -EINVAL, "more than %d dimensions", MAX_DIMENSIONS);
-    while (ax_str_cut(&alternatives, '|', &one)) {
-        int rc = ax_monasca_check_dimension(name, one, err);
-        if (rc < 0)
-            return rc;
+    AX_CLEANUP(ax_buf_free) struct ax_buf text = AX_BUF_INIT;
+    for (size_t i = 0; i < values.n; i++) {
+        ax_buf_cstr(&text, i ? "|" : "");
+        ax_buf_str(&text, values.v[i]);
     }
-    f->dimensions[f->ndimensions++] = (struct ax_label){name, value};
-    if (value.n == 0)
-        more(f, AX_MATCH_NE, name, AX_STR(""));
-    else if (!memchr(value.p, '|', value.n))
-        more(f, AX_MATCH_EQ, name, value);
+    return ax_arena_str(a, ax_buf_view(&text));
+}
+
+static int check_dimension(const struct ax_dimension *d, struct ax_err *err)
+{
+    int rc = d->values.n ? 0 : ax_monasca_check_dimension(d->name, AX_STR("any"), err);
+    for (size_t i = 0; rc == 0 && i < d->values.n; i++)
+        rc = ax_monasca_check_dimension(d->name, d->values.v[i], err);
+    return rc;
+}
+
+static int dimension(struct ax_monasca_filter *f, const struct ax_dimension *d, struct ax_arena *a,
+                     struct ax_err *err)
+{
+    int rc = check_dimension(d, err);
+    if (rc < 0)
+        return rc;
+    f->dimensions[f->ndimensions++] = (struct ax_label){d->name, said(d->values, a)};
+    if (d->values.n == 0)
+        more(f, AX_MATCH_NE, d->name, AX_STR(""));
+    else if (d->values.n == 1)
+        more(f, AX_MATCH_EQ, d->name, d->values.v[0]);
     else
-        return any_of(more(f, AX_MATCH_EQ, name, value), value, err);
+        return any_of(more(f, AX_MATCH_EQ, d->name, AX_STR("")), d->values, err);
     return 0;
+}
+
+int ax_monasca_dimensions(struct ax_request *q, const char *name, struct ax_dimensions *out,
+                          struct ax_err *err)
+{
+    AX_CLEANUP(ax_buf_free) struct ax_buf all = AX_BUF_INIT;
+    struct ax_str list;
+    size_t pos = 0;
+    while (ax_param_next(q, name, &pos, &list)) {
+        ax_buf_cstr(&all, all.n && list.n ? "," : "");
+        ax_buf_str(&all, list);
+    }
+    int rc = ax_dimensions_parse(ax_buf_view(&all), &q->arena, out, err);
+    return rc < 0 ? ax_err_wrap(err, "parameter %s", name) : 0;
 }
 
 static int dimensions(struct ax_request *q, struct ax_monasca_filter *f, struct ax_err *err)
 {
-    struct ax_str list, one;
-    size_t pos = 0;
-    int rc = 0;
-    while (rc == 0 && ax_param_next(q, "dimensions", &pos, &list))
-        while (rc == 0 && list.n && ax_str_cut(&list, ',', &one))
-            rc = dimension(f, one, err);
+    struct ax_dimensions d;
+    int rc = ax_monasca_dimensions(q, "dimensions", &d, err);
+    if (rc < 0)
+        return rc;
+    f->dimensions = AX_NEWS(&q->arena, struct ax_label, d.n);
+    f->matchers = AX_NEWS(&q->arena, struct ax_matcher, d.n + 1); /* and the name's */
+    f->select.matchers = f->matchers;
+    for (size_t i = 0; rc == 0 && i < d.n; i++)
+        rc = dimension(f, &d.v[i], &q->arena, err);
     return rc < 0 ? ax_err_wrap(err, "parameter dimensions") : 0;
+}
+
+static int metric_name(struct ax_request *q, const char *parameter, struct ax_monasca_filter *f,
+                       struct ax_err *err)
+{
+    struct ax_str name = ax_param(q, parameter);
+    if (name.n == 0)
+        return 0;
+    more(f, AX_MATCH_EQ, AX_STR("__name__"), name);
+    int rc = ax_monasca_check_name(name, err);
+    return rc < 0 ? ax_err_wrap(err, "parameter %s", parameter) : 0;
+}
+
+int ax_monasca_span(const struct ax_request *q, int64_t *start, int64_t *end, struct ax_err *err)
+{
+    struct ax_str from = ax_param(q, "start_time"), to = ax_param(q, "end_time");
+    int rc = from.n ? ax_monasca_time(from, start, err) : 0;
+    if (rc < 0)
+        return ax_err_wrap(err, "parameter start_time");
+    rc = to.n ? ax_monasca_time(to, end, err) : 0;
+    if (rc < 0)
+        return ax_err_wrap(err, "parameter end_time");
+    if (from.n && to.n && *end <= *start)
+        return ax_fail(err, -EDOM, "end_time must be after start_time");
+    return 0;
 }
 
 static int times(struct ax_request *q, struct ax_store_select *s, struct ax_err *err)
 {
-    struct ax_str start = ax_param(q, "start_time"), end = ax_param(q, "end_time");
-    int64_t before = INT64_MAX / 2;
-    int rc = start.n ? ax_monasca_time(start, &s->mint, err) : 0;
-    if (rc < 0)
-        return ax_err_wrap(err, "parameter start_time");
-    rc = end.n ? ax_monasca_time(end, &before, err) : 0;
-    if (rc < 0)
-        return ax_err_wrap(err, "parameter end_time");
-    if (start.n && end.n && before <= s->mint)
-        return ax_fail(err, -EDOM, "end_time must be after start_time");
+    int64_t before = s->maxt;
+    int rc = ax_monasca_span(q, &s->mint, &before, err);
     s->maxt = before - 1;
-    return 0;
+    return rc;
 }
 
 int ax_monasca_filter(struct ax_request *q, const char *name, struct ax_monasca_filter *f,
                       struct ax_err *err)
 {
-    struct ax_str metric = ax_param(q, name);
     *f = (struct ax_monasca_filter){.select = {.mint = INT64_MIN / 2, .maxt = INT64_MAX / 2}};
-    f->matchers = AX_NEWS(&q->arena, struct ax_matcher, MAX_DIMENSIONS + 1);
-    f->dimensions = AX_NEWS(&q->arena, struct ax_label, MAX_DIMENSIONS);
-    f->select.matchers = f->matchers;
     int rc = ax_monasca_tenant(q, &f->select.tenant, err);
-    if (rc == 0 && metric.n) {
-        more(f, AX_MATCH_EQ, AX_STR("__name__"), metric);
-        rc = ax_monasca_check_name(metric, err);
-        if (rc < 0)
-            return ax_err_wrap(err, "parameter %s", name);
-    }
     if (rc == 0)
         rc = dimensions(q, f, err);
+    if (rc == 0)
+        rc = metric_name(q, name, f, err);
     return rc == 0 ? times(q, &f->select, err) : rc;
 }
 

@@ -19,6 +19,7 @@ static const char *title_of(int status)
     case 415: return "Unsupported Media Type";
     case 422: return "Unprocessable Entity";
     case 429: return "Too Many Requests";
+    case 502: return "Bad Gateway";
     case 503: return "Service Unavailable";
     case 507: return "Insufficient Storage";
     default: return "Internal Server Error";
@@ -52,6 +53,7 @@ static int status_of(int code)
     case -EFBIG: return 413;
     case -ENOTSUP: return 415;
     case -EAGAIN:
+    case -EDQUOT:
     case -ENOBUFS: return 429;
     case -ENOSPC: return 507;
     default: return 503;
@@ -152,6 +154,25 @@ void ax_monasca_list_end(struct ax_json *j, const struct ax_request *q, struct a
     ax_json_end(j);
     ax_json_end(j);
     ax_buf_free(&self);
+}
+
+void ax_monasca_page_end(struct ax_json *j, struct ax_request *q, const struct ax_monasca_page *p,
+                         size_t n)
+{
+    bool more = p->limit && n > p->limit;
+    uint64_t next = p->offset + p->limit;
+    ax_monasca_list_end(
+        j, q, more ? ax_arena_printf(&q->arena, "%llu", (unsigned long long)next) : AX_STR_NULL);
+}
+
+void ax_monasca_put_links(struct ax_json *j, struct ax_request *q, const char *folder,
+                          struct ax_str id)
+{
+    struct ax_str path = ax_arena_printf(&q->arena, "/v2.0/%s/%.*s", folder, AX_STR_ARG(id));
+    ax_json_key(j, "links");
+    ax_json_arr(j);
+    ax_monasca_href(j, q, path.p);
+    ax_json_end(j);
 }
 
 void ax_monasca_put_float(struct ax_json *j, double v)

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/monasca.h"
 
+#include <string.h>
+
+#define ID "{id}"
+
 /* Which path goes where. A path that ends in '/' is a prefix: the handler finds what follows it in
- * q->rest. The first match of path and method wins. Each says what one must be allowed to do
+ * q->rest. {id} stands for one part of a path, which is then in q->rest; what has a row of its own
+ * is no id. The first match of path and method wins. Each says what one must be allowed to do
  * (auth/auth.h). */
 static const struct ax_route routes[] = {
     {"/api/v1/write", AX_POST | AX_QUICK, AX_MAY_WRITE, ax_write},
@@ -42,15 +47,49 @@ static const struct ax_route routes[] = {
     {"/v2.0/metrics/dimensions/names/values", AX_GET, AX_MAY_READ, ax_monasca_dimension_values},
     {"/v2.0/metrics/measurements", AX_GET, AX_MAY_READ, ax_monasca_measurements},
     {"/v2.0/metrics/statistics", AX_GET, AX_MAY_READ, ax_monasca_statistics},
+    {"/v2.0/alarm-definitions", AX_GET, AX_MAY_READ, ax_monasca_definitions},
+    {"/v2.0/alarm-definitions", AX_POST, AX_MAY_DEFINE, ax_monasca_definition_create},
+    {"/v2.0/alarm-definitions/{id}", AX_GET, AX_MAY_READ, ax_monasca_definition},
+    {"/v2.0/alarm-definitions/{id}", AX_PUT | AX_PATCH, AX_MAY_DEFINE, ax_monasca_definition_edit},
+    {"/v2.0/alarm-definitions/{id}", AX_DELETE, AX_MAY_DEFINE, ax_monasca_definition_delete},
+    {"/v2.0/alarms", AX_GET, AX_MAY_READ, ax_monasca_alarms},
+    {"/v2.0/alarms/count", AX_GET, AX_MAY_READ, ax_monasca_alarm_count},
+    {"/v2.0/alarms/state-history", AX_GET, AX_MAY_READ, ax_monasca_history},
+    {"/v2.0/alarms/{id}", AX_GET, AX_MAY_READ, ax_monasca_alarm},
+    {"/v2.0/alarms/{id}", AX_PUT | AX_PATCH, AX_MAY_DEFINE, ax_monasca_alarm_edit},
+    {"/v2.0/alarms/{id}", AX_DELETE, AX_MAY_DEFINE, ax_monasca_alarm_delete},
+    {"/v2.0/alarms/{id}/state-history", AX_GET, AX_MAY_READ, ax_monasca_alarm_history},
+    {"/v2.0/notification-methods", AX_GET, AX_MAY_READ, ax_monasca_methods},
+    {"/v2.0/notification-methods", AX_POST, AX_MAY_DEFINE, ax_monasca_method_create},
+    {"/v2.0/notification-methods/types", AX_GET, AX_MAY_READ, ax_monasca_method_types},
+    {"/v2.0/notification-methods/{id}", AX_GET, AX_MAY_READ, ax_monasca_method},
+    {"/v2.0/notification-methods/{id}", AX_PUT | AX_PATCH, AX_MAY_DEFINE, ax_monasca_method_edit},
+    {"/v2.0/notification-methods/{id}", AX_DELETE, AX_MAY_DEFINE, ax_monasca_method_delete},
+    {"/v2.0/notification-methods/{id}/test", AX_POST, AX_MAY_DEFINE, ax_monasca_method_test},
     {"/healthcheck", AX_GET | AX_OPEN, 0, ax_monasca_healthcheck},
     {"/metrics", AX_GET, AX_MAY_ADMIN, ax_self_metrics},
     {"/-/healthy", AX_GET | AX_QUICK | AX_OPEN, 0, ax_healthy},
     {"/-/ready", AX_GET | AX_QUICK | AX_OPEN, 0, ax_healthy},
 };
 
+/* What stands in the path for {id}, between what is before and behind it. */
+static bool has_id(struct ax_str pattern, const char *id, struct ax_request *q)
+{
+    struct ax_str before = {pattern.p, (size_t)(id - pattern.p)};
+    struct ax_str behind = ax_str(id + strlen(ID));
+    if (q->path.n <= before.n + behind.n || !ax_str_starts(q->path, before) ||
+        !ax_str_ends(q->path, behind))
+        return false;
+    q->rest = (struct ax_str){q->path.p + before.n, q->path.n - before.n - behind.n};
+    return !memchr(q->rest.p, '/', q->rest.n);
+}
+
 static bool matches(const struct ax_route *route, struct ax_request *q)
 {
     struct ax_str path = ax_str(route->path);
+    const char *id = strstr(route->path, ID);
+    if (id)
+        return has_id(path, id, q);
     if (route->path[path.n - 1] != '/')
         return ax_str_eq(q->path, path);
     if (!ax_str_starts(q->path, path) || q->path.n == path.n)
@@ -128,12 +167,14 @@ static const struct ax_route *elsewhere(struct ax_request *q, struct ax_reply *r
 const struct ax_route *ax_route(struct ax_request *q, struct ax_reply *r)
 {
     unsigned methods = 0;
+    bool own = false; /* the path has a row of its own */
     if (is_monasca(q->path) && ax_str_ends(q->path, AX_STR("/")))
         q->path.n--;
     for (size_t i = 0; i < AX_ARRAY_LEN(routes); i++) {
         const struct ax_route *route = &routes[i];
-        if (!matches(route, q))
+        if ((own && strstr(route->path, ID)) || !matches(route, q))
             continue;
+        own |= !strstr(route->path, ID);
         if (route->methods & q->method)
             return route;
         methods |= route->methods;

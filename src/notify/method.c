@@ -7,7 +7,7 @@
 #include <strings.h>
 #include <sys/random.h>
 
-#define LIST_MAX 10000
+#define LIST_MAX 10001 /* a page of 10,000, and whether there is another */
 #define COLUMNS  "id, name, type, address, period, created, updated"
 
 bool ax_notify_offers(const struct ax_notify *n, enum ax_notify_type type)

@@ -114,7 +114,7 @@ int ax_notify_get(struct ax_notify *n, struct ax_str tenant, struct ax_str id, s
 int ax_notify_delete(struct ax_notify *n, struct ax_str tenant, struct ax_str id,
                      struct ax_err *err);
 /* sort_by: fields id, name, type, address, created_at, updated_at, each with " asc" or " desc" or
- * nothing, separated by commas; empty sorts by id. limit 0 = 10000, which is also the most. */
+ * nothing, separated by commas; empty sorts by id. limit 0 = 10001, which is also the most. */
 int ax_notify_list(struct ax_notify *n, struct ax_str tenant, struct ax_str sort_by, int64_t offset,
                    int64_t limit, struct ax_arena *a, struct ax_notify_method **out, size_t *count,
                    struct ax_err *err);

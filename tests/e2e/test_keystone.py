@@ -7,6 +7,7 @@ import time
 
 from harness import Server, Skip, auspex, check, equal, run, wait_for
 from keystone import Keystone, TlsProxy
+from monasca_walk import Walk, Webhook
 
 ROLES = {"alice": "monasca-user", "rita": "monasca-read-only-user", "agnes": "monasca-agent", "dora": "admin",
          "pam": "auspex-provider", "norah": "nothing-to-us"}
@@ -46,7 +47,7 @@ def setup(env):
         f.write("service-pw\n")
     os.chmod(secret, 0o600)
     env.options = ["--auth", "keystone", "--keystone-url", f"http://127.0.0.1:{k.port}",
-                   "--keystone-password-file", secret]
+                   "--keystone-password-file", secret, "--notify-local"]
     return env.server(args=env.options)
 
 
@@ -70,15 +71,20 @@ def test_projects_are_tenants(env, server):
     equal(series(server, env.token["pam"], env.other), ["for_other", "of_other"], "the provider sees")
 
 
+def command(env, user, project, *words):
+    """The real `monasca` command as a user of Keystone, which finds us in the catalogue."""
+    return run(["monasca", *words], env={
+        **os.environ, "OS_USERNAME": user, "OS_PASSWORD": "pw-of-" + user, "OS_PROJECT_NAME": project,
+        "OS_AUTH_URL": env.keystone.url, "OS_USER_DOMAIN_NAME": "Default", "OS_PROJECT_DOMAIN_NAME": "Default"})
+
+
 def test_the_monasca_command_finds_us_in_the_catalogue(env, server):
     if not shutil.which("monasca"):
         raise Skip("no monasca command here (tools/install-deps test)")
     env.keystone.service("monasca", "monitoring", server.url + "/v2.0")
 
     def monasca(user, project, *arguments):
-        status, out, err = run(["monasca", *arguments], env={
-            **os.environ, "OS_USERNAME": user, "OS_PASSWORD": "pw-of-" + user, "OS_PROJECT_NAME": project,
-            "OS_AUTH_URL": env.keystone.url, "OS_USER_DOMAIN_NAME": "Default", "OS_PROJECT_DOMAIN_NAME": "Default"})
+        status, out, err = command(env, user, project, *arguments)
         return status == 0, out + err
 
     equal(monasca("alice", "demo", "metric-create", "of.alice", "1", "--dimensions", "hostname=h")[0], True, "a user creates")
@@ -95,6 +101,25 @@ def test_the_monasca_command_finds_us_in_the_catalogue(env, server):
     check(fine and "of.dora" in out and "| no " not in out, f"what an admin posted: {out}")
     fine, out = monasca("dora", "demo", "metric-name-list", "--tenant-id", env.other)
     check(fine and "of.dora" in out and "of.alice" not in out, f"an admin reads another project: {out}")
+
+
+def test_the_monasca_command_does_everything_about_alarms(env, server):
+    if not shutil.which("monasca"):
+        raise Skip("no monasca command here (tools/install-deps test)")
+    hook = Webhook()
+    Walk(lambda *words: command(env, "alice", "demo", *words), hook).all()
+    equal({got["tenant_id"] for got in hook.got}, {env.demo}, "the tenant is the project's id")
+    hook.close()
+    status, out, err = command(env, "alice", "demo", "notification-create", "of alice", "EMAIL", "a@b")
+    check(status == 0, err)
+    for user, project, sees in (("rita", "demo", True), ("olga", "other", False)):
+        status, out, err = command(env, user, project, "notification-list")
+        check(status == 0 and ("of alice" in out) == sees, f"{user}: {status} {out}{err}")
+    for user in ("rita", "agnes", "dora", "norah"):
+        status, out, err = command(env, user, "demo", "notification-create", "of " + user, "EMAIL", "a@b")
+        check(status != 0, f"{user}, {ROLES[user]}, created a method: {out}")
+    status, out, err = command(env, "agnes", "demo", "alarm-list")
+    check(status != 0, f"an agent lists alarms: {out}")
 
 
 def test_a_validation_is_kept(env, server):
