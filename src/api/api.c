@@ -21,6 +21,7 @@ struct ax_api {
     int64_t started;
     _Atomic uint64_t by_class[6];
     struct ax_budget budget;
+    struct ax_quotas *quotas;
     struct ax_exchanges exchanges;
 };
 
@@ -32,6 +33,11 @@ const struct ax_api_options *ax_api_rooms(const struct ax_api *api)
 struct ax_budget *ax_api_budget(struct ax_api *api)
 {
     return &api->budget;
+}
+
+struct ax_quotas *ax_api_quotas(const struct ax_api *api)
+{
+    return api->quotas;
 }
 
 int64_t ax_api_started(const struct ax_api *api)
@@ -55,6 +61,7 @@ int ax_api_start(struct ax_api **out, const struct ax_api_options *o, struct ax_
     struct ax_api *api = ax_calloc(1, sizeof *api);
     api->rooms = *o;
     api->budget.max = o->max_body_bytes ? o->max_body_bytes : BODY_BYTES;
+    api->quotas = ax_quotas_new(o->max_tenant_rate, o->max_tenant_queries);
     api->started = ax_now_ms();
     api->port = ax_listen_port(o->tcp_fd);
     ax_exchanges_start(&api->exchanges, api);
@@ -79,6 +86,7 @@ void ax_api_stop(struct ax_api *api)
     if (api->tcp)
         MHD_stop_daemon(api->tcp);
     ax_exchanges_free(&api->exchanges);
+    ax_quotas_free(api->quotas);
     free(api);
 }
 

@@ -30,6 +30,9 @@ struct ax_api_options {
     struct ax_notify *notify;
     struct ax_predictor *predictor;
     uint32_t max_tenant_series;  /* 0: no limit; told in answers only */
+    uint32_t max_tenant_rate;    /* samples a second of each tenant; 0: no limit */
+    uint32_t max_tenant_queries; /* reading requests of a tenant at once; 0: no limit */
+    uint64_t max_query_samples;  /* that one query may take; 0 = 50 million */
     int64_t retention_ms;        /* told in /auspex/v1/status */
     int64_t collect_interval_ms; /* the same */
     uint64_t

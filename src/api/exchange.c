@@ -154,10 +154,26 @@ static void come_back(struct exchange *x)
     MHD_resume_connection(x->connection);
 }
 
+/* A tenant that reads gets so many of the workers at once, the rest are its neighbours'. */
+static void handle(struct exchange *x)
+{
+    struct ax_err err;
+    struct ax_quotas *quotas = ax_api_quotas(x->q.api);
+    if (!(x->route->may & AX_MAY_READ)) {
+        x->route->handler(&x->q, &x->r);
+    } else if (ax_quota_read(quotas, x->q.tenant, &err) < 0) {
+        ax_refuse(&x->q, &x->r, 429, "unavailable", err.text);
+        x->r.retry_after = 1;
+    } else {
+        x->route->handler(&x->q, &x->r);
+        ax_quota_read_end(quotas, x->q.tenant);
+    }
+}
+
 static void work(void *arg)
 {
     struct exchange *x = arg;
-    x->route->handler(&x->q, &x->r);
+    handle(x);
     settle(x);
     come_back(x);
 }
@@ -185,7 +201,7 @@ static bool begin_answer(struct exchange *x)
 {
     if (!(x->route->methods & AX_QUICK) && send_away(x, x->all->workers, work))
         return true;
-    x->route->handler(&x->q, &x->r);
+    handle(x);
     struct ax_jobs *to = x->r.also ? x->all->workers : x->all->settler;
     if (x->r.pending && send_away(x, to, wait_for_disk))
         return true;

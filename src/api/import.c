@@ -39,6 +39,7 @@ static int one_batch(struct ax_request *q, struct import *x, struct ax_arena *a,
     x->bad_lines += d.bad;
     x->refused += result.rejected;
     x->stored += rc < 0 ? 0 : result.accepted;
+    ax_quota_charge(ax_api_quotas(q->api), q->tenant, result.accepted);
     return rc;
 }
 
@@ -73,6 +74,8 @@ static void import(struct ax_request *q, struct ax_reply *r, enum ax_import_form
     struct ax_arena a = AX_ARENA_INIT;
     uint32_t line;
     int rc = ax_param_count(q, "first_line", 1, UINT32_MAX, &line, &err);
+    if (rc == 0)
+        rc = ax_quota_admit(ax_api_quotas(q->api), q->tenant, &err);
     if (rc == 0)
         rc = ax_samples_body(q, AX_PACKED_NOT, &x.im.rest, &err);
     x.im.line = line;

@@ -4,6 +4,7 @@
 #define AX_API_INNER_H
 
 #include "api/api.h"
+#include "api/quota.h"
 #include "auth/auth.h"
 #include "base/json.h"
 #include "ingest/ingest.h"
@@ -158,6 +159,7 @@ const struct ax_route *ax_route(struct ax_request *q, struct ax_reply *r);
 const struct ax_api_options *ax_api_rooms(const struct ax_api *api);
 int64_t ax_api_started(const struct ax_api *api);
 struct ax_budget *ax_api_budget(struct ax_api *api);
+struct ax_quotas *ax_api_quotas(const struct ax_api *api);
 /* Counts an answer for /metrics. */
 void ax_api_count(struct ax_api *api, int status);
 void ax_api_counts(const struct ax_api *api, uint64_t by_class[6]);

@@ -48,7 +48,9 @@ static int take(struct ax_request *q, struct ax_reply *r, struct ax_str tenant, 
     struct ax_walk walk;
     struct ax_decoding d = {.tenant = tenant, .walk = &walk, .out = &batch};
     struct ax_str body;
-    int rc = ax_samples_body(q, AX_PACKED_NOT, &body, err);
+    int rc = ax_quota_admit(ax_api_quotas(q->api), tenant, err);
+    if (rc == 0)
+        rc = ax_samples_body(q, AX_PACKED_NOT, &body, err);
     if (rc < 0)
         return rc;
     ax_walk_begin(&walk, in, tenant);
@@ -58,9 +60,11 @@ static int take(struct ax_request *q, struct ax_reply *r, struct ax_str tenant, 
     if (rc == 0 && monasca.nmetas)
         take_notes(q, r, tenant, &batch, &monasca);
     ax_walk_end(&walk);
-    if (rc == 0)
-        r->pending = pending;
-    return rc;
+    if (rc < 0)
+        return rc;
+    ax_quota_charge(ax_api_quotas(q->api), tenant, result.accepted);
+    r->pending = pending;
+    return 0;
 }
 
 void ax_monasca_post(struct ax_request *q, struct ax_reply *r)

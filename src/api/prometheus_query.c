@@ -220,6 +220,7 @@ static void evaluate(struct ax_request *q, struct ax_reply *r, struct ax_query_o
                          "must be Scalar or instant Vector");
         return;
     }
+    o->max_samples = ax_api_rooms(q->api)->max_query_samples;
     o->deadline_ns = ax_mono_ns() + timeout * 1000000;
     struct ax_source src = ax_source_of_store(ax_api_rooms(q->api)->store, q->tenant);
     struct ax_query_result res = {0};

@@ -82,6 +82,8 @@ void ax_write(struct ax_request *q, struct ax_reply *r)
     enum message which = WRITE_1;
     char first[AX_ERR_TEXT];
     int rc = which_message(q->content_type, &which, &err);
+    if (rc == 0)
+        rc = ax_quota_admit(ax_api_quotas(q->api), q->tenant, &err);
     if (rc == 0) {
         ax_walk_begin(&walk, in, q->tenant);
         rc = decode(q, which, &d, &err);
@@ -90,6 +92,7 @@ void ax_write(struct ax_request *q, struct ax_reply *r)
             rc = ax_intake_offer(in, &batch, ax_now_ms(), &result, pending, &err);
         ax_walk_end(&walk);
     }
+    ax_quota_charge(ax_api_quotas(q->api), q->tenant, result.accepted);
     if (rc < 0)
         ax_samples_failed(r, &err);
     else if (d.bad + result.rejected + d.histograms)

@@ -31,6 +31,7 @@ void ax_samples_failed(struct ax_reply *r, const struct ax_err *err)
     case -ENOTSUP: ax_reply_prometheus_error(r, 415, "bad_data", err->text); break;
     case -EFBIG: ax_reply_prometheus_error(r, 413, "bad_data", err->text); break;
     case -ENOSPC: ax_reply_prometheus_error(r, 507, "internal", err->text); break;
+    case -EDQUOT:
     case -EAGAIN:
         ax_reply_prometheus_error(r, 429, "unavailable", err->text);
         r->retry_after = 1;

@@ -130,6 +130,13 @@ static void put_auth(struct ax_auth *auth, struct ax_buf *b)
            "Requests that could not be judged because Keystone was away.", (double)s.keystone_away);
 }
 
+static void put_quotas(struct ax_api *api, struct ax_buf *b)
+{
+    metric(b, "auspex_quota_refused_total", "counter",
+           "Requests refused for their tenant's samples a second or queries at once.",
+           (double)ax_quotas_refused(ax_api_quotas(api)));
+}
+
 static void put_alarms(struct ax_stream *stream, struct ax_buf *b)
 {
     struct ax_stream_stats s;
@@ -233,6 +240,7 @@ void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
            (double)ax_api_started(q->api) / 1000);
     put_tenants(rooms->store, &q->arena, b);
     put_auth(rooms->auth, b);
+    put_quotas(q->api, b);
     put_alarms(rooms->stream, b);
     put_notified(rooms->notify, b);
     put_answers(q->api, b);

@@ -27,6 +27,7 @@ struct ax_daemon_options {
     const char *url, *notify_ca, *notify_proxy, *script_dir;
     const char *smtp_url, *smtp_user, *smtp_password_file, *mail_from;
     const char *notify_rate_text, *notify_burst_text, *max_tenant_alarms_text;
+    const char *max_tenant_rate_text, *max_tenant_queries_text, *max_query_samples_text;
     bool smtp_starttls, notify_local;
     const char *server, *socket, *libvirt, *tenant; /* host */
     const char *host_name, *host_id, *exporter, *token_file;
@@ -36,6 +37,7 @@ struct ax_daemon_options {
     struct ax_flag_values tenant_retentions, tenant_sizes; /* NAME=VALUE */
     /* 0: as the rooms have it */
     uint32_t max_series, max_tenant_series, max_tenant_alarms, notify_rate, notify_burst;
+    uint32_t max_tenant_rate, max_tenant_queries, max_query_samples;
     int64_t retention_ms, interval_ms;
     uint64_t retention_bytes, tenant_bytes; /* 0 = any */
     int64_t commit_ms;

@@ -38,6 +38,9 @@ static int read_counts(enum ax_daemon which, struct ax_daemon_options *o)
     } v[] = {{o->max_series_text, "--max-series", &o->max_series},
              {o->max_tenant_series_text, "--max-tenant-series", &o->max_tenant_series},
              {o->max_tenant_alarms_text, "--max-tenant-alarms", &o->max_tenant_alarms},
+             {o->max_tenant_rate_text, "--max-tenant-rate", &o->max_tenant_rate},
+             {o->max_tenant_queries_text, "--max-tenant-queries", &o->max_tenant_queries},
+             {o->max_query_samples_text, "--max-query-samples", &o->max_query_samples},
              {o->notify_rate_text, "--notify-rate", &o->notify_rate},
              {o->notify_burst_text, "--notify-burst", &o->notify_burst}};
     for (size_t i = 0; i < AX_ARRAY_LEN(v); i++) {

@@ -161,6 +161,9 @@ static int open_api(struct server *s, struct ax_err *err)
                                .predictor = s->predictor,
                                .retention_ms = s->o->retention_ms,
                                .max_tenant_series = s->o->max_tenant_series,
+                               .max_tenant_rate = s->o->max_tenant_rate,
+                               .max_tenant_queries = s->o->max_tenant_queries,
+                               .max_query_samples = s->o->max_query_samples,
                                .collect_interval_ms = s->o->interval_ms};
     return ax_api_start(&s->api, &o, err);
 }

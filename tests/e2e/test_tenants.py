@@ -4,7 +4,7 @@ import json
 import re
 import time
 
-from harness import equal, wait_for
+from harness import check, equal, wait_for
 
 HOUR = 3600
 BRIEF, LONG = {"X-Scope-OrgID": "brief"}, {"X-Scope-OrgID": "long"}
@@ -48,3 +48,31 @@ def test_what_each_takes_is_told(env, server):
         of = block_bytes(server)
         return len(of) == 2 and 0 < of["brief"] < of["long"]
     wait_for("the one that keeps less to take less", 20, told)
+
+
+def test_who_sends_too_much_waits_and_the_others_do_not(env, server):
+    slow = env.server("rate", args=["--max-tenant-rate", "1000"])
+    at = int(time.time() * 1000) - 5000
+
+    def send(headers, n=5000):
+        return slow.write([({"__name__": "m"}, [(at - i, 1.0) for i in range(n)][::-1])], headers)
+    equal(send(BRIEF)[0], 204, "a large request at first")
+    for path, body in (("/api/v1/write", None), ("/api/v1/import/prometheus", b"m 1\n"),
+                       ("/v2.0/metrics", b'{"name":"m","dimensions":{},"timestamp":1,"value":1}')):
+        headers = {**BRIEF, "Content-Type": "application/json"}
+        status, said = send(BRIEF) if body is None else slow.http(path, body, headers)
+        equal(status, 429, path)
+        check(b"1000 samples a second" in said, f"{path}: {said!r}")
+    equal(send(LONG)[0], 204, "the other tenant")
+    wait_for("the tenant to be let in again", 10, lambda: send(BRIEF, 10)[0] == 204)
+    check(re.search(r"^auspex_quota_refused_total [1-9]", slow.http("/metrics")[1].decode(), re.M), "it is counted")
+
+
+def test_one_query_takes_so_many_samples(env, server):
+    small = env.server("query", args=["--max-query-samples", "1000"])
+    at = int(time.time() * 1000)
+    equal(small.write([({"__name__": "m"}, [(at - i, 1.0) for i in range(3000)][::-1])])[0], 204, "write")
+    status, said = small.http("/api/v1/query?query=sum_over_time(m[1m])")
+    equal(status, 422, "the query")
+    check(b"1000" in said, f"the limit is not named: {said!r}")
+    equal(small.value("m"), 1.0, "a query that takes less")
