@@ -130,8 +130,9 @@ static void find_route(struct exchange *x, const char *method)
     x->r.allow = "GET, HEAD, POST, PUT, PATCH, DELETE";
 }
 
-/* The answer was made for samples that are kept: they have to be. */
-static void settle(struct exchange *x)
+/* The answer was made for samples that are kept: they have to be. True: what came of them is still
+ * to be followed. */
+static bool settle(struct exchange *x)
 {
     struct ax_err err;
     struct ax_reply *r = &x->r;
@@ -140,12 +141,18 @@ static void settle(struct exchange *x)
     if (rc == 0 && r->pending)
         rc = ax_intake_settle(in, r->pending, &err);
     if (rc == 0)
-        return;
+        return r->pending && r->pending->follows;
     r->ncounts = 0;
     if (r->unsettled)
         r->unsettled(r, &err);
     else
         ax_samples_failed(r, &err);
+    return false;
+}
+
+static void follow(struct exchange *x)
+{
+    ax_intake_follow(ax_api_rooms(x->q.api)->intake, x->r.pending);
 }
 
 static void come_back(struct exchange *x)
@@ -174,14 +181,28 @@ static void work(void *arg)
 {
     struct exchange *x = arg;
     handle(x);
-    settle(x);
+    if (settle(x))
+        follow(x);
     come_back(x);
 }
 
+static void wait_for_outcome(void *arg)
+{
+    struct exchange *x = arg;
+    follow(x);
+    come_back(x);
+}
+
+/* What came of the samples is waited for elsewhere: others have to settle before it is there. */
 static void wait_for_disk(void *arg)
 {
     struct exchange *x = arg;
-    settle(x);
+    if (settle(x)) {
+        x->away = (struct ax_job){.run = wait_for_outcome, .arg = x};
+        if (ax_jobs_add(x->all->workers, &x->away))
+            return;
+        follow(x);
+    }
     come_back(x);
 }
 
@@ -205,7 +226,8 @@ static bool begin_answer(struct exchange *x)
     struct ax_jobs *to = x->r.also ? x->all->workers : x->all->settler;
     if (x->r.pending && send_away(x, to, wait_for_disk))
         return true;
-    settle(x);
+    if (settle(x))
+        follow(x);
     return false;
 }
 

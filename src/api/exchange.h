@@ -7,7 +7,8 @@
  *
  * What takes no time is answered on the I/O thread. What may take some goes to a worker. Samples
  * are decoded and handed on at once, and their answer waits for the disk with a settler, so that
- * one sync serves all who wait. Meanwhile the connection is suspended, and others go on. */
+ * one sync serves all who wait; when they changed the state of an alarm, a worker then waits until
+ * that is written, too. Meanwhile the connection is suspended, and others go on. */
 #ifndef AX_API_EXCHANGE_H
 #define AX_API_EXCHANGE_H
 

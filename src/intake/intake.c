@@ -208,14 +208,15 @@ static int resolve(struct ax_intake *in, struct ax_batch *b, int64_t now,
     return 0;
 }
 
-static int append(struct ax_intake *in, const struct ax_batch *b, uint64_t *tickets,
+static int append(struct ax_intake *in, const struct ax_batch *b, struct ax_intake_pending *pending,
                   struct ax_err *err)
 {
     for (size_t i = 0; i < in->nsubscribers; i++) {
         const struct ax_subscriber *s = &in->subscribers[i];
-        int rc = s->append(s->self, b, &tickets[i], err);
+        int rc = s->append(s->self, b, &pending->tickets[i], err);
         if (rc < 0)
             return rc;
+        pending->follows |= (uint32_t)(rc > 0) << i;
     }
     return 0;
 }
@@ -230,7 +231,7 @@ int ax_intake_offer(struct ax_intake *in, struct ax_batch *b, int64_t now,
         pthread_rwlock_rdlock(&in->table.life);
     int rc = resolve(in, b, now, result, err);
     if (rc == 0 && b->n)
-        rc = append(in, b, pending->tickets, err);
+        rc = append(in, b, pending, err);
     if (!b->held)
         pthread_rwlock_unlock(&in->table.life);
     in->batches++;
@@ -254,6 +255,13 @@ int ax_intake_settle(struct ax_intake *in, const struct ax_intake_pending *pendi
     return first;
 }
 
+void ax_intake_follow(struct ax_intake *in, const struct ax_intake_pending *pending)
+{
+    for (size_t i = 0; i < in->nsubscribers; i++)
+        if (pending->follows & 1u << i)
+            in->subscribers[i].follow(in->subscribers[i].self, pending->tickets[i]);
+}
+
 int ax_intake_push(struct ax_intake *in, struct ax_batch *b, int64_t now,
                    struct ax_intake_result *result, struct ax_err *err)
 {
@@ -261,6 +269,8 @@ int ax_intake_push(struct ax_intake *in, struct ax_batch *b, int64_t now,
     int rc = ax_intake_offer(in, b, now, result, &pending, err);
     if (rc == 0)
         rc = ax_intake_settle(in, &pending, err);
+    if (rc == 0)
+        ax_intake_follow(in, &pending);
     if (rc < 0)
         result->accepted = 0;
     return rc;

@@ -21,16 +21,20 @@ struct ax_intake;
 
 /* Who wants batches. `append` gets a batch whose ids are set and whose samples passed the checks;
  * it may keep nothing of it but copies; it runs on the pushing thread, several at once. It returns
- * 0 and a ticket, or a negative errno (-ENOSPC, -EIO: the whole batch counts as not taken).
+ * a ticket and 0, or 1 when there is something to follow; or a negative errno (-ENOSPC, -EIO: the
+ * whole batch counts as not taken).
  * `commit` (may be NULL) blocks until everything up to the ticket is durable; it is called once for
- * each append when all appends of the batch went well. `forget` is called
- * with the intake held. */
+ * each append when all appends of the batch went well. It must not wait for the commit of another
+ * batch: one thread may do them all, one after the other. `follow` may wait for them, to end with
+ * what came of the batch; it is called after all commits. `forget` is called with the intake held.
+ */
 struct ax_subscriber {
     const char *name;
     void *self;
     int (*append)(void *self, const struct ax_batch *b, uint64_t *ticket, struct ax_err *err);
     int (*commit)(void *self, uint64_t ticket, struct ax_err *err);
-    void (*forget)(void *self, uint32_t id); /* the id is to be another series'; may be NULL */
+    void (*follow)(void *self, uint64_t ticket); /* may be NULL */
+    void (*forget)(void *self, uint32_t id);     /* the id is to be another series'; may be NULL */
 };
 
 struct ax_intake_options {
@@ -69,19 +73,22 @@ bool ax_tenant_ok(struct ax_str tenant); /* 1 to 150 of [A-Za-z0-9._@-] */
 int ax_intake_push(struct ax_intake *in, struct ax_batch *b, int64_t now,
                    struct ax_intake_result *result, struct ax_err *err);
 
-/* The same in two steps, for who can do something else while the disk writes. An offer that
- * returned 0 is in the hands of the subscribers, and may be answered once it has settled. Settling
- * blocks, on any thread; b need not live so long. */
+/* The same in steps, for who can do something else while the disk writes. An offer that returned 0
+ * is in the hands of the subscribers, and may be answered once it has settled and, if it is to be
+ * followed, that is done, too. Both block, on any thread; but settling of all others goes on while
+ * one is followed. b need not live so long. */
 #define AX_SUBSCRIBERS_MAX 8
 struct ax_intake_pending {
     uint64_t tickets[AX_SUBSCRIBERS_MAX];
     uint64_t samples;
+    uint32_t follows; /* a bit for each subscriber; not 0: to be followed */
 };
 int ax_intake_offer(struct ax_intake *in, struct ax_batch *b, int64_t now,
                     struct ax_intake_result *result, struct ax_intake_pending *pending,
                     struct ax_err *err);
 int ax_intake_settle(struct ax_intake *in, const struct ax_intake_pending *pending,
                      struct ax_err *err);
+void ax_intake_follow(struct ax_intake *in, const struct ax_intake_pending *pending);
 
 /* The short way to an id, for decoders: by the bytes in which the sender wrote the labels, which
  * are Label messages of the remote write protocol. Canonical labels need not be made then. A walk

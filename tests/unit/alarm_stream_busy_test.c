@@ -136,10 +136,49 @@ static void threads_do_not_disturb_each_other(void **state)
     check_chains(kit);
 }
 
+static void offer(struct kit *k, double value, struct ax_arena *a,
+                  struct ax_intake_pending *pending)
+{
+    struct ax_batch b = {.arena = a};
+    struct ax_intake_result r;
+    struct ax_err err = {0};
+    kit_add(&b, "t", "m", "h=1", kit_now, value);
+    if (ax_intake_offer(k->intake, &b, kit_now, &r, pending, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+/* As a server does that has one thread for all that waits for the disk. */
+static void one_thread_settles_all_without_waiting(void **state)
+{
+    struct kit *k = *state;
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_intake_pending first, second;
+    kit_close(k);
+    k->o.manual = false;
+    kit_open(k);
+    kit_define_of(k, "t", "last", "last(m) > 10", "h");
+    kit_now += 60 * SEC;
+    for (int i = 0; i < 6; i++) {
+        kit_now += SEC;
+        offer(k, i % 2 ? 1 : 20, &a, &first);
+        offer(k, i % 2 ? 1 : 20, &a, &second);
+        assert_int_not_equal(first.follows, 0);
+        int64_t start = ax_mono_ns();
+        assert_int_equal(ax_intake_settle(k->intake, &first, NULL), 0);
+        assert_int_equal(ax_intake_settle(k->intake, &second, NULL), 0);
+        ax_intake_follow(k->intake, &first);
+        assert_true(ax_mono_ns() - start < 1500000000);
+        assert_int_equal(k->transitions, i + 1); /* it is written */
+    }
+    ax_arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(threads_do_not_disturb_each_other, kit_new_stored, kit_end),
+        cmocka_unit_test_setup_teardown(one_thread_settles_all_without_waiting, kit_new_stored,
+                                        kit_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -285,7 +285,7 @@ int ax_engine_append(void *self, const struct ax_batch *b, uint64_t *ticket, str
         pthread_rwlock_unlock(&s->shape);
     }
     *ticket = r.ticket << 1 | turn;
-    return 0;
+    return r.ticket != 0;
 }
 
 void ax_stream_tick(struct ax_stream *s, int64_t now)

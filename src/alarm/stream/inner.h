@@ -276,6 +276,7 @@ void ax_writer_stop(struct ax_stream *s);
 /* Writes what is in the queue now. */
 int ax_write_out(struct ax_stream *s, struct ax_err *err);
 int ax_engine_commit(void *self, uint64_t ticket, struct ax_err *err);
+void ax_engine_follow(void *self, uint64_t ticket); /* until its changes are written */
 
 /* ---- definition.c ---- */
 /* *out becomes what `before`, or the defaults when it is NULL, is with the edit. Views. */

@@ -144,6 +144,7 @@ struct ax_subscriber ax_stream_subscriber(struct ax_stream *s)
                                   .self = s,
                                   .append = ax_engine_append,
                                   .commit = ax_engine_commit,
+                                  .follow = ax_engine_follow,
                                   .forget = forget};
 }
 

@@ -493,20 +493,26 @@ void ax_writer_stop(struct ax_stream *s)
     s->writing = false;
 }
 
+/* The store's turn came first: the samples are durable. */
 int ax_engine_commit(void *self, uint64_t ticket, struct ax_err *err)
 {
     struct ax_stream *s = self;
+    __atomic_sub_fetch(&s->queue.under_way[ticket & 1], 1, __ATOMIC_RELEASE);
+    return 0;
+}
+
+void ax_engine_follow(void *self, uint64_t ticket)
+{
+    struct ax_stream *s = self;
     struct ax_queue *q = &s->queue;
-    __atomic_sub_fetch(&q->under_way[ticket & 1], 1, __ATOMIC_RELEASE);
     ticket >>= 1;
-    if (!ticket || s->o.manual)
-        return 0;
+    if (s->o.manual)
+        return;
     struct timespec until = in_ms(ANSWER_MS);
     pthread_mutex_lock(&q->lock);
     while (q->done < ticket && pthread_cond_timedwait(&q->written, &q->lock, &until) == 0)
         ;
     pthread_mutex_unlock(&q->lock);
-    return 0;
 }
 
 int ax_stream_flush(struct ax_stream *s, struct ax_err *err)
