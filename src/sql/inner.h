@@ -15,6 +15,7 @@ struct ax_sql {
     pthread_mutex_t lock;
     pthread_cond_t next;
     uint64_t last_ticket, serving;
+    sqlite3_stmt *kept[256]; /* under the lock, as the connection is (stmt.c) */
 };
 
 #define AX_SQL_FILE_VERSION 1

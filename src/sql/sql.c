@@ -31,7 +31,7 @@ static const char *vfs_with_paths_as_given(void)
 int ax_sql_open(struct ax_sql **out, const char *path, struct ax_err *err)
 {
     struct ax_sql *s = ax_calloc(1, sizeof *s);
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->next, NULL);
     int rc = 0;
@@ -65,7 +65,7 @@ int ax_sql_open_look(struct ax_sql **out, const char *path, struct ax_err *err)
         ax_buf_printf(&uri, strchr("?#%", *p) ? "%%%02x" : "%c", (unsigned char)*p);
     ax_buf_printf(&uri, "?immutable=1%c", 0);
     bool alone = access(log.p, F_OK) < 0;
-    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_FULLMUTEX;
+    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
     *out = s;
     if (sqlite3_open_v2(alone ? uri.p : path, &s->db, flags, vfs_with_paths_as_given()) ==
         SQLITE_OK)
@@ -80,6 +80,8 @@ void ax_sql_close(struct ax_sql *s)
 {
     if (!s)
         return;
+    for (size_t i = 0; i < AX_ARRAY_LEN(s->kept); i++)
+        sqlite3_finalize(s->kept[i]);
     sqlite3_close(s->db);
     pthread_cond_destroy(&s->next);
     pthread_mutex_destroy(&s->lock);
@@ -124,10 +126,17 @@ void ax_sql_unlock(struct ax_sql *s)
     pthread_mutex_unlock(&s->lock);
 }
 
+static int run(struct ax_sql *s, const char *statement, struct ax_err *err)
+{
+    struct ax_stmt q;
+    ax_stmt_begin(&q, s, statement);
+    return ax_stmt_run(&q, "using", err);
+}
+
 int ax_sql_begin(struct ax_sql *s, struct ax_err *err)
 {
     ax_sql_lock(s);
-    int rc = ax_sql_exec(s, "BEGIN IMMEDIATE", err);
+    int rc = run(s, "BEGIN IMMEDIATE", err);
     if (rc < 0)
         ax_sql_unlock(s);
     return rc;
@@ -136,76 +145,11 @@ int ax_sql_begin(struct ax_sql *s, struct ax_err *err)
 int ax_sql_end(struct ax_sql *s, int rc, struct ax_err *err)
 {
     if (rc == 0)
-        rc = ax_sql_exec(s, "COMMIT", err);
+        rc = run(s, "COMMIT", err);
     if (rc < 0)
-        ax_sql_exec(s, "ROLLBACK", NULL);
+        run(s, "ROLLBACK", NULL);
     ax_sql_unlock(s);
     return rc;
-}
-
-void ax_stmt_begin(struct ax_stmt *q, struct ax_sql *s, const char *text)
-{
-    *q = (struct ax_stmt){.sql = s};
-    q->rc = sqlite3_prepare_v2(s->db, text, -1, &q->st, NULL);
-}
-
-void ax_stmt_str(struct ax_stmt *q, struct ax_str v)
-{
-    q->params++;
-    if (q->rc == SQLITE_OK)
-        q->rc = sqlite3_bind_text(q->st, q->params, v.p ? v.p : "", (int)v.n, SQLITE_STATIC);
-}
-
-void ax_stmt_int(struct ax_stmt *q, int64_t v)
-{
-    q->params++;
-    if (q->rc == SQLITE_OK)
-        q->rc = sqlite3_bind_int64(q->st, q->params, v);
-}
-
-void ax_stmt_double(struct ax_stmt *q, double v)
-{
-    q->params++;
-    if (q->rc == SQLITE_OK)
-        q->rc = sqlite3_bind_double(q->st, q->params, v);
-}
-
-bool ax_stmt_row(struct ax_stmt *q)
-{
-    if (q->rc == SQLITE_OK || q->rc == SQLITE_ROW)
-        q->rc = sqlite3_step(q->st);
-    return q->rc == SQLITE_ROW;
-}
-
-int ax_stmt_end(struct ax_stmt *q, const char *doing, struct ax_err *err)
-{
-    bool ok = q->rc == SQLITE_OK || q->rc == SQLITE_ROW || q->rc == SQLITE_DONE;
-    int rc = ok ? 0 : ax_sql_fail(q->sql, doing, err);
-    sqlite3_finalize(q->st);
-    return rc;
-}
-
-int ax_stmt_run(struct ax_stmt *q, const char *doing, struct ax_err *err)
-{
-    while (ax_stmt_row(q))
-        ;
-    return ax_stmt_end(q, doing, err);
-}
-
-struct ax_str ax_stmt_col(struct ax_stmt *q, int column)
-{
-    const char *p = (const char *)sqlite3_column_text(q->st, column);
-    return (struct ax_str){p, (size_t)sqlite3_column_bytes(q->st, column)};
-}
-
-int64_t ax_stmt_col_int(struct ax_stmt *q, int column)
-{
-    return sqlite3_column_int64(q->st, column);
-}
-
-double ax_stmt_col_double(struct ax_stmt *q, int column)
-{
-    return sqlite3_column_double(q->st, column);
 }
 
 int64_t ax_sql_last_id(struct ax_sql *s)
