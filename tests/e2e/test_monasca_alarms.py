@@ -401,6 +401,23 @@ def test_a_test_says_why_it_was_not_delivered(env, server):
     hook.close()
 
 
+def test_tests_that_take_long_hold_up_nobody(env, server):
+    hook, c = Webhook(), Client(server, "patient")
+    method = c.method("hook", hook.url)
+    hook.wait = threading.Event()
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(c("POST", f"{METHODS}/{method}/test")[0])) for _ in range(12)]
+    for t in threads:
+        t.start()
+    wait_for("those that are too many", 5, lambda: answers.count(429) == 10)
+    equal(c("GET", METHODS)[0], 200, "meanwhile")
+    hook.wait.set()
+    for t in threads:
+        t.join(30)
+    equal(sorted(answers), [200] * 2 + [429] * 10, "answers")
+    hook.close()
+
+
 def test_all_of_it_outlives_a_restart(env, server):
     c = Client(server, "lasting")
     names = world(c, "lasting.m")
