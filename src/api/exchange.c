@@ -130,24 +130,33 @@ static void find_route(struct exchange *x, const char *method)
     x->r.allow = "GET, HEAD, POST, PUT, PATCH, DELETE";
 }
 
-/* The answer was made for samples that are kept: they have to be. True: what came of them is still
- * to be followed. */
+/* The answer was made for samples that are kept: they are not. */
+static void unsettle(struct exchange *x, const struct ax_err *err)
+{
+    struct ax_reply *r = &x->r;
+    r->ncounts = 0;
+    if (r->unsettled)
+        r->unsettled(r, err);
+    else
+        ax_samples_failed(r, err);
+}
+
 static bool settle(struct exchange *x)
 {
     struct ax_err err;
-    struct ax_reply *r = &x->r;
-    struct ax_intake *in = ax_api_rooms(x->q.api)->intake;
-    int rc = r->also ? r->also(&x->q, r->also_arg, &err) : 0;
-    if (rc == 0 && r->pending)
-        rc = ax_intake_settle(in, r->pending, &err);
-    if (rc == 0)
-        return r->pending && r->pending->follows;
-    r->ncounts = 0;
-    if (r->unsettled)
-        r->unsettled(r, &err);
-    else
-        ax_samples_failed(r, &err);
-    return false;
+    int rc = ax_intake_settle(ax_api_rooms(x->q.api)->intake, x->r.pending, &err);
+    if (rc < 0)
+        unsettle(x, &err);
+    return rc == 0;
+}
+
+static bool keep_beside(struct exchange *x)
+{
+    struct ax_err err;
+    int rc = x->r.also ? x->r.also(&x->q, x->r.also_arg, &err) : 0;
+    if (rc < 0)
+        unsettle(x, &err);
+    return rc == 0;
 }
 
 static void follow(struct exchange *x)
@@ -181,9 +190,16 @@ static void work(void *arg)
 {
     struct exchange *x = arg;
     handle(x);
-    if (settle(x))
-        follow(x);
+    AX_ASSERT(!x->r.pending); /* who takes samples is quick */
     come_back(x);
+}
+
+/* Goes on there, or here when nobody is there any more. */
+static void go_on(struct exchange *x, struct ax_jobs *to, void (*run)(void *arg))
+{
+    x->away = (struct ax_job){.run = run, .arg = x};
+    if (!ax_jobs_add(to, &x->away))
+        run(x);
 }
 
 static void wait_for_outcome(void *arg)
@@ -193,17 +209,26 @@ static void wait_for_outcome(void *arg)
     come_back(x);
 }
 
-/* What came of the samples is waited for elsewhere: others have to settle before it is there. */
+static void wait_for_registry(void *arg)
+{
+    struct exchange *x = arg;
+    if (keep_beside(x) && x->r.pending->follows)
+        go_on(x, x->all->teller, wait_for_outcome);
+    else
+        come_back(x);
+}
+
+/* Samples first, on a thread that does nothing else: what came of them, and of others, waits for
+ * all of them to be durable. */
 static void wait_for_disk(void *arg)
 {
     struct exchange *x = arg;
-    if (settle(x)) {
-        x->away = (struct ax_job){.run = wait_for_outcome, .arg = x};
-        if (ax_jobs_add(x->all->workers, &x->away))
-            return;
-        follow(x);
-    }
-    come_back(x);
+    if (!settle(x))
+        come_back(x);
+    else if (x->r.also)
+        go_on(x, x->all->workers, wait_for_registry);
+    else
+        wait_for_registry(x);
 }
 
 /* The connection is suspended first: once the job is added, it may be resumed at any time. */
@@ -223,10 +248,11 @@ static bool begin_answer(struct exchange *x)
     if (!(x->route->methods & AX_QUICK) && send_away(x, x->all->workers, work))
         return true;
     handle(x);
-    struct ax_jobs *to = x->r.also ? x->all->workers : x->all->settler;
-    if (x->r.pending && send_away(x, to, wait_for_disk))
+    if (!x->r.pending)
+        return false;
+    if (send_away(x, x->all->settler, wait_for_disk))
         return true;
-    if (settle(x))
+    if (settle(x) && keep_beside(x))
         follow(x);
     return false;
 }
@@ -335,17 +361,20 @@ struct MHD_Daemon *ax_exchanges_serve(struct ax_exchanges *x, int fd, unsigned t
 
 void ax_exchanges_start(struct ax_exchanges *x, struct ax_api *api)
 {
-    *x = (struct ax_exchanges){api, ax_jobs_start(WORKERS), ax_jobs_start(1)};
+    *x = (struct ax_exchanges){api, ax_jobs_start(WORKERS), ax_jobs_start(1), ax_jobs_start(1)};
 }
 
+/* Each before those to whom it hands on. */
 void ax_exchanges_end(struct ax_exchanges *x)
 {
-    ax_jobs_end(x->workers);
     ax_jobs_end(x->settler);
+    ax_jobs_end(x->workers);
+    ax_jobs_end(x->teller);
 }
 
 void ax_exchanges_free(struct ax_exchanges *x)
 {
     ax_jobs_free(x->workers);
     ax_jobs_free(x->settler);
+    ax_jobs_free(x->teller);
 }

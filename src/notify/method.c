@@ -98,6 +98,23 @@ static int name_taken(int rc, struct ax_str name, struct ax_err *err)
                                    AX_STR_ARG(ax_words_cut(name, 250)));
 }
 
+/* Whether the tenant may have one more, with the lock held. */
+static int check_room(struct ax_notify *n, struct ax_str tenant, struct ax_err *err)
+{
+    struct ax_stmt q;
+    int64_t count = 0;
+    ax_stmt_begin(&q, n->sql, "SELECT count(*) FROM method WHERE tenant = ?");
+    ax_stmt_str(&q, tenant);
+    if (ax_stmt_row(&q))
+        count = ax_stmt_col_int(&q, 0);
+    int rc = ax_stmt_end(&q, "reading", err);
+    return rc == 0 && count >= n->o.max_methods
+               ? ax_fail(err, -EDQUOT,
+                         "the limit of %d notification methods of a tenant is reached",
+                         n->o.max_methods)
+               : rc;
+}
+
 static int insert(struct ax_notify *n, struct ax_str tenant, const struct ax_notify_method *m,
                   struct ax_err *err)
 {
@@ -129,8 +146,12 @@ int ax_notify_create(struct ax_notify *n, struct ax_str tenant, const struct ax_
     m.name = ax_arena_str(a, f->name);
     m.address = ax_arena_str(a, f->address);
     rc = ax_sql_begin(n->sql, err);
+    if (rc < 0)
+        return rc;
+    rc = check_room(n, tenant, err);
     if (rc == 0)
-        rc = ax_sql_end(n->sql, insert(n, tenant, &m, err), err);
+        rc = insert(n, tenant, &m, err);
+    rc = ax_sql_end(n->sql, rc, err);
     if (rc == 0)
         *out = m;
     return name_taken(rc, m.name, err);

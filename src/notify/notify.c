@@ -18,8 +18,9 @@ int64_t ax_notify_now(const struct ax_notify *n)
 
 static void set_defaults(struct ax_notify_options *o)
 {
-    int *const counts[] = {&o->transfers, &o->width, &o->mails, &o->scripts, &o->burst};
-    static const int count_defaults[] = {256, 4, 8, 4, 20};
+    int *const counts[] = {&o->transfers, &o->width, &o->mails,
+                           &o->scripts,   &o->burst, &o->max_methods};
+    static const int count_defaults[] = {256, 4, 8, 4, 20, 10000};
     int64_t *const times[] = {&o->timeout_ms,   &o->mail_ms,      &o->script_ms,
                               &o->retry_min_ms, &o->retry_max_ms, &o->max_age_ms};
     static const int64_t time_defaults[] = {5000, 15000, 30000, 1000, 300000, 4 * 3600000};

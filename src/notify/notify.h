@@ -62,6 +62,7 @@ struct ax_notify_options {
     const char *url;      /* of this server for people: generatorURL, links; none */
     const char *proxy;    /* of HTTP; none, and the environment is not asked */
     const char *ca_file;  /* certificates to trust instead of the system's */
+    int max_methods;      /* of a tenant; 10000 */
     bool refuse_local;    /* no HTTP to loopback, link-local and unspecified addresses */
     const char *smtp_url; /* smtp://HOST:PORT, smtps://...; without it mails wait */
     const char *smtp_user, *smtp_password; /* both or none */
@@ -102,7 +103,8 @@ struct ax_notify_fields {
     int64_t period;
 };
 /* All by tenant; ids are random UUIDs. *out and what it shows live in the arena.
- * -EINVAL a field is wrong, the text says which; -EEXIST the tenant has that name; -ENOENT. */
+ * -EINVAL a field is wrong, the text says which; -EEXIST the tenant has that name; -ENOENT; -EDQUOT
+ * the tenant has max_methods. */
 int ax_notify_create(struct ax_notify *n, struct ax_str tenant, const struct ax_notify_fields *f,
                      struct ax_arena *a, struct ax_notify_method *out, struct ax_err *err);
 int ax_notify_update(struct ax_notify *n, struct ax_str tenant, struct ax_str id,

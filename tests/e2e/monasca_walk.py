@@ -22,7 +22,7 @@ class Webhook:
     """Remembers what it was sent."""
 
     def __init__(self, status=200):
-        self.got = []
+        self.got, self.wait = [], None      # an event: answers come after it
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -30,6 +30,8 @@ class Webhook:
 
             def do_POST(self):
                 outer.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                if outer.wait:
+                    outer.wait.wait(10)
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()

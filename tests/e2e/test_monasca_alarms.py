@@ -4,11 +4,13 @@ parameter and status code that it has, tenants that must not see each other's th
 import itertools
 import json
 import os
+import re
 import shutil
+import threading
 import time
 import urllib.parse
 
-from harness import Skip, auspex, check, equal, run, wait_for
+from harness import REPO, Skip, auspex, check, equal, run, wait_for
 from monasca_walk import Walk, Webhook
 
 JSON = {"Content-Type": "application/json"}
@@ -272,6 +274,17 @@ def test_each_status_of_definitions(env, server):
     env.note(f"{len(table)} rows")
 
 
+def test_the_examples_of_the_documentation_are_taken(env, server):
+    c = Client(server, "documented")
+    with open(os.path.join(REPO, "docs/alarms.md")) as f:
+        text = f.read()
+    found = re.findall(r"^\| `([^`]+)` \| .*true|^\| `([^`]+[<>]=? [^`]+)` \|", text, re.M)
+    found = [a or b for a, b in found] + re.findall(r'"expression": "([^"]+)"', text)
+    check(len(found) >= 6, f"{found}")
+    for i, expression in enumerate(found):
+        c.define(f"d{i}", expression)
+
+
 def test_each_status_of_alarms(env, server):
     c = Client(server, "alarms")
     names = world(c, "alarms.m")
@@ -388,6 +401,23 @@ def test_a_test_says_why_it_was_not_delivered(env, server):
     hook.close()
 
 
+def test_tests_that_take_long_hold_up_nobody(env, server):
+    hook, c = Webhook(), Client(server, "patient")
+    method = c.method("hook", hook.url)
+    hook.wait = threading.Event()
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(c("POST", f"{METHODS}/{method}/test")[0])) for _ in range(12)]
+    for t in threads:
+        t.start()
+    wait_for("those that are too many", 5, lambda: answers.count(429) == 10)
+    equal(c("GET", METHODS)[0], 200, "meanwhile")
+    hook.wait.set()
+    for t in threads:
+        t.join(30)
+    equal(sorted(answers), [200] * 2 + [429] * 10, "answers")
+    hook.close()
+
+
 def test_all_of_it_outlives_a_restart(env, server):
     c = Client(server, "lasting")
     names = world(c, "lasting.m")
@@ -461,6 +491,45 @@ def test_times_of_the_history(env, server):
     equal(between(end_time=first["timestamp"]), [first["id"]], "up to the first")
     equal(between(end_time="1960-01-01T00:00:00Z"), [], "before all times")
     equal(between(offset=first["id"]), [second["id"]], "behind the first")
+
+
+def test_many_at_once(env, server):
+    """Definitions, methods, tests, samples and lists of three tenants, all at the same time."""
+    until, failures, done = time.monotonic() + 5, [], []
+
+    def worker(number):
+        c = Client(server, f"busy-{number % 3}")
+        count = 0
+        try:
+            while time.monotonic() < until:
+                tag = f"{number}-{count}"
+                method = c.method(tag)
+                definition = c.define(tag, f"last(busy.m{{k={number}}}) > 5 or max(busy.n) > 5", alarm_actions=[method], match_by=["k"])
+                c.send("busy.n", count % 9, k=str(number))
+                c.send("busy.m", count % 9, k=str(number))
+                alarm = c.alarm(alarm_definition_id=definition)
+                for method_name, path, body in (
+                        ("PATCH", f"{ALARMS}/{alarm['id']}", {"state": "OK"}), ("PATCH", f"{DEFINITIONS}/{definition}", {"severity": "HIGH"}),
+                        ("GET", ALARMS + "/count", None), ("GET", ALARMS + "/state-history", None), ("GET", METHODS, None),
+                        ("DELETE", f"{METHODS}/{method}", None), ("GET", f"{DEFINITIONS}/{definition}", None)):
+                    answer = c.do(method_name, path, body)
+                equal(answer["alarm_actions"], [], "actions whose method is gone")
+                c.do("DELETE", f"{DEFINITIONS}/{definition}")
+                count += 1
+        except Exception as e:              # told by the main thread
+            failures.append(e)
+        done.append(count)
+
+    threads = [threading.Thread(target=worker, args=(i,)) for i in range(9)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(60)
+    check(not failures and len(done) == 9, f"{failures[:1]}, {len(done)} of 9 ended")
+    for i in range(3):
+        c = Client(server, f"busy-{i}")
+        equal([c.list(p) for p in (DEFINITIONS, ALARMS, METHODS)], [[], [], []], "what is left")
+    env.note(f"{sum(done)} rounds of 14 requests in 5 s")
 
 
 # ---- who may what, and whose it is ----

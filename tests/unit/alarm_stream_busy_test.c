@@ -173,12 +173,48 @@ static void one_thread_settles_all_without_waiting(void **state)
     ax_arena_free(&a);
 }
 
+static void a_database_that_takes_nothing_is_waited_for_once(void **state)
+{
+    struct kit *k = *state;
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_intake_pending p[3];
+    struct ax_err err;
+    kit_close(k);
+    k->o.manual = false;
+    kit_open(k);
+    kit_define_of(k, "t", "last", "last(m) > 10", "h");
+    kit_now += 60 * SEC;
+    k->fail = -ENOSPC;
+    for (int i = 0; i < 3; i++) {
+        kit_now += SEC;
+        offer(k, i % 2 ? 1 : 20, &a, &p[i]);
+    }
+    int64_t start = ax_mono_ns();
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ax_intake_settle(k->intake, &p[i], &err), 0);
+    for (int i = 0; i < 3; i++)
+        ax_intake_follow(k->intake, &p[i]);
+    int64_t waited = ax_mono_ns() - start;
+    assert_true(waited > 4000000000 && waited < 9000000000);
+    k->fail = 0;
+    assert_int_equal(ax_stream_flush(k->stream, &err), 0);
+    assert_int_equal(k->transitions, 3);
+    kit_now += SEC;
+    offer(k, 1, &a, &p[0]);
+    assert_int_equal(ax_intake_settle(k->intake, &p[0], &err), 0);
+    ax_intake_follow(k->intake, &p[0]);
+    assert_int_equal(k->transitions, 4); /* it is waited for again */
+    ax_arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(threads_do_not_disturb_each_other, kit_new_stored, kit_end),
         cmocka_unit_test_setup_teardown(one_thread_settles_all_without_waiting, kit_new_stored,
                                         kit_end),
+        cmocka_unit_test_setup_teardown(a_database_that_takes_nothing_is_waited_for_once,
+                                        kit_new_stored, kit_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -296,13 +296,28 @@ static void a_method_that_goes_leaves_the_actions(void **state)
                                    .name = AX_STR("d"),
                                    .expression = AX_STR("a > 1"),
                                    .actions = {{v, 2}, {0}, {v, 1}}};
+    struct ax_definition other, *v_all;
+    size_t n;
     assert_int_equal(ax_definition_create(k->stream, AX_STR("t"), &e, kit_now, &k->arena, &d, &err),
                      0);
+    assert_int_equal(
+        ax_definition_create(k->stream, AX_STR("u"), &e, kit_now, &k->arena, &other, &err), 0);
+    assert_int_equal(ax_sql_exec(k->sql, "PRAGMA query_only=1", &err), 0);
+    assert_int_equal(ax_definition_drop_action(k->stream, AX_STR("t"), AX_STR("m1"), kit_now, &err),
+                     -EROFS);
+    assert_int_equal(ax_definition_get(k->stream, AX_STR("t"), d.id, &k->arena, &d, &err), 0);
+    assert_int_equal(d.actions[0].n, 2);
+    assert_int_equal(ax_sql_exec(k->sql, "PRAGMA query_only=0", &err), 0);
     assert_int_equal(ax_definition_drop_action(k->stream, AX_STR("t"), AX_STR("m1"), kit_now, &err),
                      0);
     kit_close(k);
     kit_open(k);
-    assert_int_equal(ax_definition_get(k->stream, AX_STR("t"), d.id, &k->arena, &d, &err), 0);
+    assert_int_equal(ax_definition_get(k->stream, AX_STR("u"), other.id, &k->arena, &d, &err), 0);
+    assert_int_equal(d.actions[0].n, 2);
+    assert_int_equal(ax_definition_list(k->stream, AX_STR("t"), &(struct ax_definition_filter){0},
+                                        &k->arena, &v_all, &n, &err),
+                     0);
+    d = v_all[0];
     assert_int_equal(d.actions[0].n, 1);
     assert_true(ax_str_eq(d.actions[0].v[0], AX_STR("m2")));
     assert_int_equal(d.actions[2].n, 0);

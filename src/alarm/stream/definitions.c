@@ -168,14 +168,12 @@ static void take_out(struct ax_stream *s, struct ax_def *d)
 
 /* ---- in the database ---- */
 
-static int write_definition(struct ax_stream *s, struct ax_str tenant,
-                            const struct ax_definition *d, struct ax_err *err)
+/* In a transaction. */
+static int put_definition(struct ax_stream *s, struct ax_str tenant, const struct ax_definition *d,
+                          struct ax_err *err)
 {
     struct ax_arena a = AX_ARENA_INIT;
     struct ax_stmt q;
-    int rc = ax_sql_begin(s->o.sql, err);
-    if (rc < 0)
-        return rc;
     ax_stmt_begin(&q, s->o.sql,
                   "INSERT INTO alarm_definition(id, tenant, name, description, expression, "
                   "match_by, severity, actions_enabled, ok_actions, undetermined_actions, "
@@ -198,8 +196,18 @@ static int write_definition(struct ax_stream *s, struct ax_str tenant,
         ax_stmt_str(&q, ax_lines(d->actions[i], &a));
     ax_stmt_int(&q, d->created);
     ax_stmt_int(&q, d->updated);
-    rc = ax_sql_end(s->o.sql, ax_stmt_run(&q, "writing a definition to", err), err);
+    int rc = ax_stmt_run(&q, "writing a definition to", err);
     ax_arena_free(&a);
+    return rc;
+}
+
+static int write_definition(struct ax_stream *s, struct ax_str tenant,
+                            const struct ax_definition *d, struct ax_err *err)
+{
+    int rc = ax_sql_begin(s->o.sql, err);
+    if (rc < 0)
+        return rc;
+    rc = ax_sql_end(s->o.sql, put_definition(s, tenant, d, err), err);
     if (rc == -EEXIST)
         return ax_fail(err, -EEXIST, "there is an alarm definition named \"%.*s\" already",
                        AX_STR_ARG(d->name));
@@ -427,39 +435,56 @@ static struct ax_strs without(struct ax_strs v, struct ax_str entry, struct ax_a
     return (struct ax_strs){kept, n};
 }
 
-/* Returns whether the method was in one of them. */
-static bool drop_action(const struct ax_definition *from, struct ax_str method, int64_t now,
-                        struct ax_arena *a, struct ax_definition *out)
+static bool concerns(const struct ax_def *d, struct ax_str tenant, struct ax_str method)
 {
-    bool has = false;
-    *out = *from;
-    out->updated = now;
-    for (int k = 0; k < 3; k++) {
-        out->actions[k] = without(from->actions[k], method, a);
-        has |= out->actions[k].n != from->actions[k].n;
+    bool found = false;
+    for (int k = 0; k < 3; k++)
+        for (size_t i = 0; i < d->d.actions[k].n; i++)
+            found |= ax_str_eq(d->d.actions[k].v[i], method);
+    return found && ax_str_eq(ax_str(d->tenant->name), tenant);
+}
+
+static struct ax_definition dropped(const struct ax_definition *from, struct ax_str method,
+                                    int64_t now, struct ax_arena *a)
+{
+    struct ax_definition d = *from;
+    d.updated = now;
+    for (int k = 0; k < 3; k++)
+        d.actions[k] = without(from->actions[k], method, a);
+    return d;
+}
+
+/* All definitions of the tenant in one transaction. */
+static int write_dropped(struct ax_stream *s, struct ax_str tenant, struct ax_str method,
+                         int64_t now, struct ax_err *err)
+{
+    struct ax_arena a = AX_ARENA_INIT;
+    int rc = ax_sql_begin(s->o.sql, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; rc == 0 && i < s->ndefs; i++) {
+        struct ax_definition d;
+        if (!concerns(s->all[i], tenant, method))
+            continue;
+        d = dropped(&s->all[i]->d, method, now, &a);
+        rc = put_definition(s, tenant, &d, err);
     }
-    return has;
+    ax_arena_free(&a);
+    return ax_sql_end(s->o.sql, rc, err);
 }
 
 int ax_definition_drop_action(struct ax_stream *s, struct ax_str tenant, struct ax_str method,
                               int64_t now, struct ax_err *err)
 {
-    struct ax_arena a = AX_ARENA_INIT;
-    int rc = 0;
     pthread_mutex_lock(&s->api);
+    int rc = write_dropped(s, tenant, method, now, err);
+    pthread_rwlock_wrlock(&s->shape);
     for (size_t i = 0; rc == 0 && i < s->ndefs; i++) {
         struct ax_def *d = s->all[i];
-        struct ax_definition changed;
-        if (!ax_str_eq(ax_str(d->tenant->name), tenant) ||
-            !drop_action(&d->d, method, now, &a, &changed))
-            continue;
-        rc = write_definition(s, tenant, &changed, err);
-        pthread_rwlock_wrlock(&s->shape);
-        if (rc == 0 && drop_action(&d->d, method, now, &d->arena, &changed))
-            d->d = changed;
-        pthread_rwlock_unlock(&s->shape);
+        if (concerns(d, tenant, method))
+            d->d = dropped(&d->d, method, now, &d->arena);
     }
+    pthread_rwlock_unlock(&s->shape);
     pthread_mutex_unlock(&s->api);
-    ax_arena_free(&a);
     return rc;
 }

@@ -162,7 +162,7 @@ struct ax_queue {
     uint64_t given, done;  /* numbers */
     uint64_t under_way[2]; /* pushes that are not durable yet, by the queue's turn; atomic */
     unsigned turn;         /* changes under shape, whole */
-    bool stop;
+    bool stop, stuck;      /* stuck: a push waited in vain, and nothing was written since */
 };
 
 struct ax_stream {
