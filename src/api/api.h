@@ -9,6 +9,7 @@
 #include "api/assets.h"
 #include "notify/notify.h"
 #include "predict/predict.h"
+#include "statsd/statsd.h"
 
 /* Listening sockets: opened first of all, so that a port in use is told before anything is touched.
  * "HOST:PORT"; unless `anywhere`, hosts off loopback are refused, since whoever comes is served. */
@@ -29,6 +30,7 @@ struct ax_api_options {
     struct ax_stream *stream; /* alarms of definitions */
     struct ax_notify *notify;
     struct ax_predictor *predictor;
+    struct ax_statsd *statsd;    /* NULL: none is listened for; for /metrics */
     uint32_t max_tenant_series;  /* 0: no limit; told in answers only */
     uint32_t max_tenant_rate;    /* samples a second of each tenant; 0: no limit */
     uint32_t max_tenant_queries; /* reading requests of a tenant at once; 0: no limit */

@@ -26,7 +26,7 @@
 
 struct server {
     const struct ax_daemon_options *o;
-    int tcp_fd, unix_fd;
+    int tcp_fd, unix_fd, statsd_fd;
     struct ax_sql *sql;
     struct ax_registry *registry;
     struct ax_auth *auth;
@@ -36,6 +36,7 @@ struct server {
     struct ax_alarming alarming;
     struct ax_alarms *alarms;
     struct ax_predictor *predictor;
+    struct ax_statsd *statsd;
     struct ax_api *api;
     struct ax_leap clock;
     pthread_t keeper;
@@ -143,6 +144,30 @@ static int open_watchers(struct server *s, struct ax_rules *rules, struct ax_err
     return rc < 0 ? rc : ax_predictor_new(&s->predictor, &pr, err);
 }
 
+static void warn_of_statsd(const char *text)
+{
+    static struct ax_log_limit limit;
+    ax_log_limited(&limit, 60, AX_LOG_WARN, "%s", text);
+}
+
+static int open_statsd(struct server *s, struct ax_err *err)
+{
+    char hostname[256] = "";
+    if (s->statsd_fd < 0)
+        return 0;
+    gethostname(hostname, sizeof hostname - 1);
+    struct ax_statsd_options o = {.fd = s->statsd_fd,
+                                  .intake = s->intake,
+                                  .tenant = ax_str(s->o->statsd_tenant),
+                                  .hostname = ax_str(hostname),
+                                  .interval_ms = s->o->statsd_interval_ms,
+                                  .deltas = s->o->statsd_deltas,
+                                  .warn = warn_of_statsd};
+    ax_log(AX_LOG_INFO, "statsd on UDP port %d, for the tenant %s", ax_statsd_port(s->statsd_fd),
+           s->o->statsd_tenant);
+    return ax_statsd_open(&s->statsd, &o, err);
+}
+
 static int open_api(struct server *s, struct ax_err *err)
 {
     s->unix_fd = ax_listen_unix("auspex.sock", err);
@@ -159,6 +184,7 @@ static int open_api(struct server *s, struct ax_err *err)
                                .stream = s->alarming.stream,
                                .notify = s->alarming.notify,
                                .predictor = s->predictor,
+                               .statsd = s->statsd,
                                .retention_ms = s->o->retention_ms,
                                .max_tenant_series = s->o->max_tenant_series,
                                .max_tenant_rate = s->o->max_tenant_rate,
@@ -177,6 +203,8 @@ static int open_all(struct server *s, struct ax_err *err)
         rc = read_secrets(s, err);
     if (rc == 0)
         rc = s->tcp_fd = ax_listen_tcp(s->o->listen, s->o->auth != AX_AUTH_NONE, err);
+    if (rc >= 0 && s->o->statsd)
+        rc = s->statsd_fd = ax_statsd_listen(s->o->statsd, err);
     if (rc >= 0)
         rc = ax_enter_data(s->o->data, s->o->user, err);
     if (rc == 0)
@@ -186,6 +214,8 @@ static int open_all(struct server *s, struct ax_err *err)
         return rc;
     }
     rc = open_watchers(s, rules, err);
+    if (rc == 0)
+        rc = open_statsd(s, err);
     return rc < 0 ? rc : open_api(s, err);
 }
 
@@ -255,6 +285,7 @@ static void keep_going(struct server *s, const sigset_t *end)
 static void close_all(struct server *s)
 {
     ax_api_stop(s->api);
+    ax_statsd_close(s->statsd);
     s->stop = true;
     if (s->keeping)
         pthread_join(s->keeper, NULL);
@@ -290,7 +321,7 @@ int ax_cmd_serve(int argc, char **argv)
     ax_daemon_signals(&end);
     allow_many_files();
     ax_log_setup("serve", AX_LOG_INFO);
-    struct server s = {.o = &o, .tcp_fd = -1, .unix_fd = -1};
+    struct server s = {.o = &o, .tcp_fd = -1, .unix_fd = -1, .statsd_fd = -1};
     struct ax_err err;
     if (open_all(&s, &err) < 0) {
         close_all(&s);
