@@ -2,6 +2,7 @@
 #include "api/greet.h"
 
 #include "api/listen.h"
+#include "api/tls.h"
 #include "base/clock.h"
 
 #include <errno.h>
@@ -36,6 +37,19 @@ static struct ax_str peer_of(struct ax_request *q, struct MHD_Connection *c)
     else if (info->client_addr->sa_family == AF_INET6)
         bytes = (struct ax_str){(const char *)&v6->sin6_addr, 16};
     return bytes.n ? ax_arena_str(&q->arena, bytes) : bytes;
+}
+
+/* A certificate counts where nothing is said in words. */
+static void read_certificate(struct ax_request *q, struct MHD_Connection *c, struct ax_claim *claim)
+{
+    const struct ax_tls *tls = ax_api_rooms(q->api)->tls;
+    if (claim->x_auth_token.n || claim->authorization.n || !q->tls || !ax_tls_client_ca(tls))
+        return;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    if (info && info->socket_context)
+        ax_tls_peer_look(info->socket_context, c, ax_now_ms(), &claim->certificate,
+                         &claim->certificate_fault);
 }
 
 /* Pages of other sites, in a browser on this machine, must not speak to a server that asks for no
@@ -74,6 +88,7 @@ void ax_greeting_begin(struct ax_greeting *g, struct ax_request *q, struct MHD_C
     g->claim = (struct ax_claim){.x_auth_token = kept_header(q, c, "X-Auth-Token"),
                                  .authorization = kept_header(q, c, "Authorization"),
                                  .peer = peer_of(q, c)};
+    read_certificate(q, c, &g->claim);
     g->rc = ax_auth_check_quick(auth, &g->claim, ax_now_ms(), &q->who, &g->err);
     g->slow = g->rc == -EINPROGRESS;
 }

@@ -35,6 +35,17 @@ int ax_listen_port(int fd)
     return ntohs(((struct sockaddr_in *)&a)->sin_port);
 }
 
+bool ax_listen_is_loopback(int fd)
+{
+    struct sockaddr_storage a;
+    socklen_t n = sizeof a;
+    if (getsockname(fd, (struct sockaddr *)&a, &n) < 0)
+        return false;
+    if (a.ss_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&a)->sin6_addr);
+    return ntohl(((struct sockaddr_in *)&a)->sin_addr.s_addr) >> 24 == 127;
+}
+
 static int bind_to(const struct addrinfo *ai, const char *where, struct ax_err *err)
 {
     int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

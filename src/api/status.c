@@ -2,6 +2,7 @@
 /* The server about itself: /auspex/v1/status, /metrics, /-/healthy. */
 #include "api/inner.h"
 
+#include "api/tls.h"
 #include "base/clock.h"
 #include "base/file.h"
 
@@ -270,6 +271,9 @@ void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
     put_alarms(rooms->stream, b);
     put_notified(rooms->notify, b);
     put_statsd(rooms->statsd, b);
+    if (rooms->tls)
+        metric(b, "auspex_tls_certificate_expires_timestamp_seconds", "gauge",
+               "End of the server's own certificate.", (double)ax_tls_expires(rooms->tls) / 1000);
     put_answers(q->api, b);
 }
 

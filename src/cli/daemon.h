@@ -29,9 +29,10 @@ struct ax_daemon_options {
     const char *notify_rate_text, *notify_burst_text, *max_tenant_alarms_text;
     const char *max_tenant_rate_text, *max_tenant_queries_text, *max_query_samples_text;
     bool smtp_starttls, notify_local;
+    const char *tls_cert, *tls_key, *tls_client_ca;
     const char *statsd, *statsd_tenant, *statsd_interval_text;
     const char *server, *socket, *libvirt, *tenant; /* host */
-    const char *host_name, *host_id, *exporter, *token_file;
+    const char *host_name, *host_id, *exporter, *token_file, *ca_file, *cert, *key;
     const char *retention_text, *retention_size_text, *interval_text;
     const char *max_series_text, *max_tenant_series_text;
     const char *tenant_bytes_text, *commit_text;

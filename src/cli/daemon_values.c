@@ -170,6 +170,20 @@ static int read_auth(enum ax_daemon which, struct ax_daemon_options *o)
     return AX_DAEMON_GO;
 }
 
+static int read_tls(enum ax_daemon which, struct ax_daemon_options *o)
+{
+    if (!o->tls_cert != !o->tls_key)
+        return ax_daemon_usage(which, "--tls-cert and --tls-key go together", "");
+    if (o->tls_client_ca && !o->tls_cert)
+        return ax_daemon_usage(which, "--tls-client-ca wants --tls-cert and --tls-key", "");
+    if (o->tls_client_ca && o->auth == AX_AUTH_NONE)
+        return ax_daemon_usage(
+            which, "--tls-client-ca wants --auth token or keystone: with none nobody is asked", "");
+    if (!o->cert != !o->key)
+        return ax_daemon_usage(which, "--cert and --key go together", "");
+    return AX_DAEMON_GO;
+}
+
 static int read_statsd(enum ax_daemon which, struct ax_daemon_options *o)
 {
     return ax_tenant_ok(ax_str(o->statsd_tenant))
@@ -189,6 +203,8 @@ int ax_daemon_read_values(enum ax_daemon which, struct ax_daemon_options *o)
         status = read_auth(which, o);
     if (status == AX_DAEMON_GO)
         status = read_mail(which, o);
+    if (status == AX_DAEMON_GO)
+        status = read_tls(which, o);
     if (status == AX_DAEMON_GO)
         status = read_statsd(which, o);
     return status == AX_DAEMON_GO ? read_tenants(which, o) : status;

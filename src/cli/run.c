@@ -32,7 +32,8 @@ int ax_cmd_run(int argc, char **argv)
         {"serve", ax_daemon_command_line(AX_DAEMON_SERVE, self, &o, &a)},
         {"host", ax_daemon_command_line(AX_DAEMON_HOST, self, &host, &a)}};
     ax_log_setup("run", AX_LOG_INFO);
-    ax_log(AX_LOG_INFO, "starting; the dashboard will be at http://%s/ (Ctrl-C stops)", o.listen);
+    ax_log(AX_LOG_INFO, "starting; the dashboard will be at %s://%s/ (Ctrl-C stops)",
+           o.tls_cert ? "https" : "http", o.listen);
     status = ax_supervise(children, 2, &err);
     ax_arena_free(&a);
     return status < 0 ? ax_daemon_fail(&err) : status;

@@ -30,6 +30,7 @@ struct server {
     struct ax_sql *sql;
     struct ax_registry *registry;
     struct ax_auth *auth;
+    struct ax_tls *tls;
     char keystone_password[AX_SECRET_MAX], *keystone_ca;
     struct ax_intake *intake;
     struct ax_store *store;
@@ -97,6 +98,28 @@ static int read_secrets(struct server *s, struct ax_err *err)
     if (s->o->keystone_ca && !(s->keystone_ca = realpath(s->o->keystone_ca, NULL)))
         return ax_fail_errno(err, "cannot find %s", s->o->keystone_ca);
     return ax_secret_read(s->o->keystone_password_file, s->keystone_password, err);
+}
+
+static int open_tls(struct server *s, struct ax_err *err)
+{
+    struct ax_tls_files files = {s->o->tls_cert, s->o->tls_key, s->o->tls_client_ca};
+    if (s->o->tls_cert)
+        return ax_tls_open(&s->tls, &files, ax_now_ms(), err);
+    if (s->o->auth != AX_AUTH_NONE && !ax_listen_is_loopback(s->tcp_fd))
+        warn("tokens and passwords come over the network in the clear: give --tls-cert and "
+             "--tls-key, or put a TLS proxy before the server");
+    return 0;
+}
+
+/* SIGHUP: renewed files. The server is another user by now, who has to be able to read them. */
+static void reload_tls(struct server *s)
+{
+    struct ax_err err;
+    if (ax_tls_reload(s->tls, ax_now_ms(), &err) < 0)
+        ax_log(AX_LOG_ERROR, "the certificate stays the one before: %s", err.text);
+    else
+        ax_log(AX_LOG_INFO, "new connections get the certificate as it is now in %s",
+               s->o->tls_cert);
 }
 
 static int open_auth(struct server *s, struct ax_err *err)
@@ -175,6 +198,7 @@ static int open_api(struct server *s, struct ax_err *err)
         return s->unix_fd;
     struct ax_api_options o = {.tcp_fd = s->tcp_fd,
                                .unix_fd = s->unix_fd,
+                               .tls = s->tls,
                                .intake = s->intake,
                                .store = s->store,
                                .sql = s->sql,
@@ -203,6 +227,8 @@ static int open_all(struct server *s, struct ax_err *err)
         rc = read_secrets(s, err);
     if (rc == 0)
         rc = s->tcp_fd = ax_listen_tcp(s->o->listen, s->o->auth != AX_AUTH_NONE, err);
+    if (rc >= 0)
+        rc = open_tls(s, err);
     if (rc >= 0 && s->o->statsd)
         rc = s->statsd_fd = ax_statsd_listen(s->o->statsd, err);
     if (rc >= 0)
@@ -261,12 +287,24 @@ static void housekeep(struct server *s, int64_t now, int64_t *next_prune)
         ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
 }
 
+/* Waits a tick; false at the end. */
+static bool wait_tick(struct server *s, const sigset_t *end)
+{
+    const struct timespec tick = {0, TICK_MS * 1000000};
+    sigset_t all = *end;
+    if (s->tls)
+        sigaddset(&all, SIGHUP);
+    int sig = sigtimedwait(&all, NULL, &tick);
+    if (sig == SIGHUP)
+        reload_tls(s);
+    return sig < 0 || sig == SIGHUP;
+}
+
 static void keep_going(struct server *s, const sigset_t *end)
 {
     static struct ax_log_limit limit;
     int64_t next_housekeep = ax_now_ms() + HOUSEKEEP_MS, next_prune = 0;
-    struct timespec tick = {0, TICK_MS * 1000000};
-    while (sigtimedwait(end, NULL, &tick) < 0) {
+    while (wait_tick(s, end)) {
         struct ax_err err;
         int64_t now = ax_now_ms();
         ax_stream_tick(s->alarming.stream, now);
@@ -294,6 +332,7 @@ static void close_all(struct server *s)
     ax_alarming_close(&s->alarming);
     ax_store_close(s->store);
     ax_intake_free(s->intake);
+    ax_tls_close(s->tls);
     ax_auth_close(s->auth);
     free(s->keystone_ca);
     ax_registry_close(s->registry);
@@ -311,6 +350,16 @@ static void allow_many_files(void)
     }
 }
 
+/* With TLS it means "read the files again", and has to wait for the thread that does it; else it
+ * ends us, as a terminal that is closed should. */
+static void block_hangup(void)
+{
+    sigset_t hangup;
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &hangup, NULL);
+}
+
 int ax_cmd_serve(int argc, char **argv)
 {
     struct ax_daemon_options o;
@@ -319,6 +368,8 @@ int ax_cmd_serve(int argc, char **argv)
         return status;
     sigset_t end;
     ax_daemon_signals(&end);
+    if (o.tls_cert)
+        block_hangup();
     allow_many_files();
     ax_log_setup("serve", AX_LOG_INFO);
     struct server s = {.o = &o, .tcp_fd = -1, .unix_fd = -1, .statsd_fd = -1};
@@ -329,8 +380,8 @@ int ax_cmd_serve(int argc, char **argv)
     }
     s.keeping = pthread_create(&s.keeper, NULL, keep_store, &s) == 0;
     const char *colon = strrchr(o.listen, ':');
-    ax_log(AX_LOG_INFO, "listening on http://%.*s:%d/ (data in %s)", (int)(colon - o.listen),
-           o.listen, ax_api_port(s.api), o.data);
+    ax_log(AX_LOG_INFO, "listening on %s://%.*s:%d/ (data in %s)", s.tls ? "https" : "http",
+           (int)(colon - o.listen), o.listen, ax_api_port(s.api), o.data);
     keep_going(&s, &end);
     ax_log(AX_LOG_INFO, "ending");
     close_all(&s);
