@@ -393,7 +393,7 @@ struct MHD_Daemon *ax_exchanges_serve_tls(struct ax_exchanges *x, int fd, unsign
     const char *ca = ax_tls_client_ca(ax_api_rooms(x->api)->tls);
     struct MHD_OptionItem more[] = {
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)ax_tls_priorities},
-        {MHD_OPTION_HTTPS_CERT_CALLBACK2, (intptr_t)ax_tls_chooser(), NULL},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, ax_tls_chooser()},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, NULL},
         {ca ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0, (void *)(uintptr_t)ca},
         {MHD_OPTION_END, 0, NULL}};

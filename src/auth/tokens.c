@@ -97,7 +97,7 @@ static int parse_fingerprint(struct ax_str text, uint8_t digest[AX_DIGEST], stru
     size_t n = 0;
     for (size_t i = 0; i < text.n && n < sizeof hex; i++)
         if (text.p[i] != ':')
-            hex[n++] = text.p[i];
+            hex[n++] = (char)(text.p[i] >= 'A' && text.p[i] <= 'F' ? text.p[i] | 0x20 : text.p[i]);
     if (!ax_digest_parse((struct ax_str){hex, n}, digest))
         return ax_fail(err, -EINVAL,
                        "\"%.*s\" is no SHA-256 fingerprint (expected 64 hexadecimal digits, as "
