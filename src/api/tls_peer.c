@@ -39,8 +39,9 @@ static bool verify(struct ax_tls_peer *p, gnutls_session_t session)
         return true;
     if (code == 0)
         code = gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &words, 0);
-    snprintf(p->fault, sizeof p->fault, "%s",
-             words.data ? (const char *)words.data : gnutls_strerror(code));
+    struct ax_str why =
+        ax_str_trim(ax_str(words.data ? (const char *)words.data : gnutls_strerror(code)));
+    snprintf(p->fault, sizeof p->fault, "%.*s", AX_STR_ARG(why));
     gnutls_free(words.data);
     return false;
 }
