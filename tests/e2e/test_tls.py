@@ -220,6 +220,16 @@ def test_a_certificate_stands_for_a_token(env, given):
     check(status == 0, f"auspex query with it: {err}")
 
 
+def test_pages_of_others_cannot_use_a_browsers_certificate(env, given):
+    s = given.server
+    body = json.dumps({"name": "by.page", "timestamp": int(time.time() * 1000), "value": 1}).encode()
+    h = {"Content-Type": "application/json"}
+    equal(s.http("/v2.0/metrics", body, {**h, "Origin": "https://evil.example"}, pair=given.pair)[0], 403, "another's")
+    equal(s.http("/v2.0/metrics", body, {**h, "Origin": s.url}, pair=given.pair)[0], 204, "our own")
+    equal(s.http("/v2.0/metrics", body, {**h, "Origin": "https://evil.example", "X-Auth-Token": given.token})[0], 204,
+          "a token is not sent by itself")
+
+
 def test_a_fingerprint_is_no_token(env, given):
     """It is no secret: whoever has the certificate, and not its key, has nothing."""
     s = given.server

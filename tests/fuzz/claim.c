@@ -41,6 +41,10 @@ FUZZ_TARGET(p, n)
     ax_str_cut(&rest, '\n', &line);
     knock(&(struct ax_claim){.authorization = line});
     knock(&(struct ax_claim){.x_auth_token = all});
+    if (n)
+        knock(&(struct ax_claim){.certificate = all, .certificate_fault = line});
+    if (n)
+        knock(&(struct ax_claim){.certificate = all, .certificate_fault = line});
     if (ax_base64_decode(line, decoded, sizeof decoded, &bytes))
         AX_ASSERT(bytes <= sizeof decoded &&
                   bytes == line.n * 3 / 4 -
