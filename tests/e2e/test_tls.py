@@ -358,6 +358,21 @@ def test_a_renewed_certificate_is_taken_on_sighup(env, given):
     check(abs(end - time.time() - 20 * 86400) < 3600, f"/metrics tells its end: {end}")
 
 
+def test_run_hands_sighup_on(env, given):
+    port, data = free_port(), os.path.join(env.dir, "run-data")
+    process = env.process("run", [binary(), "run", "--listen", f"127.0.0.1:{port}", "--data", data, "--libvirt", "none",
+                                  "--tls-cert", given.cert, "--tls-key", given.key])
+    wait_for("it to listen", 20, lambda: f"https://127.0.0.1:{port}/" in process.said() and
+             "listening" in process.said())
+    process.child.send_signal(signal.SIGHUP)
+    wait_for("the certificate to be read again", 5, lambda: "new connections get the certificate" in process.said())
+    check(process.alive(), "it goes on")
+    status, out, err = run(["curl", "-sS", "--cacert", given.ca.cert, f"https://127.0.0.1:{port}/-/ready"])
+    equal((status, out), (0, "auspex is well\n"), err)
+    equal(process.stop(), 0, "the end")
+    check("ended" not in process.said().split("new connections")[1].split("ending")[0], "nothing died of it")
+
+
 def test_many_speak_at_once(env, given):
     """Handshakes, kept connections, large bodies and suspended ones, with reloads in between."""
     s, faults = given.server, []
