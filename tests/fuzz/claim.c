@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a request says of itself, and what Keystone says of a token: the first line is the value of
- * Authorization, all of it also X-Auth-Token and Keystone's answer. Nobody gets in who has no
- * token; whoever Keystone tells of fits where it is put. */
+ * Authorization, all of it also X-Auth-Token, the digest of a certificate and Keystone's answer.
+ * Nobody gets in who has no token; whoever Keystone tells of fits where it is put. */
 #include "kit.h"
 
 #include "auth/auth.h"
