@@ -65,7 +65,8 @@ int ax_api_start(struct ax_api **out, const struct ax_api_options *o, struct ax_
     api->started = ax_now_ms();
     api->port = ax_listen_port(o->tcp_fd);
     ax_exchanges_start(&api->exchanges, api);
-    api->tcp = ax_exchanges_serve(&api->exchanges, o->tcp_fd, TCP_THREADS, false);
+    api->tcp = o->tls ? ax_exchanges_serve_tls(&api->exchanges, o->tcp_fd, TCP_THREADS)
+                      : ax_exchanges_serve(&api->exchanges, o->tcp_fd, TCP_THREADS, false);
     if (api->tcp && o->unix_fd >= 0)
         api->unix_socket = ax_exchanges_serve(&api->exchanges, o->unix_fd, UNIX_THREADS, true);
     if (!api->tcp || (o->unix_fd >= 0 && !api->unix_socket)) {

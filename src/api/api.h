@@ -9,6 +9,7 @@
 #include "api/assets.h"
 #include "notify/notify.h"
 #include "predict/predict.h"
+#include "statsd/statsd.h"
 
 /* Listening sockets: opened first of all, so that a port in use is told before anything is touched.
  * "HOST:PORT"; unless `anywhere`, hosts off loopback are refused, since whoever comes is served. */
@@ -16,10 +17,27 @@ int ax_listen_tcp(const char *where, bool anywhere, struct ax_err *err);
 int ax_listen_unix(const char *path, struct ax_err *err); /* mode 0600 */
 int ax_listen_port(int fd);                               /* the port bound, for HOST:0 */
 
+bool ax_listen_is_loopback(int fd); /* only this machine reaches it */
+
+/* TLS 1.2 and 1.3 for the TCP socket. Opened while the files can be read; one in a process. PEM;
+ * errors name the file: missing, no pair, expired. */
+struct ax_tls;
+struct ax_tls_files {
+    const char *cert; /* of the server first, then those between it and its CA */
+    const char *key;
+    const char *client_ca; /* clients may show certificates that these have signed; NULL = none */
+};
+int ax_tls_open(struct ax_tls **out, const struct ax_tls_files *f, int64_t now, struct ax_err *err);
+/* Reads certificate and key again; new connections get them. After an error all is as it was. One
+ * thread at a time. */
+int ax_tls_reload(struct ax_tls *tls, int64_t now, struct ax_err *err);
+void ax_tls_close(struct ax_tls *tls); /* after the API has stopped; NULL is fine */
+
 struct ax_api;
 struct ax_auth;
 struct ax_api_options {
     int tcp_fd, unix_fd; /* listening sockets; the API closes them; unix_fd -1 = none */
+    struct ax_tls *tls;  /* for tcp_fd; NULL: in the clear */
     struct ax_intake *intake;
     struct ax_store *store;
     struct ax_sql *sql;
@@ -29,6 +47,7 @@ struct ax_api_options {
     struct ax_stream *stream; /* alarms of definitions */
     struct ax_notify *notify;
     struct ax_predictor *predictor;
+    struct ax_statsd *statsd;    /* NULL: none is listened for; for /metrics */
     uint32_t max_tenant_series;  /* 0: no limit; told in answers only */
     uint32_t max_tenant_rate;    /* samples a second of each tenant; 0: no limit */
     uint32_t max_tenant_queries; /* reading requests of a tenant at once; 0: no limit */

@@ -3,6 +3,7 @@
 
 #include "api/greet.h"
 #include "api/send.h"
+#include "api/tls.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -347,16 +348,56 @@ static enum MHD_Result on_unix(void *cls, struct MHD_Connection *c, const char *
     return serve(*con, true, method, data, size);
 }
 
-struct MHD_Daemon *ax_exchanges_serve(struct ax_exchanges *x, int fd, unsigned threads,
-                                      bool is_unix)
+static enum MHD_Result on_tls(void *cls, struct MHD_Connection *c, const char *url,
+                              const char *method, const char *version, const char *data,
+                              size_t *size, void **con)
 {
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-                            is_unix ? on_unix : on_tcp, x, MHD_OPTION_LISTEN_SOCKET, fd,
+    struct exchange *x = *con;
+    x->q.tls = true;
+    return serve(x, false, method, data, size);
+}
+
+/* What is known of a connection's client lives as long as it. */
+static void on_connection(void *cls, struct MHD_Connection *c, void **peer,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *peer = ax_tls_peer_new();
+    } else {
+        ax_tls_peer_free(*peer);
+        *peer = NULL;
+    }
+}
+
+static struct MHD_Daemon *start(struct ax_exchanges *x, int fd, unsigned threads, unsigned flags,
+                                MHD_AccessHandlerCallback handler, struct MHD_OptionItem *more)
+{
+    flags |= MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+    return MHD_start_daemon(flags, 0, NULL, NULL, handler, x, MHD_OPTION_LISTEN_SOCKET, fd,
                             MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT,
                             MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
                             MHD_OPTION_URI_LOG_CALLBACK, on_uri, x, MHD_OPTION_NOTIFY_COMPLETED,
-                            on_done, NULL, MHD_OPTION_END);
+                            on_done, NULL, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
+}
+
+struct MHD_Daemon *ax_exchanges_serve(struct ax_exchanges *x, int fd, unsigned threads,
+                                      bool is_unix)
+{
+    struct MHD_OptionItem none = {MHD_OPTION_END, 0, NULL};
+    return start(x, fd, threads, 0, is_unix ? on_unix : on_tcp, &none);
+}
+
+struct MHD_Daemon *ax_exchanges_serve_tls(struct ax_exchanges *x, int fd, unsigned threads)
+{
+    const char *ca = ax_tls_client_ca(ax_api_rooms(x->api)->tls);
+    struct MHD_OptionItem more[] = {
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)ax_tls_priorities},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, ax_tls_chooser()},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, NULL},
+        {ca ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0, (void *)(uintptr_t)ca},
+        {MHD_OPTION_END, 0, NULL}};
+    return start(x, fd, threads, MHD_USE_TLS, on_tls, more);
 }
 
 void ax_exchanges_start(struct ax_exchanges *x, struct ax_api *api)

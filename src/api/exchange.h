@@ -33,5 +33,7 @@ void ax_exchanges_free(struct ax_exchanges *x); /* when there is no daemon any m
 /* A daemon on a listening socket; NULL when it could not be started. */
 struct MHD_Daemon *ax_exchanges_serve(struct ax_exchanges *x, int fd, unsigned threads,
                                       bool is_unix);
+/* The same for TCP with TLS. */
+struct MHD_Daemon *ax_exchanges_serve_tls(struct ax_exchanges *x, int fd, unsigned threads);
 
 #endif

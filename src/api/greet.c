@@ -2,6 +2,7 @@
 #include "api/greet.h"
 
 #include "api/listen.h"
+#include "api/tls.h"
 #include "base/clock.h"
 
 #include <errno.h>
@@ -38,20 +39,38 @@ static struct ax_str peer_of(struct ax_request *q, struct MHD_Connection *c)
     return bytes.n ? ax_arena_str(&q->arena, bytes) : bytes;
 }
 
-/* Pages of other sites, in a browser on this machine, must not speak to a server that asks for no
- * password: only names of this machine are served, and only pages of our own may post. A token is
- * nothing that a browser sends by itself. */
-static bool from_elsewhere(struct MHD_Connection *c)
+/* A certificate counts where nothing is said in words. */
+static void read_certificate(struct ax_request *q, struct MHD_Connection *c, struct ax_claim *claim)
+{
+    const struct ax_tls *tls = ax_api_rooms(q->api)->tls;
+    if (claim->x_auth_token.n || claim->authorization.n || !q->tls || !ax_tls_client_ca(tls))
+        return;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    if (info && info->socket_context)
+        ax_tls_peer_look(info->socket_context, c, ax_now_ms(), &claim->certificate,
+                         &claim->certificate_fault);
+}
+
+/* A browser tells whose page makes it post. */
+static bool is_others_page(struct MHD_Connection *c)
 {
     struct ax_str host = ax_header(c, "Host"), origin = ax_header(c, "Origin");
-    if (host.n && !ax_host_is_loopback(host))
-        return true;
     struct ax_str rest = origin, scheme;
     if (origin.n == 0)
         return false;
     if (!ax_str_cut(&rest, ':', &scheme) || !ax_str_starts(rest, AX_STR("//")))
         return true;
     return !ax_str_eq((struct ax_str){rest.p + 2, rest.n - 2}, host);
+}
+
+/* Pages of other sites, in a browser on this machine, must not speak to a server that asks for no
+ * password: only names of this machine are served, and only pages of our own may post. A token is
+ * nothing that a browser sends by itself; a certificate is. */
+static bool from_elsewhere(struct MHD_Connection *c)
+{
+    struct ax_str host = ax_header(c, "Host");
+    return (host.n && !ax_host_is_loopback(host)) || is_others_page(c);
 }
 
 /* Without authentication; and whoever can open the unix socket (mode 0600) owns the data
@@ -74,6 +93,8 @@ void ax_greeting_begin(struct ax_greeting *g, struct ax_request *q, struct MHD_C
     g->claim = (struct ax_claim){.x_auth_token = kept_header(q, c, "X-Auth-Token"),
                                  .authorization = kept_header(q, c, "Authorization"),
                                  .peer = peer_of(q, c)};
+    read_certificate(q, c, &g->claim);
+    g->from_elsewhere = g->claim.certificate.n && is_others_page(c);
     g->rc = ax_auth_check_quick(auth, &g->claim, ax_now_ms(), &q->who, &g->err);
     g->slow = g->rc == -EINPROGRESS;
 }

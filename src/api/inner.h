@@ -20,6 +20,7 @@ struct ax_request {
     struct ax_arena arena; /* everything that this request needs, until the answer is sent */
     enum ax_method method; /* HEAD counts as GET */
     bool head;
+    bool tls;                /* it came by TLS */
     struct ax_str uri;       /* as sent, from the path on */
     struct ax_str host;      /* the name under which the client knows the server */
     struct ax_str path;      /* percent-decoded */

@@ -2,6 +2,7 @@
 #include "api/listen.h"
 
 #include "api/api.h"
+#include "base/address.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,27 +15,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* "HOST:PORT", "[V6]:PORT" or, where a port may be missing, "HOST". */
-static void split(struct ax_str s, struct ax_str *host, struct ax_str *port)
-{
-    *port = AX_STR_NULL;
-    *host = s;
-    if (s.n && s.p[0] == '[') {
-        struct ax_str rest = {s.p + 1, s.n - 1};
-        ax_str_cut(&rest, ']', host);
-        if (rest.n && rest.p[0] == ':')
-            *port = (struct ax_str){rest.p + 1, rest.n - 1};
-        return;
-    }
-    struct ax_str rest = s;
-    ax_str_cut(&rest, ':', host);
-    *port = rest;
-}
-
 bool ax_host_is_loopback(struct ax_str host_and_port)
 {
     struct ax_str host, port;
-    split(host_and_port, &host, &port);
+    ax_address_split(host_and_port, &host, &port);
     return ax_str_eq(host, AX_STR("localhost")) || ax_str_eq(host, AX_STR("::1")) ||
            (ax_str_starts(host, AX_STR("127.")) && host.n <= 15) ||
            ax_str_ends(host, AX_STR(".localhost"));
@@ -49,6 +33,17 @@ int ax_listen_port(int fd)
     if (a.ss_family == AF_INET6)
         return ntohs(((struct sockaddr_in6 *)&a)->sin6_port);
     return ntohs(((struct sockaddr_in *)&a)->sin_port);
+}
+
+bool ax_listen_is_loopback(int fd)
+{
+    struct sockaddr_storage a;
+    socklen_t n = sizeof a;
+    if (getsockname(fd, (struct sockaddr *)&a, &n) < 0)
+        return false;
+    if (a.ss_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&a)->sin6_addr);
+    return ntohl(((struct sockaddr_in *)&a)->sin_addr.s_addr) >> 24 == 127;
 }
 
 static int bind_to(const struct addrinfo *ai, const char *where, struct ax_err *err)
@@ -76,7 +71,7 @@ int ax_listen_tcp(const char *where, bool anywhere, struct ax_err *err)
     struct ax_str host, port;
     char h[256], p[8];
     uint64_t number;
-    split(ax_str(where), &host, &port);
+    ax_address_split(ax_str(where), &host, &port);
     if (!ax_str_u64(port, &number) || number > 65535 || host.n == 0 || host.n >= sizeof h)
         return ax_fail(err, -EINVAL, "\"%s\" is not HOST:PORT (e.g. 127.0.0.1:8070)", where);
     if (!anywhere && !ax_host_is_loopback(ax_str(where)))

@@ -85,7 +85,7 @@ static void put_encoded(struct ax_buf *out, struct ax_str s)
 
 static void put_server(struct ax_buf *out, const struct ax_request *q)
 {
-    ax_buf_cstr(out, "http://");
+    ax_buf_cstr(out, q->tls ? "https://" : "http://");
     ax_buf_str(out, q->host.n ? q->host : AX_STR("localhost"));
 }
 

@@ -2,6 +2,7 @@
 /* The server about itself: /auspex/v1/status, /metrics, /-/healthy. */
 #include "api/inner.h"
 
+#include "api/tls.h"
 #include "base/clock.h"
 #include "base/file.h"
 
@@ -199,6 +200,32 @@ static void put_notified(struct ax_notify *notify, struct ax_buf *b)
            (double)s.unknown);
 }
 
+static void put_statsd(struct ax_statsd *statsd, struct ax_buf *b)
+{
+    struct ax_statsd_stats s;
+    if (!statsd)
+        return;
+    ax_statsd_stats(statsd, &s);
+    ax_buf_printf(b,
+                  "# HELP auspex_statsd_lines_total Lines of statsd datagrams, by what became of "
+                  "them.\n# TYPE auspex_statsd_lines_total counter\n"
+                  "auspex_statsd_lines_total{outcome=\"taken\"} %llu\n"
+                  "auspex_statsd_lines_total{outcome=\"bad\"} %llu\n"
+                  "auspex_statsd_lines_total{outcome=\"unsupported\"} %llu\n"
+                  "auspex_statsd_lines_total{outcome=\"full\"} %llu\n",
+                  (unsigned long long)s.taken, (unsigned long long)s.bad,
+                  (unsigned long long)s.unsupported, (unsigned long long)s.full);
+    metric(b, "auspex_statsd_datagrams_total", "counter", "statsd datagrams read.",
+           (double)s.datagrams);
+    metric(b, "auspex_statsd_datagrams_dropped_total", "counter",
+           "Datagrams that came faster than they were read, dropped by the kernel.",
+           (double)s.dropped);
+    metric(b, "auspex_statsd_samples_total", "counter", "Samples made of statsd's lines.",
+           (double)s.samples);
+    metric(b, "auspex_statsd_samples_lost_total", "counter", "Of those, not stored.",
+           (double)s.lost);
+}
+
 void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
 {
     const struct ax_api_options *rooms = ax_api_rooms(q->api);
@@ -243,6 +270,10 @@ void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
     put_quotas(q->api, b);
     put_alarms(rooms->stream, b);
     put_notified(rooms->notify, b);
+    put_statsd(rooms->statsd, b);
+    if (rooms->tls)
+        metric(b, "auspex_tls_certificate_expires_timestamp_seconds", "gauge",
+               "End of the server's own certificate.", (double)ax_tls_expires(rooms->tls) / 1000);
     put_answers(q->api, b);
 }
 

@@ -21,6 +21,7 @@ static const char *const steps[] = {
     "  role TEXT NOT NULL, name TEXT NOT NULL, user TEXT NOT NULL, created INTEGER NOT NULL,"
     "  expires INTEGER NOT NULL, used INTEGER NOT NULL, revoked INTEGER NOT NULL);"
     "CREATE INDEX auth_token_of_user ON auth_token(user) WHERE user <> '';",
+    "ALTER TABLE auth_token ADD COLUMN certificate INTEGER NOT NULL DEFAULT 0;",
 };
 
 /* Changes when another connection has written; 0 when it cannot be told, which it never is. */

@@ -5,6 +5,7 @@
  *   request's headers --> ax_auth_check --> struct ax_who --> ax_who_may, ax_who_tenant
  *                             |
  *                token: the roll, all tokens and users in memory (a hash and a look)
+ *                TLS client certificate: the roll, by its fingerprint
  *                user and password: argon2id, with a cache of those that were right lately
  *                another token: Keystone, with a cache (keystone.c)
  *
@@ -12,6 +13,10 @@
  * holds no token. It is found by that hash in a table. How long the table takes could tell where
  * the hash of a guess differs from a stored one, but nobody can aim a guess by its hash; the match
  * itself is compared in constant time.
+ *
+ * A client certificate that the TLS listener has verified stands in the same table by its SHA-256
+ * fingerprint, marked as what it is: fingerprints are no secrets, so no text of a token may ever be
+ * taken for one. Role, end and revocation are as a token's.
  *
  * All tokens and users are kept in memory (some 200 bytes each, AX_AUTH_TOKENS_MAX at most): a
  * check never waits for the database, a flood of wrong tokens takes no memory, and needs no cache
@@ -112,7 +117,10 @@ int ax_auth_tick(struct ax_auth *a, int64_t now, struct ax_err *err);
 struct ax_claim {
     struct ax_str x_auth_token;  /* X-Auth-Token: TOKEN; when it is there nothing else counts */
     struct ax_str authorization; /* Authorization: Bearer TOKEN, or Basic USER:PASSWORD */
-    struct ax_str peer;          /* the address that it came from, 4 or 16 bytes; empty = local */
+    /* When there is neither: the SHA-256 of the connection's certificate, verified; or, when it has
+     * one that could not be verified, why. */
+    struct ax_str certificate, certificate_fault;
+    struct ax_str peer; /* the address that it came from, 4 or 16 bytes; empty = local */
 };
 /* A token may also be sent as the password of any user: some clients know only Basic. */
 int ax_auth_check(struct ax_auth *a, const struct ax_claim *c, int64_t now, struct ax_who *out,
@@ -142,6 +150,7 @@ struct ax_token { /* views in the caller's memory, or in the arena of ax_auth_to
     enum ax_role role;
     struct ax_str name;                      /* what it is for; up to AX_WHO_NAME bytes */
     struct ax_str user;                      /* of a login, else empty */
+    struct ax_str fingerprint;               /* of a certificate, in hex; empty: a token */
     int64_t created, expires, used, revoked; /* ms; 0 = not, never */
 };
 
@@ -153,6 +162,11 @@ int ax_auth_tokens(struct ax_auth *a, struct ax_arena *arena, struct ax_token **
                    struct ax_err *err); /* in the order in which they were made */
 int ax_auth_token_revoke(struct ax_auth *a, int64_t id, int64_t now,
                          struct ax_err *err); /* -ENOENT */
+
+/* A client certificate, by its SHA-256 in hex, with or without colons. As a token; -EEXIST when one
+ * in force is there. Listed and revoked with the tokens. */
+int ax_auth_certificate_add(struct ax_auth *a, const struct ax_token *t, struct ax_str fingerprint,
+                            int64_t now, int64_t *id, struct ax_err *err);
 
 /* ---- users (users.c) ---- */
 

@@ -92,14 +92,16 @@ int ax_check_password(const struct ax_check *k, struct ax_str user, struct ax_st
 
 /* ---- tokens ---- */
 
-static int check_own(const struct ax_check *k, struct ax_str token, struct ax_who *out)
+/* What is in the roll with this digest, if it is of the same kind. */
+static int check_roll(const struct ax_check *k, const uint8_t digest[AX_DIGEST], bool certificate,
+                      struct ax_who *out)
 {
     struct ax_auth *a = k->auth;
-    uint8_t digest[AX_DIGEST];
-    ax_secret_digest(&token, 1, digest);
+    const char *what = certificate ? "client certificate" : "token";
     pthread_rwlock_rdlock(&a->lock);
     struct ax_roll_token *t = ax_roll_token(a->roll, digest);
-    bool known = t, expired = t && t->expires && t->expires <= k->now;
+    bool known = t && t->certificate == certificate;
+    bool expired = known && t->expires && t->expires <= k->now;
     if (known && !expired) {
         ax_who_fill(out, t->role, t->tenant, t->name, t->expires);
         if (k->now - t->used >= 1000)
@@ -107,9 +109,16 @@ static int check_own(const struct ax_check *k, struct ax_str token, struct ax_wh
     }
     pthread_rwlock_unlock(&a->lock);
     if (expired)
-        return ax_fail(k->err, -EKEYEXPIRED, "the token has expired");
+        return ax_fail(k->err, -EKEYEXPIRED, "the %s has expired", what);
     return known ? 0
-                 : ax_fail(k->err, -EKEYREJECTED, "the token is not valid (unknown or revoked)");
+                 : ax_fail(k->err, -EKEYREJECTED, "the %s is not valid (unknown or revoked)", what);
+}
+
+static int check_own(const struct ax_check *k, struct ax_str token, struct ax_who *out)
+{
+    uint8_t digest[AX_DIGEST];
+    ax_secret_digest(&token, 1, digest);
+    return check_roll(k, digest, false, out);
 }
 
 static int check_keystone(const struct ax_check *k, struct ax_str token, struct ax_who *out)
@@ -121,17 +130,31 @@ static int check_keystone(const struct ax_check *k, struct ax_str token, struct 
     return rc < 0 ? rc : ax_keystone_check(k->auth->keystone, token, k->now, out, k->err);
 }
 
-static int check_token(const struct ax_check *k, struct ax_str token, struct ax_who *out)
+/* Counts what was rejected against its sender. */
+static int rejected(const struct ax_check *k, enum ax_peers_kind kind, int rc)
 {
-    bool own = ax_token_is(token) || !k->auth->keystone;
-    enum ax_peers_kind kind = own ? AX_PEERS_TOKEN : AX_PEERS_KEYSTONE;
-    int rc = own ? check_own(k, token, out) : check_keystone(k, token, out);
     if (rc != -EKEYREJECTED)
         return rc;
     int slow = throttle(k, kind);
     if (slow == 0)
         ax_peers_failed(k->auth->peers, kind, k->peer, k->now);
     return slow < 0 ? slow : rc;
+}
+
+static int check_token(const struct ax_check *k, struct ax_str token, struct ax_who *out)
+{
+    if (ax_token_is(token) || !k->auth->keystone)
+        return rejected(k, AX_PEERS_TOKEN, check_own(k, token, out));
+    return rejected(k, AX_PEERS_KEYSTONE, check_keystone(k, token, out));
+}
+
+/* The handshake has shown that the sender has its key. */
+static int check_certificate(const struct ax_check *k, const struct ax_claim *c, struct ax_who *out)
+{
+    if (c->certificate.n != AX_DIGEST)
+        return ax_fail(k->err, -EKEYREJECTED, "the client certificate is not accepted: %.*s",
+                       AX_STR_ARG(c->certificate_fault));
+    return rejected(k, AX_PEERS_TOKEN, check_roll(k, (const uint8_t *)c->certificate.p, true, out));
 }
 
 /* ---- headers ---- */
@@ -162,6 +185,8 @@ static int check(const struct ax_check *k, const struct ax_claim *c, struct ax_w
     struct ax_str rest = ax_str_trim(c->authorization), scheme;
     if (c->x_auth_token.n)
         return check_token(k, ax_str_trim(c->x_auth_token), out);
+    if (rest.n == 0 && (c->certificate.n || c->certificate_fault.n))
+        return check_certificate(k, c, out);
     if (rest.n == 0)
         return ax_fail(k->err, -ENOKEY,
                        "this server wants to know who asks: send a token as `Authorization: Bearer "

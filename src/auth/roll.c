@@ -10,7 +10,8 @@ static bool take_token(struct ax_roll *r, struct ax_stmt *q, struct ax_roll_toke
     *t = (struct ax_roll_token){.id = ax_stmt_col_int(q, 0),
                                 .expires = ax_stmt_col_int(q, 2),
                                 .used = ax_stmt_col_int(q, 3),
-                                .noted = ax_stmt_col_int(q, 3)};
+                                .noted = ax_stmt_col_int(q, 3),
+                                .certificate = ax_stmt_col_int(q, 7) != 0};
     if (!ax_digest_parse(ax_stmt_col(q, 1), t->digest) ||
         !ax_role_parse(ax_stmt_col(q, 4), &t->role) || ax_stmt_col(q, 5).n > AX_WHO_TENANT)
         return false;
@@ -27,7 +28,7 @@ static int read_tokens(struct ax_roll *r, struct ax_sql *sql, struct ax_err *err
     size_t cap = 0;
     ax_stmt_begin(&q, sql,
                   "SELECT id, digest, expires, used, role, tenant,"
-                  "  CASE user WHEN '' THEN name ELSE user END FROM auth_token"
+                  "  CASE user WHEN '' THEN name ELSE user END, certificate FROM auth_token"
                   " WHERE revoked = 0 AND (user = '' OR EXISTS"
                   "  (SELECT 1 FROM auth_user u WHERE u.name = auth_token.user AND NOT disabled))");
     while (ax_stmt_row(&q)) {

@@ -15,6 +15,7 @@ struct ax_roll_token {
     _Atomic int64_t used; /* last */
     int64_t noted;        /* as the database has it */
     enum ax_role role;
+    bool certificate; /* the digest is a certificate's, which is no secret */
     struct ax_str tenant, name;
 };
 

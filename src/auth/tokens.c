@@ -37,7 +37,7 @@ static int insert(struct ax_auth *a, const struct ax_token *t, int64_t now,
     struct ax_stmt q;
     ax_stmt_begin(&q, a->sql,
                   "INSERT INTO auth_token(digest, tenant, role, name, user, created, expires, used,"
-                  "  revoked) VALUES(?, ?, ?, ?, ?, ?, ?, 0, 0)");
+                  "  revoked, certificate) VALUES(?, ?, ?, ?, ?, ?, ?, 0, 0, ?)");
     ax_stmt_str(&q, ax_str(ax_digest_print(digest, hex)));
     ax_stmt_str(&q, t->tenant);
     ax_stmt_str(&q, ax_str(ax_role_name(t->role)));
@@ -45,6 +45,7 @@ static int insert(struct ax_auth *a, const struct ax_token *t, int64_t now,
     ax_stmt_str(&q, t->user);
     ax_stmt_int(&q, now);
     ax_stmt_int(&q, t->expires);
+    ax_stmt_int(&q, t->fingerprint.n > 0);
     int rc = ax_stmt_run(&q, "adding a token to", err);
     *id = rc == 0 ? ax_sql_last_id(a->sql) : 0;
     return rc;
@@ -89,6 +90,63 @@ int ax_auth_token_add(struct ax_auth *a, const struct ax_token *t, int64_t now,
     return rc;
 }
 
+/* "AB:CD:..." or "abcd...". */
+static int parse_fingerprint(struct ax_str text, uint8_t digest[AX_DIGEST], struct ax_err *err)
+{
+    char hex[AX_DIGEST_TEXT];
+    size_t n = 0;
+    for (size_t i = 0; i < text.n && n < sizeof hex; i++)
+        if (text.p[i] != ':')
+            hex[n++] = (char)(text.p[i] >= 'A' && text.p[i] <= 'F' ? text.p[i] | 0x20 : text.p[i]);
+    if (!ax_digest_parse((struct ax_str){hex, n}, digest))
+        return ax_fail(err, -EINVAL,
+                       "\"%.*s\" is no SHA-256 fingerprint (expected 64 hexadecimal digits, as "
+                       "`openssl x509 -noout -fingerprint -sha256 -in FILE` prints them)",
+                       (int)(text.n < 100 ? text.n : 100), text.p);
+    return 0;
+}
+
+/* One that is over may be added again, with another role or end. */
+static int drop_ended(struct ax_auth *a, const uint8_t digest[AX_DIGEST], int64_t now,
+                      struct ax_err *err)
+{
+    char hex[AX_DIGEST_TEXT];
+    struct ax_stmt q;
+    ax_stmt_begin(&q, a->sql,
+                  "DELETE FROM auth_token WHERE digest = ? AND certificate <> 0"
+                  "  AND (revoked <> 0 OR (expires > 0 AND expires <= ?))");
+    ax_stmt_str(&q, ax_str(ax_digest_print(digest, hex)));
+    ax_stmt_int(&q, now);
+    return ax_stmt_run(&q, "tidying", err);
+}
+
+int ax_auth_certificate_add(struct ax_auth *a, const struct ax_token *t, struct ax_str fingerprint,
+                            int64_t now, int64_t *id, struct ax_err *err)
+{
+    uint8_t digest[AX_DIGEST];
+    int64_t number = 0;
+    struct ax_token marked = *t;
+    marked.fingerprint = fingerprint;
+    int rc = check_new(t, now, err);
+    if (rc == 0)
+        rc = parse_fingerprint(fingerprint, digest, err);
+    if (rc == 0)
+        rc = ax_sql_begin(a->sql, err);
+    if (rc < 0)
+        return rc;
+    rc = drop_ended(a, digest, now, err);
+    if (rc == 0)
+        rc = count_tokens(a, err);
+    if (rc == 0)
+        rc = insert(a, &marked, now, digest, &number, err);
+    if (rc == -EEXIST)
+        ax_fail(err, rc, "this certificate is in force already: revoke it first, to change it");
+    rc = ax_auth_changed(a, rc, err);
+    if (rc == 0)
+        *id = number;
+    return rc;
+}
+
 int ax_auth_tokens(struct ax_auth *a, struct ax_arena *arena, struct ax_token **out, size_t *n,
                    struct ax_err *err)
 {
@@ -97,7 +155,8 @@ int ax_auth_tokens(struct ax_auth *a, struct ax_arena *arena, struct ax_token **
     size_t count = 0, cap = 0;
     ax_sql_lock(a->sql);
     ax_stmt_begin(&q, a->sql,
-                  "SELECT id, created, expires, used, revoked, tenant, role, name, user"
+                  "SELECT id, created, expires, used, revoked, tenant, role, name, user,"
+                  "  CASE certificate WHEN 0 THEN '' ELSE digest END"
                   " FROM auth_token ORDER BY id");
     while (ax_stmt_row(&q)) {
         if (count == cap) {
@@ -115,6 +174,7 @@ int ax_auth_tokens(struct ax_auth *a, struct ax_arena *arena, struct ax_token **
         ax_role_parse(ax_stmt_col(&q, 6), &t->role);
         t->name = ax_arena_str(arena, ax_stmt_col(&q, 7));
         t->user = ax_arena_str(arena, ax_stmt_col(&q, 8));
+        t->fingerprint = ax_arena_str(arena, ax_stmt_col(&q, 9));
     }
     int rc = ax_stmt_end(&q, "reading the tokens of", err);
     ax_sql_unlock(a->sql);

@@ -15,6 +15,7 @@ static const char HELP[] = "auspex admin compact [--data DIR]\n"
                            "auspex admin restore --from DIR [--data DIR]\n"
                            "auspex admin snapshots [--data DIR] [--delete NAME]\n"
                            "auspex admin token add|list|revoke ...\n"
+                           "auspex admin cert add|list|revoke ...\n"
                            "auspex admin user add|list|password|disable|enable|remove ...\n"
                            "\n"
                            "Looks after the data of a server, and who may speak to it.\n"
@@ -30,10 +31,10 @@ static const char HELP[] = "auspex admin compact [--data DIR]\n"
 static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
-} commands[] = {
-    {"compact", ax_admin_compact}, {"verify", ax_admin_verify},       {"backup", ax_admin_backup},
-    {"restore", ax_admin_restore}, {"snapshots", ax_admin_snapshots}, {"token", ax_admin_token},
-    {"user", ax_admin_user}};
+} commands[] = {{"compact", ax_admin_compact},     {"verify", ax_admin_verify},
+                {"backup", ax_admin_backup},       {"restore", ax_admin_restore},
+                {"snapshots", ax_admin_snapshots}, {"token", ax_admin_token},
+                {"cert", ax_admin_cert},           {"user", ax_admin_user}};
 
 static int become_owner(const char *data, const struct stat *st, struct ax_err *err)
 {
@@ -93,9 +94,9 @@ static int none(int argc, char **argv)
     struct ax_cli c;
     int status = ax_cli_parse(&c, argc, argv, NULL, 0, HELP);
     if (status == AX_CLI_GO)
-        status =
-            ax_cli_expect(&c, 1, INT32_MAX,
-                          "what to do (compact, verify, backup, restore, snapshots, token, user)");
+        status = ax_cli_expect(
+            &c, 1, INT32_MAX,
+            "what to do (compact, verify, backup, restore, snapshots, token, cert, user)");
     if (status == AX_CLI_GO)
         status = ax_cli_usage(&c, "there is no admin command \"%s\"", c.args[0]);
     return status;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* auspex admin token: who may speak to the server. */
+/* auspex admin token, auspex admin cert: who may speak to the server, by a token or by a TLS client
+ * certificate. Both stand in one list. */
 #include "base/clock.h"
 #include "base/num.h"
 #include "cli/admin_auth.h"
@@ -35,8 +36,32 @@ static const char HELP[] =
     "      --expires TIME  for so long (90d, 12h) or until then (RFC 3339); without it, for ever\n"
     "      --user NAME     as in `auspex serve --user`, when root makes the data directory\n";
 
+static const char CERT_HELP[] =
+    "auspex admin cert add [--data DIR] --fingerprint SHA256 --tenant NAME --role ROLE\n"
+    "                      [--name TEXT] [--expires TIME]\n"
+    "auspex admin cert list [--data DIR]\n"
+    "auspex admin cert revoke ID [--data DIR]\n"
+    "\n"
+    "TLS client certificates that stand for a token, for a server with --tls-client-ca: whoever\n"
+    "shows one that the CA has signed, and that was added here, needs no token. A running server\n"
+    "knows within a second.\n"
+    "\n"
+    "  openssl x509 -noout -fingerprint -sha256 -in web1.pem\n"
+    "  auspex admin cert add --fingerprint AB:CD:... --tenant acme --role agent --name web1\n"
+    "  auspex admin cert revoke 3 --data /var/lib/auspex\n"
+    "\n"
+    "  -d, --data DIR           what `auspex serve --data` is given (default ./var)\n"
+    "      --fingerprint SHA256 of the certificate, 64 hexadecimal digits, colons or not\n"
+    "      --role ROLE          as of a token (see auspex admin token --help)\n"
+    "      --name TEXT          whose it is, to know it again in the list\n"
+    "      --expires TIME       for so long (90d) or until then (RFC 3339); without it, as long "
+    "as\n"
+    "                           the certificate itself\n"
+    "      --user NAME          as in `auspex serve --user`, when root makes the data directory\n";
+
 struct flags {
-    const char *data, *role, *name, *expires, *user;
+    const char *data, *role, *name, *expires, *user, *fingerprint;
+    bool certificates; /* auspex admin cert */
 };
 
 /* ---- add ---- */
@@ -59,13 +84,20 @@ static int read_expires(const struct ax_cli *c, const char *text, int64_t now, i
 static void tell_added(const struct ax_cli *c, int64_t id, const struct ax_token *t,
                        const char *text)
 {
+    const char *what = t->fingerprint.n ? "certificate" : "token";
+    if (c->json && t->fingerprint.n) {
+        printf("{\"id\":%lld,\"tenant\":\"%.*s\",\"role\":\"%s\"}\n", (long long)id,
+               AX_STR_ARG(t->tenant), ax_role_name(t->role));
+        return;
+    }
     if (c->json) {
         printf("{\"id\":%lld,\"token\":\"%s\",\"tenant\":\"%.*s\",\"role\":\"%s\"}\n",
                (long long)id, text, AX_STR_ARG(t->tenant), ax_role_name(t->role));
         return;
     }
-    puts(text);
-    fprintf(stderr, "auspex: token %lld of tenant %.*s, role %s\n", (long long)id,
+    if (!t->fingerprint.n)
+        puts(text);
+    fprintf(stderr, "auspex: %s %lld of tenant %.*s, role %s\n", what, (long long)id,
             AX_STR_ARG(t->tenant), ax_role_name(t->role));
 }
 
@@ -75,8 +107,10 @@ static int add(const struct ax_cli *c, const struct flags *f)
     struct ax_err err;
     int64_t id, now = ax_now_ms();
     char text[AX_TOKEN_TEXT];
-    struct ax_token t = {.name = ax_str(f->name)};
+    struct ax_token t = {.name = ax_str(f->name), .fingerprint = ax_str(f->fingerprint)};
     int status = ax_cli_expect(c, 1, 1, "");
+    if (status == AX_CLI_GO && f->certificates && !t.fingerprint.n)
+        status = ax_cli_usage(c, "--fingerprint SHA256 is missing");
     if (status == AX_CLI_GO)
         status = ax_admin_role(c, f->role, &t.role);
     if (status == AX_CLI_GO)
@@ -87,7 +121,8 @@ static int add(const struct ax_cli *c, const struct flags *f)
         return status;
     if (ax_admin_auth_open(&a, f->data, f->user, &err) < 0)
         return ax_cli_error(&err);
-    int rc = ax_auth_token_add(a.auth, &t, now, text, &id, &err);
+    int rc = f->certificates ? ax_auth_certificate_add(a.auth, &t, t.fingerprint, now, &id, &err)
+                             : ax_auth_token_add(a.auth, &t, now, text, &id, &err);
     ax_admin_auth_close(&a);
     if (rc < 0)
         return ax_cli_error(&err);
@@ -96,6 +131,16 @@ static int add(const struct ax_cli *c, const struct flags *f)
 }
 
 /* ---- list ---- */
+
+/* The list's tokens, or its certificates. */
+static size_t only(struct ax_token *v, size_t n, bool certificates)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (certificates == (v[i].fingerprint.n > 0))
+            v[kept++] = v[i];
+    return kept;
+}
 
 static void list_json(const struct ax_token *v, size_t n)
 {
@@ -111,7 +156,8 @@ static void list_json(const struct ax_token *v, size_t n)
         } words[] = {{"tenant", v[i].tenant},
                      {"role", ax_str(ax_role_name(v[i].role))},
                      {"name", v[i].name},
-                     {"user", v[i].user}};
+                     {"user", v[i].user},
+                     {"fingerprint", v[i].fingerprint}};
         const struct {
             const char *key;
             int64_t ms;
@@ -178,6 +224,7 @@ static int list(const struct ax_cli *c, const struct flags *f)
     ax_admin_auth_close(&a);
     if (rc < 0)
         return ax_cli_error(&err);
+    n = only(v, n, f->certificates);
     if (c->json)
         list_json(v, n);
     else
@@ -187,15 +234,14 @@ static int list(const struct ax_cli *c, const struct flags *f)
 
 /* ---- revoke ---- */
 
-static int revoke_token(const struct ax_cli *c, const struct flags *f)
+static int revoke(const struct ax_cli *c, const struct flags *f)
 {
     struct ax_admin_auth a;
     struct ax_err err;
     int64_t id;
-    int status = ax_cli_expect(c, 2, 2, "the token's ID (see auspex admin token list)");
+    int status = ax_cli_expect(c, 2, 2, "the ID (it is in the list)");
     if (status == AX_CLI_GO && !ax_str_i64(ax_str(c->args[1]), &id))
-        status =
-            ax_cli_usage(c, "\"%s\" is no token's ID (see auspex admin token list)", c->args[1]);
+        status = ax_cli_usage(c, "\"%s\" is no ID (it is in the list)", c->args[1]);
     if (status != AX_CLI_GO)
         return status;
     if (ax_admin_auth_open(&a, f->data, f->user, &err) < 0)
@@ -205,16 +251,16 @@ static int revoke_token(const struct ax_cli *c, const struct flags *f)
     return rc < 0 ? ax_cli_error(&err) : AX_EXIT_OK;
 }
 
-int ax_admin_token(int argc, char **argv)
+static int manage(int argc, char **argv, bool certificates)
 {
     struct ax_cli c;
-    struct flags f = {.data = AX_ADMIN_DATA};
-    const struct ax_flag flags[] = {{"data", 'd', &f.data, NULL},
-                                    {"role", 0, &f.role, NULL},
-                                    {"name", 0, &f.name, NULL},
-                                    {"expires", 0, &f.expires, NULL},
-                                    {"user", 0, &f.user, NULL}};
-    int status = ax_cli_parse(&c, argc, argv, flags, AX_ARRAY_LEN(flags), HELP);
+    struct flags f = {.data = AX_ADMIN_DATA, .certificates = certificates};
+    const struct ax_flag flags[] = {
+        {"data", 'd', &f.data, NULL}, {"role", 0, &f.role, NULL},
+        {"name", 0, &f.name, NULL},   {"expires", 0, &f.expires, NULL},
+        {"user", 0, &f.user, NULL},   {"fingerprint", 0, &f.fingerprint, NULL}};
+    size_t n = AX_ARRAY_LEN(flags) - !certificates;
+    int status = ax_cli_parse(&c, argc, argv, flags, n, certificates ? CERT_HELP : HELP);
     if (status == AX_CLI_GO)
         status = ax_cli_expect(&c, 1, INT32_MAX, "what to do (add, list, revoke)");
     if (status != AX_CLI_GO)
@@ -224,6 +270,17 @@ int ax_admin_token(int argc, char **argv)
     if (strcmp(c.args[0], "list") == 0)
         return list(&c, &f);
     if (strcmp(c.args[0], "revoke") == 0)
-        return revoke_token(&c, &f);
-    return ax_cli_usage(&c, "cannot \"%s\" a token (add, list, revoke)", c.args[0]);
+        return revoke(&c, &f);
+    return ax_cli_usage(&c, "cannot \"%s\" a %s (add, list, revoke)", c.args[0],
+                        certificates ? "certificate" : "token");
+}
+
+int ax_admin_token(int argc, char **argv)
+{
+    return manage(argc, argv, false);
+}
+
+int ax_admin_cert(int argc, char **argv)
+{
+    return manage(argc, argv, true);
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define FLAGS_MAX 20
-#define COMMON    5 /* --server --tenant --token-file --json --help, the last of the options */
+#define COMMON    8 /* --server ... --help, the last of the options */
 
 static const char COMMON_HELP[] = "\n"
                                   "Common:\n"
@@ -19,6 +19,11 @@ static const char COMMON_HELP[] = "\n"
                                   "  --tenant NAME   whose things to see\n"
                                   "  --token-file F  what to show a server that asks who you are "
                                   "(default: $AUSPEX_TOKEN)\n"
+                                  "  --ca-file FILE  whom to trust in for https:// (default: "
+                                  "$AUSPEX_CA_FILE, else the system's)\n"
+                                  "  --cert FILE     a certificate to show the server, instead of "
+                                  "a token\n"
+                                  "  --key FILE      its private key\n"
                                   "  --json          the answer as JSON\n"
                                   "  --help          this text\n";
 
@@ -80,11 +85,12 @@ static char *without_slash(const char *url)
 static void defaults(struct ax_cli *c, const char *command)
 {
     const char *server = getenv("AUSPEX_SERVER"), *tenant = getenv("AUSPEX_TENANT");
-    const char *token = getenv("AUSPEX_TOKEN");
+    const char *token = getenv("AUSPEX_TOKEN"), *ca_file = getenv("AUSPEX_CA_FILE");
     *c = (struct ax_cli){.command = command,
                          .server = server && *server ? server : "http://127.0.0.1:8070",
                          .tenant = tenant && *tenant ? tenant : NULL,
-                         .token = token && *token ? token : NULL};
+                         .token = token && *token ? token : NULL,
+                         .ca_file = ca_file && *ca_file ? ca_file : NULL};
 }
 
 /* What getopt_long stumbled over, in words. */
@@ -123,6 +129,9 @@ int ax_cli_parse(struct ax_cli *c, int argc, char **argv, const struct ax_flag *
     static const struct option common[COMMON] = {{"server", required_argument, NULL, 'S'},
                                                  {"tenant", required_argument, NULL, 'T'},
                                                  {"token-file", required_argument, NULL, 'F'},
+                                                 {"ca-file", required_argument, NULL, 'A'},
+                                                 {"cert", required_argument, NULL, 'C'},
+                                                 {"key", required_argument, NULL, 'K'},
                                                  {"json", no_argument, NULL, 'J'},
                                                  {"help", no_argument, NULL, 'h'}};
     struct option all[FLAGS_MAX + COMMON + 1] = {0};
@@ -156,6 +165,12 @@ int ax_cli_parse(struct ax_cli *c, int argc, char **argv, const struct ax_flag *
             c->tenant = optarg;
         } else if (o == 'F') {
             token_file = optarg;
+        } else if (o == 'A') {
+            c->ca_file = optarg;
+        } else if (o == 'C') {
+            c->cert = optarg;
+        } else if (o == 'K') {
+            c->key = optarg;
         } else if (o == 'J') {
             c->json = true;
         } else if (o == 'h') {
@@ -169,5 +184,7 @@ int ax_cli_parse(struct ax_cli *c, int argc, char **argv, const struct ax_flag *
     c->server = without_slash(c->server);
     c->args = argv + optind;
     c->nargs = argc - optind;
+    if (!c->cert != !c->key)
+        return ax_cli_usage(c, "--cert and --key go together");
     return token_file ? read_token(c, token_file) : AX_CLI_GO;
 }

@@ -35,6 +35,8 @@ void ax_bench_poster_open(struct ax_bench_poster *p, const char *url, const stru
     AX_ASSERT(c && headers);
     curl_easy_setopt(c, CURLOPT_URL, url);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+    if (cli)
+        ax_client_trust(c, cli);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_TIMEOUT, TIMEOUT_S);
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");

@@ -16,6 +16,7 @@ struct ax_client {
     struct curl_slist *headers;
     const char *server;
     atomic_bool aborted;
+    char fault[CURL_ERROR_SIZE]; /* of the last transfer, in more words than its code */
 };
 
 static size_t on_body(char *p, size_t size, size_t n, void *self)
@@ -64,6 +65,16 @@ struct curl_slist *ax_client_headers(const struct ax_cli *c, struct curl_slist *
     return headers;
 }
 
+void ax_client_trust(void *curl, const struct ax_cli *c)
+{
+    if (c->ca_file)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, c->ca_file);
+    if (c->cert)
+        curl_easy_setopt(curl, CURLOPT_SSLCERT, c->cert);
+    if (c->key)
+        curl_easy_setopt(curl, CURLOPT_SSLKEY, c->key);
+}
+
 struct ax_client *ax_client_new(const struct ax_cli *c)
 {
     struct ax_client *client = ax_calloc(1, sizeof *client);
@@ -72,6 +83,8 @@ struct ax_client *ax_client_new(const struct ax_cli *c)
     client->server = c->server;
     client->headers = ax_client_headers(c, NULL);
     curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, client->headers);
+    curl_easy_setopt(client->curl, CURLOPT_ERRORBUFFER, client->fault);
+    ax_client_trust(client->curl, c);
     curl_easy_setopt(client->curl, CURLOPT_CONNECTTIMEOUT_MS, 3000L);
     curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, 10000L);
     curl_easy_setopt(client->curl, CURLOPT_NOSIGNAL, 1L);
@@ -138,6 +151,13 @@ static int transfer_failed(const struct ax_client *c, CURLcode rc, const struct 
         return ax_fail(err, -EINVAL,
                        "\"%s\" is not a server's address (expected e.g. http://127.0.0.1:8070)",
                        c->server);
+    const char *why = c->fault[0] ? c->fault : curl_easy_strerror(rc);
+    if (rc == CURLE_PEER_FAILED_VERIFICATION)
+        return ax_fail(err, -EACCES,
+                       "the server at %s is not to be trusted: %s (--ca-file names whom to trust)",
+                       c->server, why);
+    if (rc == CURLE_SSL_CACERT_BADFILE || rc == CURLE_SSL_CERTPROBLEM)
+        return ax_fail(err, -EINVAL, "--ca-file, --cert or --key cannot be used: %s", why);
     return ax_fail(err, -ECONNREFUSED,
                    "cannot reach the server at %s: %s; is it running? Start it with `auspex run`",
                    c->server, curl_easy_strerror(rc));
@@ -151,6 +171,7 @@ int ax_client_get(struct ax_client *c, const char *path, struct ax_answer *out, 
     curl_easy_setopt(c->curl, CURLOPT_URL, url.p);
     curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &a.raw);
     curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, &a);
+    c->fault[0] = '\0';
     CURLcode rc = curl_easy_perform(c->curl);
     ax_buf_free(&url);
     if (rc != CURLE_OK)

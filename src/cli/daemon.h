@@ -29,8 +29,10 @@ struct ax_daemon_options {
     const char *notify_rate_text, *notify_burst_text, *max_tenant_alarms_text;
     const char *max_tenant_rate_text, *max_tenant_queries_text, *max_query_samples_text;
     bool smtp_starttls, notify_local;
+    const char *tls_cert, *tls_key, *tls_client_ca;
+    const char *statsd, *statsd_tenant, *statsd_interval_text;
     const char *server, *socket, *libvirt, *tenant; /* host */
-    const char *host_name, *host_id, *exporter, *token_file;
+    const char *host_name, *host_id, *exporter, *token_file, *ca_file, *cert, *key;
     const char *retention_text, *retention_size_text, *interval_text;
     const char *max_series_text, *max_tenant_series_text;
     const char *tenant_bytes_text, *commit_text;
@@ -38,12 +40,12 @@ struct ax_daemon_options {
     /* 0: as the rooms have it */
     uint32_t max_series, max_tenant_series, max_tenant_alarms, notify_rate, notify_burst;
     uint32_t max_tenant_rate, max_tenant_queries, max_query_samples;
-    int64_t retention_ms, interval_ms;
+    int64_t retention_ms, interval_ms, statsd_interval_ms;
     uint64_t retention_bytes, tenant_bytes; /* 0 = any */
     int64_t commit_ms;
     struct ax_tenant_limit limits[2 * AX_FLAG_TIMES];
     size_t nlimits;
-    bool set_balloon_period;
+    bool set_balloon_period, statsd_deltas;
     enum ax_daemon_auth { AX_AUTH_NONE, AX_AUTH_TOKEN, AX_AUTH_KEYSTONE } auth;
 };
 

@@ -17,6 +17,8 @@ static int read_durations(enum ax_daemon which, struct ax_daemon_options *o)
     } v[] = {
         {o->retention_text, "--retention", &o->retention_ms, 3600000, INT64_MAX, " is below 1h"},
         {o->interval_text, "--interval", &o->interval_ms, 1000, INT64_MAX, " is below 1s"},
+        {o->statsd_interval_text, "--statsd-interval", &o->statsd_interval_ms, 1000, 3600000,
+         " is not between 1s and 1h"},
         {o->commit_text, "--commit-interval", &o->commit_ms, 0, 10000, " is above 10s"}};
     for (size_t i = 0; i < AX_ARRAY_LEN(v); i++) {
         struct ax_err err;
@@ -168,6 +170,28 @@ static int read_auth(enum ax_daemon which, struct ax_daemon_options *o)
     return AX_DAEMON_GO;
 }
 
+static int read_tls(enum ax_daemon which, struct ax_daemon_options *o)
+{
+    if (!o->tls_cert != !o->tls_key)
+        return ax_daemon_usage(which, "--tls-cert and --tls-key go together", "");
+    if (o->tls_client_ca && !o->tls_cert)
+        return ax_daemon_usage(which, "--tls-client-ca wants --tls-cert and --tls-key", "");
+    if (o->tls_client_ca && o->auth == AX_AUTH_NONE)
+        return ax_daemon_usage(
+            which, "--tls-client-ca wants --auth token or keystone: with none nobody is asked", "");
+    if (!o->cert != !o->key)
+        return ax_daemon_usage(which, "--cert and --key go together", "");
+    return AX_DAEMON_GO;
+}
+
+static int read_statsd(enum ax_daemon which, struct ax_daemon_options *o)
+{
+    return ax_tenant_ok(ax_str(o->statsd_tenant))
+               ? AX_DAEMON_GO
+               : ax_daemon_usage(which, "--statsd-tenant: expected 1 to 150 of A-Za-z0-9._@-, not ",
+                                 o->statsd_tenant);
+}
+
 int ax_daemon_read_values(enum ax_daemon which, struct ax_daemon_options *o)
 {
     int status = read_durations(which, o);
@@ -179,5 +203,9 @@ int ax_daemon_read_values(enum ax_daemon which, struct ax_daemon_options *o)
         status = read_auth(which, o);
     if (status == AX_DAEMON_GO)
         status = read_mail(which, o);
+    if (status == AX_DAEMON_GO)
+        status = read_tls(which, o);
+    if (status == AX_DAEMON_GO)
+        status = read_statsd(which, o);
     return status == AX_DAEMON_GO ? read_tenants(which, o) : status;
 }

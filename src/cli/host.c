@@ -92,6 +92,9 @@ static int open_host(struct host *h, struct ax_arena *a, struct ax_err *err)
                                    .unix_socket = o->socket,
                                    .tenant = o->tenant,
                                    .token = o->token_file ? token : NULL,
+                                   .ca_file = o->ca_file,
+                                   .cert = o->cert,
+                                   .key = o->key,
                                    .spool_dir = ax_arena_printf(a, "%s/spool", o->data).p};
     rc = ax_push_new(&h->push, &push, err);
     if (rc < 0)

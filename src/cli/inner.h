@@ -22,9 +22,10 @@ struct ax_flag {
 
 struct ax_cli {
     const char *command;
-    const char *server; /* URL without a slash at its end */
-    const char *tenant; /* NULL = the server's default */
-    const char *token;  /* from --token-file or $AUSPEX_TOKEN, NULL = none */
+    const char *server;               /* URL without a slash at its end */
+    const char *tenant;               /* NULL = the server's default */
+    const char *token;                /* from --token-file or $AUSPEX_TOKEN, NULL = none */
+    const char *ca_file, *cert, *key; /* PEM, for https; NULL: the system's, none */
     bool json;
     char **args; /* what is no flag */
     int nargs;
@@ -56,6 +57,8 @@ struct ax_answer {
 struct ax_client *ax_client_new(const struct ax_cli *c);
 /* The headers that say whose things are asked for, and who asks. */
 struct curl_slist *ax_client_headers(const struct ax_cli *c, struct curl_slist *headers);
+/* --ca-file, --cert and --key for a CURL handle. */
+void ax_client_trust(void *curl, const struct ax_cli *c);
 void ax_client_free(struct ax_client *c);
 /* From any thread: ends the request under way within a second, and fails those that follow. */
 void ax_client_abort(struct ax_client *c);

@@ -29,10 +29,13 @@ int ax_cmd_run(int argc, char **argv)
     host.socket = ax_arena_printf(&a, "%s/auspex.sock", o.data).p;
     host.data = ax_arena_printf(&a, "%s-host", o.data).p;
     const struct ax_child children[] = {
-        {"serve", ax_daemon_command_line(AX_DAEMON_SERVE, self, &o, &a)},
-        {"host", ax_daemon_command_line(AX_DAEMON_HOST, self, &host, &a)}};
+        {.name = "serve",
+         .argv = ax_daemon_command_line(AX_DAEMON_SERVE, self, &o, &a),
+         .hangup = o.tls_cert != NULL},
+        {.name = "host", .argv = ax_daemon_command_line(AX_DAEMON_HOST, self, &host, &a)}};
     ax_log_setup("run", AX_LOG_INFO);
-    ax_log(AX_LOG_INFO, "starting; the dashboard will be at http://%s/ (Ctrl-C stops)", o.listen);
+    ax_log(AX_LOG_INFO, "starting; the dashboard will be at %s://%s/ (Ctrl-C stops)",
+           o.tls_cert ? "https" : "http", o.listen);
     status = ax_supervise(children, 2, &err);
     ax_arena_free(&a);
     return status < 0 ? ax_daemon_fail(&err) : status;

@@ -26,16 +26,18 @@
 
 struct server {
     const struct ax_daemon_options *o;
-    int tcp_fd, unix_fd;
+    int tcp_fd, unix_fd, statsd_fd;
     struct ax_sql *sql;
     struct ax_registry *registry;
     struct ax_auth *auth;
+    struct ax_tls *tls;
     char keystone_password[AX_SECRET_MAX], *keystone_ca;
     struct ax_intake *intake;
     struct ax_store *store;
     struct ax_alarming alarming;
     struct ax_alarms *alarms;
     struct ax_predictor *predictor;
+    struct ax_statsd *statsd;
     struct ax_api *api;
     struct ax_leap clock;
     pthread_t keeper;
@@ -98,6 +100,28 @@ static int read_secrets(struct server *s, struct ax_err *err)
     return ax_secret_read(s->o->keystone_password_file, s->keystone_password, err);
 }
 
+static int open_tls(struct server *s, struct ax_err *err)
+{
+    struct ax_tls_files files = {s->o->tls_cert, s->o->tls_key, s->o->tls_client_ca};
+    if (s->o->tls_cert)
+        return ax_tls_open(&s->tls, &files, ax_now_ms(), err);
+    if (s->o->auth != AX_AUTH_NONE && !ax_listen_is_loopback(s->tcp_fd))
+        warn("tokens and passwords come over the network in the clear: give --tls-cert and "
+             "--tls-key, or put a TLS proxy before the server");
+    return 0;
+}
+
+/* SIGHUP: renewed files. The server is another user by now, who has to be able to read them. */
+static void reload_tls(struct server *s)
+{
+    struct ax_err err;
+    if (ax_tls_reload(s->tls, ax_now_ms(), &err) < 0)
+        ax_log(AX_LOG_ERROR, "the certificate stays the one before: %s", err.text);
+    else
+        ax_log(AX_LOG_INFO, "new connections get the certificate as it is now in %s",
+               s->o->tls_cert);
+}
+
 static int open_auth(struct server *s, struct ax_err *err)
 {
     struct ax_keystone_options keystone = {.url = s->o->keystone_url,
@@ -143,6 +167,30 @@ static int open_watchers(struct server *s, struct ax_rules *rules, struct ax_err
     return rc < 0 ? rc : ax_predictor_new(&s->predictor, &pr, err);
 }
 
+static void warn_of_statsd(const char *text)
+{
+    static struct ax_log_limit limit;
+    ax_log_limited(&limit, 60, AX_LOG_WARN, "%s", text);
+}
+
+static int open_statsd(struct server *s, struct ax_err *err)
+{
+    char hostname[256] = "";
+    if (s->statsd_fd < 0)
+        return 0;
+    gethostname(hostname, sizeof hostname - 1);
+    struct ax_statsd_options o = {.fd = s->statsd_fd,
+                                  .intake = s->intake,
+                                  .tenant = ax_str(s->o->statsd_tenant),
+                                  .hostname = ax_str(hostname),
+                                  .interval_ms = s->o->statsd_interval_ms,
+                                  .deltas = s->o->statsd_deltas,
+                                  .warn = warn_of_statsd};
+    ax_log(AX_LOG_INFO, "statsd on UDP port %d, for the tenant %s", ax_statsd_port(s->statsd_fd),
+           s->o->statsd_tenant);
+    return ax_statsd_open(&s->statsd, &o, err);
+}
+
 static int open_api(struct server *s, struct ax_err *err)
 {
     s->unix_fd = ax_listen_unix("auspex.sock", err);
@@ -150,6 +198,7 @@ static int open_api(struct server *s, struct ax_err *err)
         return s->unix_fd;
     struct ax_api_options o = {.tcp_fd = s->tcp_fd,
                                .unix_fd = s->unix_fd,
+                               .tls = s->tls,
                                .intake = s->intake,
                                .store = s->store,
                                .sql = s->sql,
@@ -159,6 +208,7 @@ static int open_api(struct server *s, struct ax_err *err)
                                .stream = s->alarming.stream,
                                .notify = s->alarming.notify,
                                .predictor = s->predictor,
+                               .statsd = s->statsd,
                                .retention_ms = s->o->retention_ms,
                                .max_tenant_series = s->o->max_tenant_series,
                                .max_tenant_rate = s->o->max_tenant_rate,
@@ -178,6 +228,10 @@ static int open_all(struct server *s, struct ax_err *err)
     if (rc == 0)
         rc = s->tcp_fd = ax_listen_tcp(s->o->listen, s->o->auth != AX_AUTH_NONE, err);
     if (rc >= 0)
+        rc = open_tls(s, err);
+    if (rc >= 0 && s->o->statsd)
+        rc = s->statsd_fd = ax_statsd_listen(s->o->statsd, err);
+    if (rc >= 0)
         rc = ax_enter_data(s->o->data, s->o->user, err);
     if (rc == 0)
         rc = open_data(s, err);
@@ -186,6 +240,8 @@ static int open_all(struct server *s, struct ax_err *err)
         return rc;
     }
     rc = open_watchers(s, rules, err);
+    if (rc == 0)
+        rc = open_statsd(s, err);
     return rc < 0 ? rc : open_api(s, err);
 }
 
@@ -231,12 +287,24 @@ static void housekeep(struct server *s, int64_t now, int64_t *next_prune)
         ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
 }
 
+/* Waits a tick; false at the end. */
+static bool wait_tick(struct server *s, const sigset_t *end)
+{
+    const struct timespec tick = {0, TICK_MS * 1000000};
+    sigset_t all = *end;
+    if (s->tls)
+        sigaddset(&all, SIGHUP);
+    int sig = sigtimedwait(&all, NULL, &tick);
+    if (sig == SIGHUP)
+        reload_tls(s);
+    return sig < 0 || sig == SIGHUP;
+}
+
 static void keep_going(struct server *s, const sigset_t *end)
 {
     static struct ax_log_limit limit;
     int64_t next_housekeep = ax_now_ms() + HOUSEKEEP_MS, next_prune = 0;
-    struct timespec tick = {0, TICK_MS * 1000000};
-    while (sigtimedwait(end, NULL, &tick) < 0) {
+    while (wait_tick(s, end)) {
         struct ax_err err;
         int64_t now = ax_now_ms();
         ax_stream_tick(s->alarming.stream, now);
@@ -255,6 +323,7 @@ static void keep_going(struct server *s, const sigset_t *end)
 static void close_all(struct server *s)
 {
     ax_api_stop(s->api);
+    ax_statsd_close(s->statsd);
     s->stop = true;
     if (s->keeping)
         pthread_join(s->keeper, NULL);
@@ -263,6 +332,7 @@ static void close_all(struct server *s)
     ax_alarming_close(&s->alarming);
     ax_store_close(s->store);
     ax_intake_free(s->intake);
+    ax_tls_close(s->tls);
     ax_auth_close(s->auth);
     free(s->keystone_ca);
     ax_registry_close(s->registry);
@@ -280,6 +350,16 @@ static void allow_many_files(void)
     }
 }
 
+/* With TLS it means "read the files again", and has to wait for the thread that does it; else it
+ * ends us, as a terminal that is closed should. */
+static void block_hangup(void)
+{
+    sigset_t hangup;
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &hangup, NULL);
+}
+
 int ax_cmd_serve(int argc, char **argv)
 {
     struct ax_daemon_options o;
@@ -288,9 +368,11 @@ int ax_cmd_serve(int argc, char **argv)
         return status;
     sigset_t end;
     ax_daemon_signals(&end);
+    if (o.tls_cert)
+        block_hangup();
     allow_many_files();
     ax_log_setup("serve", AX_LOG_INFO);
-    struct server s = {.o = &o, .tcp_fd = -1, .unix_fd = -1};
+    struct server s = {.o = &o, .tcp_fd = -1, .unix_fd = -1, .statsd_fd = -1};
     struct ax_err err;
     if (open_all(&s, &err) < 0) {
         close_all(&s);
@@ -298,8 +380,8 @@ int ax_cmd_serve(int argc, char **argv)
     }
     s.keeping = pthread_create(&s.keeper, NULL, keep_store, &s) == 0;
     const char *colon = strrchr(o.listen, ':');
-    ax_log(AX_LOG_INFO, "listening on http://%.*s:%d/ (data in %s)", (int)(colon - o.listen),
-           o.listen, ax_api_port(s.api), o.data);
+    ax_log(AX_LOG_INFO, "listening on %s://%.*s:%d/ (data in %s)", s.tls ? "https" : "http",
+           (int)(colon - o.listen), o.listen, ax_api_port(s.api), o.data);
     keep_going(&s, &end);
     ax_log(AX_LOG_INFO, "ending");
     close_all(&s);

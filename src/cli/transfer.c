@@ -19,6 +19,7 @@ void ax_transfer_open(struct ax_transfer *t, const struct ax_cli *c, const char 
         t->headers = curl_slist_append(t->headers, header);
     t->headers = ax_client_headers(c, t->headers);
     curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, t->headers);
+    ax_client_trust(t->curl, c);
     curl_easy_setopt(t->curl, CURLOPT_CONNECTTIMEOUT_MS, 3000L);
     curl_easy_setopt(t->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(t->curl, CURLOPT_LOW_SPEED_TIME, SILENCE_SECONDS);

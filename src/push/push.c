@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define QUEUE_MAX       16
 #define SERIES_PER_SEND 10000
@@ -51,7 +52,7 @@ struct ax_push {
     CURL *curl;
     struct curl_slist *headers[2]; /* by kind */
     char *urls[2], *unix_socket;
-    char answer[ANSWER_MAX];
+    char answer[ANSWER_MAX], fault[CURL_ERROR_SIZE];
     size_t answer_n;
 };
 
@@ -189,6 +190,7 @@ static enum outcome post(struct ax_push *p, const struct entry *e)
 {
     static struct ax_log_limit away, refused;
     p->answer_n = 0;
+    p->fault[0] = '\0';
     curl_easy_setopt(p->curl, CURLOPT_URL, p->urls[e->kind]);
     curl_easy_setopt(p->curl, CURLOPT_HTTPHEADER, p->headers[e->kind]);
     curl_easy_setopt(p->curl, CURLOPT_POSTFIELDS, e->bytes.p);
@@ -205,7 +207,7 @@ static enum outcome post(struct ax_push *p, const struct entry *e)
                        (int)p->answer_n, p->answer);
     else if (outcome == AGAIN)
         ax_log_limited(&away, 60, AX_LOG_WARN, "cannot reach the server at %s: %s",
-                       p->urls[e->kind], curl_easy_strerror(rc));
+                       p->urls[e->kind], p->fault[0] ? p->fault : curl_easy_strerror(rc));
     return outcome;
 }
 
@@ -316,6 +318,23 @@ static void set_headers(struct ax_push *p, const struct ax_push_options *o)
     add_header(p, "Authorization: Bearer ", o->token);
 }
 
+static int set_tls(struct ax_push *p, const struct ax_push_options *o, struct ax_err *err)
+{
+    const struct {
+        CURLoption option;
+        const char *path;
+    } files[] = {
+        {CURLOPT_CAINFO, o->ca_file}, {CURLOPT_SSLCERT, o->cert}, {CURLOPT_SSLKEY, o->key}};
+    for (size_t i = 0; i < AX_ARRAY_LEN(files); i++) {
+        if (!files[i].path)
+            continue;
+        if (access(files[i].path, R_OK) < 0)
+            return ax_fail_errno(err, "cannot read %s", files[i].path);
+        curl_easy_setopt(p->curl, files[i].option, files[i].path);
+    }
+    return 0;
+}
+
 static void set_curl(struct ax_push *p)
 {
     curl_easy_setopt(p->curl, CURLOPT_NOSIGNAL, 1L);
@@ -327,6 +346,7 @@ static void set_curl(struct ax_push *p)
     curl_easy_setopt(p->curl, CURLOPT_CONNECTTIMEOUT_MS, 5000L);
     curl_easy_setopt(p->curl, CURLOPT_WRITEFUNCTION, keep_answer);
     curl_easy_setopt(p->curl, CURLOPT_WRITEDATA, p);
+    curl_easy_setopt(p->curl, CURLOPT_ERRORBUFFER, p->fault);
     curl_easy_setopt(p->curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(p->curl, CURLOPT_XFERINFOFUNCTION, stop_when_late);
     curl_easy_setopt(p->curl, CURLOPT_XFERINFODATA, p);
@@ -375,7 +395,10 @@ static int start(struct ax_push *p, const struct ax_push_options *o, struct ax_e
         return ax_fail(err, -ENOMEM, "cannot set up the HTTP client");
     set_headers(p, o);
     set_curl(p);
-    int rc = pthread_create(&p->thread, NULL, run, p);
+    int rc = set_tls(p, o, err);
+    if (rc < 0)
+        return rc;
+    rc = pthread_create(&p->thread, NULL, run, p);
     return rc ? ax_fail(err, -rc, "cannot start the sender: %s", strerror(rc)) : 0;
 }
 

@@ -19,6 +19,8 @@ struct ax_push_options {
     const char *unix_socket; /* path, or NULL */
     const char *tenant;      /* sent as X-Scope-OrgID; NULL = none */
     const char *token;       /* sent as Authorization: Bearer; NULL = none */
+    const char *ca_file;     /* PEM, for https; NULL = the system's */
+    const char *cert, *key;  /* PEM, to show the server; NULL = none */
     const char *spool_dir;   /* made when missing */
     uint64_t spool_max;      /* bytes; 0 = 64 MiB */
 };

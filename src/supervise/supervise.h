@@ -6,9 +6,12 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+
 struct ax_child {
     const char *name;
     char *const *argv; /* NULL-terminated; argv[0] is a path */
+    bool hangup;       /* SIGHUP is for it: handed on, where otherwise it ends the supervisor */
 };
 
 /* Runs the children until SIGTERM or SIGINT, then ends them in reverse order (SIGTERM, after 10 s

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a request says of itself, and what Keystone says of a token: the first line is the value of
- * Authorization, all of it also X-Auth-Token and Keystone's answer. Nobody gets in who has no
- * token; whoever Keystone tells of fits where it is put. */
+ * Authorization, all of it also X-Auth-Token, the digest of a certificate and Keystone's answer.
+ * Nobody gets in who has no token; whoever Keystone tells of fits where it is put. */
 #include "kit.h"
 
 #include "auth/auth.h"
@@ -41,6 +41,10 @@ FUZZ_TARGET(p, n)
     ax_str_cut(&rest, '\n', &line);
     knock(&(struct ax_claim){.authorization = line});
     knock(&(struct ax_claim){.x_auth_token = all});
+    if (n)
+        knock(&(struct ax_claim){.certificate = all, .certificate_fault = line});
+    if (n)
+        knock(&(struct ax_claim){.certificate = all, .certificate_fault = line});
     if (ax_base64_decode(line, decoded, sizeof decoded, &bytes))
         AX_ASSERT(bytes <= sizeof decoded &&
                   bytes == line.n * 3 / 4 -

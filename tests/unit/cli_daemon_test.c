@@ -51,6 +51,10 @@ static void what_makes_no_sense_is_refused(void **state)
     REFUSED(FLAG("--max-tenant-size=-1"));
     REFUSED(FLAG("--commit-interval=11s"));
     REFUSED(FLAG("--commit-interval=-1ms"));
+    REFUSED(FLAG("--statsd-interval=999ms"));
+    REFUSED(FLAG("--statsd-tenant="));
+    REFUSED(FLAG("--tls-cert=a.pem"));
+    REFUSED(FLAG("--tls-cert=a.pem"), FLAG("--tls-key=a.key"), FLAG("--tls-client-ca=ca.pem"));
     assert_int_equal(PARSE(&o, FLAG("--tenant-retention=a=31d"), FLAG("--retention=31d")),
                      AX_DAEMON_GO);
 }
