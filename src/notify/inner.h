@@ -113,6 +113,8 @@ int ax_notify_check(const struct ax_notify_fields *f, enum ax_notify_type *type,
 bool ax_notify_type_parse(struct ax_str name, enum ax_notify_type *out);
 bool ax_notify_http_ok(struct ax_str url);
 bool ax_notify_mail_ok(struct ax_str address);
+/* Whether the operator has named it, not a tenant (rules.c). */
+bool ax_notify_is_own(struct ax_str id);
 bool ax_notify_script_ok(struct ax_str name);
 
 /* ---- rows ---- */

@@ -18,6 +18,11 @@ static void id_of(const char *url, char out[AX_NOTIFY_ID])
              (unsigned long long)h.low64);
 }
 
+bool ax_notify_is_own(struct ax_str id)
+{
+    return ax_str_starts(id, AX_STR("own-"));
+}
+
 static int check_urls(const char *const *urls, size_t count, struct ax_err *err)
 {
     if (count > OWN_MAX)
