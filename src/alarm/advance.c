@@ -93,8 +93,7 @@ static void holds(struct ax_watch *w, const struct ax_found *f, struct ax_alarm 
         al->fired_at = al->told_at = now;
         al->unsaid = false;
         ax_watch_note(w, AX_CHANGE_FIRING, al, now, false);
-    } else if (al->state == AX_ALARM_FIRING && al->unsaid &&
-               now - al->told_at >= REWORD_MS) {
+    } else if (al->state == AX_ALARM_FIRING && al->unsaid && now - al->told_at >= REWORD_MS) {
         al->told_at = now;
         al->unsaid = false;
         ax_watch_note(w, AX_CHANGE_WORDED, al, now, false);

@@ -61,20 +61,45 @@ struct round {
     size_t n;
 };
 
+/* {{ query }}: of the rule's tenant, at the time of its evaluation. */
+static int query(void *ctx, struct ax_str expression, struct ax_arena *a,
+                 struct ax_query_result *out, struct ax_err *err)
+{
+    struct round *r = ctx;
+    struct ax_expr *e;
+    struct ax_source source = r->al->o.source;
+    struct ax_query_options o = {
+        .start = r->now, .end = r->now, .deadline_ns = ax_mono_ns() + DEADLINE_NS};
+    source.tenant = r->group->rules->tenant;
+    int rc = ax_expr_parse(expression, a, &e, err);
+    if (rc < 0)
+        return rc;
+    rc = ax_query_eval(e, &source, &o, a, out, err);
+    ax_expr_free(e);
+    return rc;
+}
+
+static struct ax_template_world world_of(struct round *r, struct ax_labels labels, double value)
+{
+    return (struct ax_template_world){
+        .labels = labels, .value = value, .url = ax_str(r->al->url), .query = query, .ctx = r};
+}
+
 /* The labels of one alarm or recorded series: the result's, with the rule's put over them. */
 static int label(struct round *r, struct ax_labels result, double value, struct ax_labels *out,
                  struct ax_err *err)
 {
     const struct ax_rule *rule = r->watch->rule;
+    struct ax_template_world world = world_of(r, result, value);
     struct ax_labels_builder b = {0};
     struct ax_str own = rule->records ? AX_STR("__name__") : AX_STR("alertname");
     ax_labels_add(&b, own, rule->name);
     for (size_t i = 0; i < rule->labels.n; i++)
         if (!ax_str_eq(rule->labels.v[i].name, own))
             ax_labels_add(&b, rule->labels.v[i].name,
-                          rule->records ? ax_template_text(rule->labels.v[i].value)
-                                        : ax_template_render(rule->labels.v[i].value, result, value,
-                                                             &r->arena));
+                          rule->records
+                              ? ax_template_text(rule->labels.v[i].value)
+                              : ax_template_render(rule->labels.v[i].value, &world, &r->arena));
     size_t ours = b.n;
     struct ax_label l;
     AX_LABELS_EACH (result, l) {
@@ -92,12 +117,13 @@ static int label(struct round *r, struct ax_labels result, double value, struct 
 static void annotate(struct round *r, struct ax_labels result, struct ax_found *f)
 {
     const struct ax_pairs *notes = &r->watch->rule->annotations;
+    struct ax_template_world world = world_of(r, result, f->value);
     struct ax_buf text = AX_BUF_INIT;
     struct ax_json j = {.out = &text};
     f->summary = r->watch->rule->name;
     ax_json_obj(&j);
     for (size_t i = 0; i < notes->n; i++) {
-        struct ax_str s = ax_template_render(notes->v[i].value, result, f->value, &r->arena);
+        struct ax_str s = ax_template_render(notes->v[i].value, &world, &r->arena);
         ax_json_key_str(&j, notes->v[i].name);
         ax_json_str(&j, s);
         if (ax_str_eq(notes->v[i].name, AX_STR("summary")))
@@ -138,8 +164,7 @@ static int take_in(struct round *r, const struct ax_query_result *result, struct
 static int ask(struct round *r, struct ax_err *err)
 {
     int64_t at = r->now - r->group->rules->offset_ms;
-    struct ax_query_options o = {
-        .start = at, .end = at, .deadline_ns = ax_mono_ns() + DEADLINE_NS};
+    struct ax_query_options o = {.start = at, .end = at, .deadline_ns = ax_mono_ns() + DEADLINE_NS};
     struct ax_source source = r->al->o.source;
     struct ax_query_result result;
     source.tenant = r->group->rules->tenant;

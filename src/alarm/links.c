@@ -16,8 +16,7 @@ void ax_link_escape(struct ax_str text, struct ax_buf *out)
     }
 }
 
-void ax_link_expression(struct ax_str url, struct ax_str expression, bool table,
-                        struct ax_buf *out)
+void ax_link_expression(struct ax_str url, struct ax_str expression, bool table, struct ax_buf *out)
 {
     while (url.n && url.p[url.n - 1] == '/')
         url.n--;

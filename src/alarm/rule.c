@@ -201,8 +201,7 @@ void ax_rules_number(struct ax_rule_group *g)
         struct ax_str key = ax_arena_printf(&g->arena, "%016llx", (unsigned long long)h);
         ax_map_get(&seen, key, &before);
         ax_map_put(&seen, key, before + 1);
-        g->rules[i].same =
-            ax_arena_printf(&g->arena, "%s/%llu", key.p, (unsigned long long)before);
+        g->rules[i].same = ax_arena_printf(&g->arena, "%s/%llu", key.p, (unsigned long long)before);
     }
     ax_map_free(&seen);
 }

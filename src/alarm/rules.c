@@ -67,8 +67,8 @@ static int rules_of(struct ax_rules_reader *r, yaml_node_t *n, const struct ax_p
 }
 
 enum { NAME, INTERVAL, OFFSET, LIMIT, GROUP_LABELS, RULES, GROUP_KEYS };
-static const char *const group_keys[] = {"name", "interval", "query_offset", "limit", "labels",
-                                         "rules"};
+static const char *const group_keys[] = {"name",  "interval", "query_offset",
+                                         "limit", "labels",   "rules"};
 
 /* The name, when there is one: by it the version that is in force is known. */
 static void find_name(struct ax_rules_reader *r, yaml_node_t *n)
@@ -151,8 +151,8 @@ static int groups_of(struct ax_rules_reader *r, struct ax_err *err)
         return ax_yaml_unexpected(&r->y, groups, "a list of groups", err);
     size_t count = ax_yaml_count(groups);
     if (count > AX_RULES_MAX)
-        return ax_yaml_fail(&r->y, groups->start_mark, err,
-                            "found %zu groups, expected at most %d", count, AX_RULES_MAX);
+        return ax_yaml_fail(&r->y, groups->start_mark, err, "found %zu groups, expected at most %d",
+                            count, AX_RULES_MAX);
     f->groups = AX_NEWS(&f->arena, struct ax_rule_group *, count);
     for (size_t i = 0; i < count && f->nfaults < AX_RULES_FAULTS; i++) {
         r->group = f->groups[f->ngroups++] = ax_calloc(1, sizeof *r->group);
@@ -161,10 +161,9 @@ static int groups_of(struct ax_rules_reader *r, struct ax_err *err)
         if (group_of(r, ax_yaml_item(&r->y, groups, i), err) < 0)
             fault(f, r->group->name, err);
     }
-    return f->nfaults < AX_RULES_FAULTS
-               ? 0
-               : ax_fail(err, -E2BIG, "%.*s: more than %d faults", AX_STR_ARG(f->file),
-                         AX_RULES_FAULTS - 1);
+    return f->nfaults < AX_RULES_FAULTS ? 0
+                                        : ax_fail(err, -E2BIG, "%.*s: more than %d faults",
+                                                  AX_STR_ARG(f->file), AX_RULES_FAULTS - 1);
 }
 
 static struct ax_rules *new_file(struct ax_str tenant, const char *name)

@@ -140,8 +140,8 @@ static struct ax_notice notice_of(const struct news *n)
         .severity = severity_of(c->labels),
         .state = fires ? AX_STR("ALARM") : AX_STR("OK"),
         .old_state = fires ? AX_STR("OK") : AX_STR("ALARM"),
-        .reason = fires ? c->summary
-                        : ax_arena_printf(n->a, "resolved: %.*s", AX_STR_ARG(c->summary)),
+        .reason =
+            fires ? c->summary : ax_arena_printf(n->a, "resolved: %.*s", AX_STR_ARG(c->summary)),
         .time = fires ? c->fired_at : c->time,
         .since = fires ? 0 : c->fired_at,
         .metrics = metrics_json(n),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Rule files of the server. Directories are opened once, with the privileges of the start, and found
- * again by their paths where those still lead there: the way to them may be closed afterwards. */
+/* Rule files of the server. Directories are opened once, with the privileges of the start, and
+ * found again by their paths where those still lead there: the way to them may be closed
+ * afterwards. */
 #include "cli/serve.h"
 
 #include "api/assets.h"
@@ -123,9 +124,8 @@ struct reading {
 
 static void add_file(struct reading *r, const struct pattern *p, const char *name)
 {
-    const char *path = ax_arena_printf(&r->arena, "%.*s:%s/%s", AX_STR_ARG(p->tenant), p->absolute,
-                                       name)
-                           .p;
+    const char *path =
+        ax_arena_printf(&r->arena, "%.*s:%s/%s", AX_STR_ARG(p->tenant), p->absolute, name).p;
     for (size_t i = 0; i < r->n; i++)
         if (strcmp(r->paths[i], path) == 0)
             return;
@@ -262,8 +262,7 @@ struct ax_alarms *ax_ruling_alarms(struct ax_ruling *x)
 
 /* ---- beginning and end ---- */
 
-static int open_patterns(struct ax_ruling *x, const struct ax_daemon_options *o,
-                         struct ax_err *err)
+static int open_patterns(struct ax_ruling *x, const struct ax_daemon_options *o, struct ax_err *err)
 {
     int rc = 0;
     x->patterns = ax_calloc(o->rules.n + o->tenant_rules.n + 1, sizeof *x->patterns);
@@ -281,8 +280,7 @@ static int open_patterns(struct ax_ruling *x, const struct ax_daemon_options *o,
     return rc;
 }
 
-int ax_ruling_prepare(struct ax_ruling **out, const struct ax_daemon_options *o,
-                      struct ax_err *err)
+int ax_ruling_prepare(struct ax_ruling **out, const struct ax_daemon_options *o, struct ax_err *err)
 {
     struct ax_ruling *x = *out = ax_calloc(1, sizeof *x);
     pthread_mutex_init(&x->lock, NULL);

@@ -31,8 +31,7 @@ static int check_urls(const char *const *urls, size_t count, struct ax_err *err)
     for (size_t i = 0; i < count; i++)
         if (strlen(urls[i]) > 512 || !ax_notify_http_ok(ax_str(urls[i])))
             return ax_fail(err, -EINVAL,
-                           "found the Alertmanager \"%.100s\", expected http://HOST:PORT",
-                           urls[i]);
+                           "found the Alertmanager \"%.100s\", expected http://HOST:PORT", urls[i]);
     return 0;
 }
 
@@ -98,9 +97,8 @@ int ax_notify_alertmanagers(struct ax_notify *n, const char *const *urls, size_t
 }
 
 /* The ids of all who are told, NUL-terminated, one after the other. */
-static int find(struct ax_notify *n, struct ax_str tenant, const struct ax_str *names,
-                size_t count, struct ax_arena *a, struct ax_str *out, size_t *found,
-                struct ax_err *err)
+static int find(struct ax_notify *n, struct ax_str tenant, const struct ax_str *names, size_t count,
+                struct ax_arena *a, struct ax_str *out, size_t *found, struct ax_err *err)
 {
     struct ax_stmt q;
     int rc = 0;
