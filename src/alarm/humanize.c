@@ -6,7 +6,7 @@
 
 static const char *const large[] = {"", "k", "M", "G", "T", "P", "E", "Z", "Y"};
 static const char *const small[] = {"", "m", "u", "n", "p", "f", "a", "z", "y"};
-static const char *const binary[] = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"};
+static const char *const binary[] = {"", "ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"};
 #define STEPS 8
 
 static const char *shrink(double *v, double base, const char *const *prefix)

@@ -59,17 +59,23 @@ static int add_event(const struct news *n, int64_t time, struct ax_err *err)
     return ax_registry_add_event_within(n->al->o.registry, n->tenant, &e, err);
 }
 
+static struct ax_str annotation(const struct ax_change *c, const char *name, struct ax_arena *a)
+{
+    json_t *notes = json_loadb(c->annotations.p, c->annotations.n, 0, NULL);
+    json_t *v = json_object_get(notes, name);
+    struct ax_str s = ax_arena_str(a, (struct ax_str){json_string_value(v), json_string_length(v)});
+    json_decref(notes);
+    return s;
+}
+
 /* The names in the annotation auspex_notify: "ops, on-call". */
 static size_t methods_of(const struct ax_change *c, struct ax_arena *a, struct ax_str *out)
 {
-    json_t *notes = json_loadb(c->annotations.p, c->annotations.n, 0, NULL);
-    json_t *names = json_object_get(notes, "auspex_notify");
-    struct ax_str rest = {json_string_value(names), json_string_length(names)}, one;
+    struct ax_str rest = annotation(c, "auspex_notify", a), one;
     size_t n = 0;
     while (n < METHODS_MAX && ax_str_cut(&rest, ',', &one))
         if ((one = ax_str_trim(one)).n)
-            out[n++] = ax_arena_str(a, one);
-    json_decref(notes);
+            out[n++] = one;
     return n;
 }
 
@@ -132,11 +138,12 @@ static struct ax_notice notice_of(const struct news *n)
 {
     const struct ax_change *c = n->c;
     bool fires = c->kind != AX_CHANGE_RESOLVED;
+    struct ax_str description = annotation(c, "description", n->a);
     struct ax_notice x = {
         .tenant = n->tenant,
         .alarm = alarm_id(n),
         .name = n->rule,
-        .description = c->summary,
+        .description = description.n ? description : c->summary,
         .severity = severity_of(c->labels),
         .state = fires ? AX_STR("ALARM") : AX_STR("OK"),
         .old_state = fires ? AX_STR("OK") : AX_STR("ALARM"),
@@ -161,10 +168,11 @@ static int notify(const struct news *n, struct ax_err *err)
 {
     struct ax_notify *out = n->al->o.notify;
     struct ax_str names[METHODS_MAX];
-    if (!out)
+    bool worded = n->c->kind == AX_CHANGE_WORDED;
+    if (!out || (worded && !ax_notify_has_alertmanagers(out)))
         return 0;
     struct ax_notice x = notice_of(n);
-    if (n->c->kind == AX_CHANGE_WORDED)
+    if (worded)
         return ax_notify_reword(out, n->tenant, x.alarm, x.annotations, err);
     return ax_notify_queue_rule(out, names, methods_of(n->c, n->a, names), &x, err);
 }
@@ -232,36 +240,45 @@ int ax_settle(struct ax_alarms *al, const struct ax_group *g, struct ax_watch *w
     return 0;
 }
 
+static int tell_again(struct ax_alarms *al, const struct ax_group *g, const struct ax_watch *w,
+                      const struct ax_alarm *alarm, struct ax_err *err)
+{
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_buf key = AX_BUF_INIT;
+    struct ax_change c = {.kind = AX_CHANGE_FIRING,
+                          .labels = alarm->labels,
+                          .summary = ax_str(alarm->summary),
+                          .annotations = ax_str(alarm->annotations),
+                          .time = alarm->fired_at,
+                          .fired_at = alarm->fired_at};
+    ax_keep_key(g->rules, w->rule, alarm->labels, &key);
+    struct news n = {.al = al,
+                     .key = ax_buf_view(&key),
+                     .tenant = g->rules->tenant,
+                     .rule = w->rule->name,
+                     .query = w->rule->query,
+                     .c = &c,
+                     .a = &a};
+    struct ax_notice x = notice_of(&n);
+    int rc = ax_notify_queue_again(al->o.notify, &x, err);
+    ax_buf_free(&key);
+    ax_arena_free(&a);
+    return rc;
+}
+
 int ax_settle_again(struct ax_alarms *al, const struct ax_group *g, struct ax_watch *w,
                     struct ax_err *err)
 {
-    int rc = 0;
-    for (size_t i = 0; i < w->n && al->o.notify && rc == 0; i++) {
-        const struct ax_alarm *alarm = &w->alarms[i];
-        struct ax_arena a = AX_ARENA_INIT;
-        struct ax_buf key = AX_BUF_INIT;
-        struct ax_change c = {.kind = AX_CHANGE_FIRING,
-                              .labels = alarm->labels,
-                              .summary = ax_str(alarm->summary),
-                              .annotations = ax_str(alarm->annotations),
-                              .time = alarm->fired_at,
-                              .fired_at = alarm->fired_at};
-        ax_keep_key(g->rules, w->rule, alarm->labels, &key);
-        struct news n = {.al = al,
-                         .key = ax_buf_view(&key),
-                         .tenant = g->rules->tenant,
-                         .rule = w->rule->name,
-                         .query = w->rule->query,
-                         .c = &c,
-                         .a = &a};
-        struct ax_notice x = notice_of(&n);
-        if (alarm->state == AX_ALARM_FIRING && (rc = ax_sql_begin(al->o.sql, err)) == 0)
-            rc = ax_sql_end(al->o.sql, ax_notify_queue_rule(al->o.notify, NULL, 0, &x, err), err);
-        ax_buf_free(&key);
-        ax_arena_free(&a);
-    }
-    if (w->n)
-        wake(al);
+    if (w->n == 0 || !al->o.notify || !ax_notify_has_alertmanagers(al->o.notify))
+        return 0;
+    int rc = ax_sql_begin(al->o.sql, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < w->n && rc == 0; i++)
+        if (w->alarms[i].state == AX_ALARM_FIRING)
+            rc = tell_again(al, g, w, &w->alarms[i], err);
+    rc = ax_sql_end(al->o.sql, rc, err);
+    wake(al);
     return rc;
 }
 

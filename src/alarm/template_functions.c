@@ -217,17 +217,6 @@ static struct ax_tv sample(struct ax_arena *a, struct ax_labels labels, double v
     return (struct ax_tv){.kind = AX_TV_SAMPLE, .sample = s};
 }
 
-static int text_sample(struct ax_tcall *c, struct ax_str text, struct ax_tv *out)
-{
-    struct ax_labels_builder b = {0};
-    struct ax_labels labels;
-    ax_labels_add(&b, AX_STR("__value__"), text);
-    int rc = ax_labels_finish(&b, c->a, &labels, c->err);
-    if (rc == 0)
-        *out = sample(c->a, labels, 0);
-    return rc;
-}
-
 FUNCTION(query)
 {
     struct ax_query_result r;
@@ -239,14 +228,12 @@ FUNCTION(query)
     rc = c->world->query(c->world->ctx, args[0].s, c->a, &r, c->err);
     if (rc < 0)
         return rc;
-    if (r.type == AX_MATRIX)
-        return ax_fail(c->err, -EINVAL, "query result is not a vector or scalar");
+    if (r.type != AX_VECTOR && r.type != AX_SCALAR)
+        return ax_fail(c->err, -EINVAL, "rule result is not a vector or scalar");
     size_t count = r.type == AX_VECTOR ? r.n : 1;
     *out = (struct ax_tv){.kind = AX_TV_LIST};
     out->list.v = AX_NEWS(c->a, struct ax_tv, count);
     out->list.n = count;
-    if (r.type == AX_STRING)
-        return text_sample(c, r.string, &out->list.v[0]);
     for (size_t i = 0; i < count; i++)
         out->list.v[i] = r.type == AX_SCALAR
                              ? sample(c->a, (struct ax_labels){{NULL, 0}}, r.scalar.v)

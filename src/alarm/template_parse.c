@@ -318,6 +318,8 @@ static int parse_pipe(struct parser *p, struct ax_tpipe **out)
         }
         more = peek(p) == '|';
         p->at += more;
+        skip_blanks(p);
+        more = more && !at_end(p); /* a last | means nothing */
     }
     for (size_t i = 0; rc == 0 && i < pipe->nvars && !pipe->assigns; i++)
         rc = declare(p, pipe->vars[i]);

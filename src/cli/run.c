@@ -29,8 +29,8 @@ int ax_cmd_run(int argc, char **argv)
     host.socket = ax_arena_printf(&a, "%s/auspex.sock", o.data).p;
     host.data = ax_arena_printf(&a, "%s-host", o.data).p;
     const struct ax_child children[] = {
-        {"serve", ax_daemon_command_line(AX_DAEMON_SERVE, self, &o, &a)},
-        {"host", ax_daemon_command_line(AX_DAEMON_HOST, self, &host, &a)}};
+        {"serve", ax_daemon_command_line(AX_DAEMON_SERVE, self, &o, &a), true},
+        {"host", ax_daemon_command_line(AX_DAEMON_HOST, self, &host, &a), false}};
     ax_log_setup("run", AX_LOG_INFO);
     ax_log(AX_LOG_INFO, "starting; the dashboard will be at http://%s/ (Ctrl-C stops)", o.listen);
     status = ax_supervise(children, 2, &err);

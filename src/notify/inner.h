@@ -128,6 +128,9 @@ int ax_outbox_schema(struct ax_sql *sql, struct ax_err *err);
 /* As ax_notify_queue, for methods that are known to be there. */
 int ax_outbox_queue(struct ax_notify *n, const struct ax_str *ids, size_t count,
                     const struct ax_notice *x, struct ax_err *err);
+/* One of them more, and what is there stays. */
+int ax_outbox_insert(struct ax_notify *n, struct ax_str id, const struct ax_notice *x,
+                     struct ax_err *err);
 /* Rows with id > after in order, at most max, with the lock held. Views live in the arena. */
 int ax_outbox_read(struct ax_sql *sql, int64_t after, size_t max, struct ax_arena *a,
                    struct ax_row **out, size_t *count, struct ax_err *err);
@@ -148,6 +151,7 @@ struct ax_notify {
     struct ax_notify_options o;
     struct ax_arena strings; /* of the options */
     atomic_bool methods_changed;
+    atomic_size_t own; /* Alertmanagers of the operator */
     _Atomic uint64_t voided, unknown;
     struct ax_sender *sender;
 };

@@ -163,6 +163,9 @@ int ax_notify_alertmanagers(struct ax_notify *n, const char *const *urls, size_t
  * annotations as they are, and x->link as the generator's URL. */
 int ax_notify_queue_rule(struct ax_notify *n, const struct ax_str *names, size_t count,
                          const struct ax_notice *x, struct ax_err *err);
+/* For an alarm that goes on: to those of these Alertmanagers that have not heard of it. */
+int ax_notify_queue_again(struct ax_notify *n, const struct ax_notice *x, struct ax_err *err);
+bool ax_notify_has_alertmanagers(const struct ax_notify *n);
 /* Other annotations for the repeats of an alarm that goes on. Also in the caller's transaction. */
 int ax_notify_reword(struct ax_notify *n, struct ax_str tenant, struct ax_str alarm,
                      struct ax_str annotations, struct ax_err *err);

@@ -91,34 +91,41 @@ int ax_notify_alertmanagers(struct ax_notify *n, const char *const *urls, size_t
     if (rc == 0)
         rc = forget_others(n, urls, count, err);
     rc = ax_sql_end(n->sql, rc, err);
+    if (rc == 0)
+        atomic_store(&n->own, count);
     atomic_store(&n->methods_changed, true);
     ax_notify_wake(n);
     return rc;
 }
 
-/* The ids of all who are told, NUL-terminated, one after the other. */
-static int find(struct ax_notify *n, struct ax_str tenant, const struct ax_str *names, size_t count,
-                struct ax_arena *a, struct ax_str *out, size_t *found, struct ax_err *err)
+bool ax_notify_has_alertmanagers(const struct ax_notify *n)
+{
+    return atomic_load(&n->own) > 0;
+}
+
+static int find_named(struct ax_notify *n, struct ax_str tenant, struct ax_str name,
+                      struct ax_arena *a, struct ax_str *ids, size_t *found, struct ax_err *err)
 {
     struct ax_stmt q;
-    int rc = 0;
-    *found = 0;
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        ax_stmt_begin(&q, n->sql, "SELECT id FROM method WHERE tenant = ? AND name = ?");
-        ax_stmt_str(&q, tenant);
-        ax_stmt_str(&q, names[i]);
-        bool there = ax_stmt_row(&q);
-        if (there)
-            out[(*found)++] = ax_arena_str(a, ax_stmt_col(&q, 0));
-        else
-            n->unknown++;
-        rc = ax_stmt_end(&q, "reading", err);
-    }
-    if (rc < 0)
-        return rc;
+    ax_stmt_begin(&q, n->sql, "SELECT id FROM method WHERE tenant = ? AND name = ?");
+    ax_stmt_str(&q, tenant);
+    ax_stmt_str(&q, name);
+    if (ax_stmt_row(&q))
+        ids[(*found)++] = ax_arena_str(a, ax_stmt_col(&q, 0));
+    else
+        n->unknown++;
+    return ax_stmt_end(&q, "reading", err);
+}
+
+static int find_own(struct ax_notify *n, struct ax_arena *a, struct ax_str *ids, size_t *found,
+                    struct ax_err *err)
+{
+    struct ax_stmt q;
+    size_t more = 0;
     ax_stmt_begin(&q, n->sql, "SELECT id FROM method WHERE tenant = '' ORDER BY name");
-    while (*found < count + OWN_MAX && ax_stmt_row(&q))
-        out[(*found)++] = ax_arena_str(a, ax_stmt_col(&q, 0));
+    for (; more < OWN_MAX && ax_stmt_row(&q); more++)
+        ids[*found + more] = ax_arena_str(a, ax_stmt_col(&q, 0));
+    *found += more;
     return ax_stmt_end(&q, "reading", err);
 }
 
@@ -127,12 +134,42 @@ int ax_notify_queue_rule(struct ax_notify *n, const struct ax_str *names, size_t
 {
     struct ax_arena a = AX_ARENA_INIT;
     struct ax_str *ids = AX_NEWS(&a, struct ax_str, count + OWN_MAX);
-    size_t found;
-    int rc = find(n, x->tenant, names, count, &a, ids, &found, err);
+    size_t found = 0;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = find_named(n, x->tenant, names[i], &a, ids, &found, err);
+    if (rc == 0)
+        rc = find_own(n, &a, ids, &found, err);
     if (rc == 0)
         rc = ax_outbox_queue(n, ids, found, x, err);
     ax_arena_free(&a);
     return rc;
+}
+
+static int has_heard(struct ax_notify *n, struct ax_str id, const struct ax_notice *x,
+                     struct ax_err *err)
+{
+    struct ax_stmt q;
+    ax_stmt_begin(&q, n->sql, "SELECT 1 FROM outbox WHERE alarm = ? AND tenant = ? AND method = ?");
+    ax_stmt_str(&q, x->alarm);
+    ax_stmt_str(&q, x->tenant);
+    ax_stmt_str(&q, id);
+    bool there = ax_stmt_row(&q);
+    int rc = ax_stmt_end(&q, "reading", err);
+    return rc < 0 ? rc : there;
+}
+
+int ax_notify_queue_again(struct ax_notify *n, const struct ax_notice *x, struct ax_err *err)
+{
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_str *ids = AX_NEWS(&a, struct ax_str, OWN_MAX);
+    size_t found = 0;
+    int rc = find_own(n, &a, ids, &found, err);
+    for (size_t i = 0; rc >= 0 && i < found; i++)
+        if ((rc = has_heard(n, ids[i], x, err)) == 0)
+            rc = ax_outbox_insert(n, ids[i], x, err);
+    ax_arena_free(&a);
+    return rc < 0 ? rc : 0;
 }
 
 int ax_notify_reword(struct ax_notify *n, struct ax_str tenant, struct ax_str alarm,

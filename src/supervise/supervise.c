@@ -134,6 +134,7 @@ int ax_supervise(const struct ax_child *children, int n, struct ax_err *err)
     sigaddset(&wanted, SIGTERM);
     sigaddset(&wanted, SIGINT);
     sigaddset(&wanted, SIGCHLD);
+    sigaddset(&wanted, SIGHUP);
     sigprocmask(SIG_BLOCK, &wanted, NULL);
     for (int i = 0; i < n; i++)
         v[i].child = &children[i];
@@ -142,6 +143,9 @@ int ax_supervise(const struct ax_child *children, int n, struct ax_err *err)
         start_due(v, n);
         struct timespec tick = {0, 200000000};
         int sig = sigtimedwait(&wanted, NULL, &tick);
+        for (int i = 0; i < n && sig == SIGHUP; i++)
+            if (v[i].pid && v[i].child->rereads)
+                kill(v[i].pid, SIGHUP);
         if (sig == SIGTERM || sig == SIGINT)
             status = 0;
         else
