@@ -4,7 +4,7 @@
  * afterwards. */
 #include "cli/serve.h"
 
-#include "api/assets.h"
+#include "api/api.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"

@@ -211,6 +211,40 @@ static void who_is_named_is_told(void **state)
     close_house(h);
 }
 
+/* Repeats have today's words, and an Alertmanager that is new hears of what fires already. */
+static void alertmanagers_hear_what_goes_on(void **state)
+{
+    struct house *h = *state;
+    struct ax_err err;
+    const char *am[] = {"http://127.0.0.1:9", "http://127.0.0.1:10"};
+    static const char rules[] =
+        HEAD "  - {alert: N, expr: used > 90, annotations: {summary: 'at {{ $value }}'}}\n";
+    h->notifies = true;
+    open_house(h, rules);
+    assert_int_equal(ax_notify_alertmanagers(h->notify, am, 1, &err), 0);
+    world.there[0] = true, world.value[0] = 95;
+    assert_int_equal(ax_alarms_tick(h->alarms, START), 1);
+    assert_int_equal(ax_sql_exec(h->sql, "UPDATE outbox SET repeat = 1", &err), 0);
+    world.value[0] = 99;
+    for (int i = 1; i < 12; i++)
+        ax_alarms_tick(h->alarms, START + i * 5 * S);
+    assert_int_equal(count(h, "SELECT count(*) FROM outbox WHERE annotations LIKE '%at 95%'"), 1);
+    ax_alarms_tick(h->alarms, START + 60 * S);
+    assert_int_equal(count(h, "SELECT count(*) FROM outbox WHERE annotations LIKE '%at 99%'"), 1);
+    assert_int_equal(ax_notify_alertmanagers(h->notify, am, 2, &err), 0);
+    ax_alarms_free(h->alarms);
+    struct ax_alarms_options o = {.source = {.select = last, .last = last},
+                                  .sql = h->sql,
+                                  .registry = h->registry,
+                                  .notify = h->notify,
+                                  .intake = h->intake};
+    h->alarms = ax_alarms_new(&o);
+    load(h, rules, START + 65 * S);
+    assert_int_equal(count(h, "SELECT count(*) FROM outbox"), 2);
+    assert_int_equal(count(h, "SELECT count(*) FROM outbox WHERE repeat = 1"), 1);
+    close_house(h);
+}
+
 /* While the database takes nothing a rule stands still; nothing is lost, and nothing told twice. */
 static void what_could_not_be_written_is_written_later(void **state)
 {
@@ -243,6 +277,7 @@ int main(void)
         T(a_start_with_other_rules_tells_the_end),
         T(tenants_see_their_own),
         T(who_is_named_is_told),
+        T(alertmanagers_hear_what_goes_on),
         T(what_could_not_be_written_is_written_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

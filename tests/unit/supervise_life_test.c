@@ -37,7 +37,7 @@ static pid_t supervise(char *first, char *second)
     if (pid != 0)
         return pid;
     char *const a[] = {shell, dash_c, first, NULL}, *const b[] = {shell, dash_c, second, NULL};
-    const struct ax_child children[] = {{"first", a}, {"second", b}};
+    const struct ax_child children[] = {{"first", a, true}, {"second", b, false}};
     if (!freopen("/dev/null", "w", stderr))
         _exit(98);
     if (chdir(dir) < 0)
@@ -91,6 +91,19 @@ static void all_end_when_told_in_reverse_order(void **state)
     assert_string_equal(got, "21");
 }
 
+static void a_hang_up_goes_on_to_who_wants_it(void **state)
+{
+    char first[] = "trap 'printf x >>again' HUP; printf x >>ready; while :; do sleep 0.05; done";
+    char second[] = "printf x >>steady; exec sleep 60"; /* it would die of it */
+    pid_t pid = supervise(first, second);
+    assert_true(within(10, "ready", 1) && within(10, "steady", 1));
+    kill(pid, SIGHUP);
+    assert_true(within(10, "again", 1));
+    kill(pid, SIGTERM);
+    assert_int_equal(status_of(pid), 0);
+    assert_int_equal(size_of("ready") + size_of("steady"), 2);
+}
+
 static void a_set_up_that_cannot_work_ends_all(void **state)
 {
     char bad[] = "exit 2", lives[] = "printf $$ >pid; exec sleep 60";
@@ -105,7 +118,8 @@ static int make_dir(void **state)
 
 static int remove_dir(void **state)
 {
-    const char *files[] = {"deaths", "births", "up1", "up2", "order", "pid"};
+    const char *files[] = {"deaths", "births", "up1",   "up2",   "order",
+                           "pid",    "again",  "ready", "steady"};
     char path[128];
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", dir, files[i]);
@@ -119,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_dead_are_started_again_and_the_living_left_alone),
         cmocka_unit_test(all_end_when_told_in_reverse_order),
+        cmocka_unit_test(a_hang_up_goes_on_to_who_wants_it),
         cmocka_unit_test(a_set_up_that_cannot_work_ends_all),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
