@@ -32,7 +32,7 @@ void ax_alarming_close(struct ax_alarming *x);
  * (serve_rules.c). */
 struct ax_ruling;
 /* Opens the directories and reads the files, while there still are the privileges. -EINVAL a file
- * that cannot be read, or not at all be understood. */
+ * that cannot be read, or has faults and no good rule. */
 int ax_ruling_prepare(struct ax_ruling **out, const struct ax_daemon_options *o,
                       struct ax_err *err);
 /* Brings them into force and begins. The notifications must outlive it. */

@@ -288,7 +288,7 @@ int ax_ruling_prepare(struct ax_ruling **out, const struct ax_daemon_options *o,
     if (rc == 0)
         rc = read_all(x, &x->first, &x->nfirst, err);
     for (size_t i = 0; rc == 0 && i < x->nfirst; i++)
-        if (ax_rules_are_broken(x->first[i]))
+        if (ax_rules_faults(x->first[i]) && ax_rules_count(x->first[i]) == 0)
             rc = ax_fail(err, -EINVAL, "%s", ax_rules_fault(x->first[i], 0));
     return rc;
 }
