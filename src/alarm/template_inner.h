@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Inside templates:
  *
+ *   template_lex.c        names, texts and numbers
  *   template_parse.c      text into a tree: nodes with pipelines of commands of operands
  *   template.c            the tree, executed
- *   template_functions.c  what commands may call
+ *   template_functions.c  what commands may call (and _series.c, _texts.c)
  *   template_value.c      values: their truth, their order, how they print
  *   template_printf.c     Go's printf
  */

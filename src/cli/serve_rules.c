@@ -1,41 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Rule files of the server. Directories are opened once, with the privileges of the start, and
- * found again by their paths where those still lead there: the way to them may be closed
- * afterwards. */
+/* The rules of the server: their thread, and what reads their files again. */
+#include "cli/rule_files.h"
 #include "cli/serve.h"
 
-#include "api/api.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <fnmatch.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#define TICK_MS   100
-#define FILES_MAX 1000
-#define BYTES_MAX (1u << 20)
-
-/* What one flag names: DIR/NAME, where NAME may have * and ? in it. */
-struct pattern {
-    struct ax_str tenant;
-    char *shown;    /* the directory as it was written, with its slash, or "" */
-    char *absolute; /* where it lies */
-    const char *name;
-    bool many;
-    int dir;
-};
+#define TICK_MS 100
 
 struct ax_ruling {
-    struct pattern *patterns;
-    size_t n;
+    struct ax_rule_files where;
     struct ax_alarms *alarms;
     struct ax_rules **first; /* read by prepare, for open */
     size_t nfirst;
@@ -46,155 +25,6 @@ struct ax_ruling {
     _Atomic bool well;
     _Atomic int64_t well_at;
 };
-
-/* ---- finding ---- */
-
-static int open_pattern(struct pattern *p, struct ax_str tenant, const char *text,
-                        struct ax_err *err)
-{
-    const char *slash = strrchr(text, '/');
-    size_t n = slash ? (size_t)(slash - text) + 1 : 0;
-    p->tenant = tenant;
-    p->name = text + n;
-    p->many = strpbrk(p->name, "*?[") != NULL;
-    p->shown = strndup(text, n);
-    AX_ASSERT(p->shown);
-    const char *dir = n ? p->shown : ".";
-    p->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    p->absolute = realpath(dir, NULL);
-    if (p->dir < 0 || !p->absolute)
-        return ax_fail_errno(err, "cannot find the rules %s", text);
-    return 0;
-}
-
-static void close_pattern(struct pattern *p)
-{
-    if (p->dir >= 0)
-        close(p->dir);
-    free(p->shown);
-    free(p->absolute);
-}
-
-/* Somebody may have put another directory in its place. */
-static void look_again(struct pattern *p)
-{
-    int fd = open(p->absolute, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    close(p->dir);
-    p->dir = fd;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Names that match, sorted. */
-static int list_names(const struct pattern *p, struct ax_arena *a, char ***out, size_t *n,
-                      struct ax_err *err)
-{
-    int fd = openat(p->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    if (!d) {
-        int rc = ax_fail_errno(err, "cannot list %s", p->absolute);
-        if (fd >= 0)
-            close(fd);
-        return rc;
-    }
-    *out = AX_NEWS(a, char *, FILES_MAX);
-    *n = 0;
-    for (struct dirent *e; *n < FILES_MAX && (e = readdir(d));)
-        if (fnmatch(p->name, e->d_name, FNM_PERIOD) == 0)
-            (*out)[(*n)++] = ax_arena_cstr(a, ax_str(e->d_name));
-    closedir(d);
-    qsort(*out, *n, sizeof(char *), by_name);
-    return 0;
-}
-
-/* ---- reading ---- */
-
-struct reading {
-    struct ax_ruling *x;
-    struct ax_arena arena;
-    struct ax_rules **files;
-    const char **paths; /* absolute: one file is read once for a tenant */
-    size_t n;
-};
-
-static void add_file(struct reading *r, const struct pattern *p, const char *name)
-{
-    const char *path =
-        ax_arena_printf(&r->arena, "%.*s:%s/%s", AX_STR_ARG(p->tenant), p->absolute, name).p;
-    for (size_t i = 0; i < r->n; i++)
-        if (strcmp(r->paths[i], path) == 0)
-            return;
-    if (r->n == FILES_MAX)
-        return;
-    const char *shown = ax_arena_printf(&r->arena, "%s%s", p->shown, name).p;
-    struct ax_buf text = {.max = BYTES_MAX * 2};
-    struct ax_err err;
-    r->paths[r->n] = path;
-    if (ax_file_read(p->dir, name, BYTES_MAX, &text, &err) < 0) {
-        ax_err_wrap(&err, "%s", shown);
-        r->files[r->n++] = ax_rules_broken(p->tenant, shown, &err);
-    } else {
-        r->files[r->n++] = ax_rules_read(ax_buf_view(&text), p->tenant, shown);
-    }
-    ax_buf_free(&text);
-}
-
-static int add_pattern(struct reading *r, const struct pattern *p, struct ax_err *err)
-{
-    char **names;
-    size_t n;
-    if (!p->many) {
-        add_file(r, p, p->name);
-        return 0;
-    }
-    int rc = list_names(p, &r->arena, &names, &n, err);
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        add_file(r, p, names[i]);
-    return rc;
-}
-
-static void add_built_in(struct reading *r)
-{
-    const struct ax_asset *own = ax_asset_find(AX_STR("/default-rules.yml"));
-    AX_ASSERT(own != NULL);
-    r->files[r->n++] = ax_rules_read((struct ax_str){(const char *)own->data, own->size},
-                                     AX_STR("default"), "built-in rules");
-}
-
-static void free_files(struct ax_rules **files, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        ax_rules_free(files[i]);
-    free(files);
-}
-
-static int read_all(struct ax_ruling *x, struct ax_rules ***files, size_t *n, struct ax_err *err)
-{
-    struct reading r = {.x = x};
-    bool own = false;
-    int rc = 0;
-    r.files = ax_calloc(FILES_MAX, sizeof(struct ax_rules *));
-    r.paths = AX_NEWS(&r.arena, const char *, FILES_MAX);
-    for (size_t i = 0; rc == 0 && i < x->n; i++) {
-        own |= ax_str_eq(x->patterns[i].tenant, AX_STR("default"));
-        rc = add_pattern(&r, &x->patterns[i], err);
-    }
-    if (rc == 0 && !own && r.n < FILES_MAX)
-        add_built_in(&r);
-    ax_arena_free(&r.arena);
-    if (rc < 0) {
-        free_files(r.files, r.n);
-        return rc;
-    }
-    *files = r.files;
-    *n = r.n;
-    return 0;
-}
 
 /* Logs every fault, and tells them a line each. */
 static size_t tell_faults(struct ax_rules **files, size_t n, struct ax_buf *said)
@@ -224,9 +54,8 @@ int ax_ruling_reload(void *ruling, struct ax_buf *said)
     size_t n = 0, faults = 0;
     struct ax_err err;
     pthread_mutex_lock(&x->lock);
-    for (size_t i = 0; i < x->n; i++)
-        look_again(&x->patterns[i]);
-    int rc = read_all(x, &files, &n, &err);
+    ax_rule_files_look_again(&x->where);
+    int rc = ax_rule_files_read(&x->where, &files, &n, &err);
     if (rc == 0) {
         faults = tell_faults(files, n, said);
         rc = ax_alarms_load(x->alarms, files, n, ax_now_ms(), &err);
@@ -262,31 +91,13 @@ struct ax_alarms *ax_ruling_alarms(struct ax_ruling *x)
 
 /* ---- beginning and end ---- */
 
-static int open_patterns(struct ax_ruling *x, const struct ax_daemon_options *o, struct ax_err *err)
-{
-    int rc = 0;
-    x->patterns = ax_calloc(o->rules.n + o->tenant_rules.n + 1, sizeof *x->patterns);
-    for (size_t i = 0; rc == 0 && i < o->rules.n; i++)
-        rc = open_pattern(&x->patterns[x->n++], AX_STR("default"), o->rules.v[i], err);
-    for (size_t i = 0; rc == 0 && i < o->tenant_rules.n; i++) {
-        struct ax_str path = ax_str(o->tenant_rules.v[i]), tenant;
-        ax_str_cut(&path, '=', &tenant);
-        if (!path.p || !ax_tenant_ok(tenant))
-            return ax_fail(err, -EINVAL,
-                           "--tenant-rules: expected NAME=FILE, such as team-a=team-a.yml, not %s",
-                           o->tenant_rules.v[i]);
-        rc = open_pattern(&x->patterns[x->n++], tenant, path.p, err);
-    }
-    return rc;
-}
-
 int ax_ruling_prepare(struct ax_ruling **out, const struct ax_daemon_options *o, struct ax_err *err)
 {
     struct ax_ruling *x = *out = ax_calloc(1, sizeof *x);
     pthread_mutex_init(&x->lock, NULL);
-    int rc = open_patterns(x, o, err);
+    int rc = ax_rule_files_open(&x->where, o, err);
     if (rc == 0)
-        rc = read_all(x, &x->first, &x->nfirst, err);
+        rc = ax_rule_files_read(&x->where, &x->first, &x->nfirst, err);
     for (size_t i = 0; rc == 0 && i < x->nfirst; i++)
         if (ax_rules_faults(x->first[i]) && ax_rules_count(x->first[i]) == 0)
             rc = ax_fail(err, -EINVAL, "%s", ax_rules_fault(x->first[i], 0));
@@ -329,10 +140,10 @@ void ax_ruling_close(struct ax_ruling *x)
     if (x->running)
         pthread_join(x->thread, NULL);
     ax_alarms_free(x->alarms);
-    free_files(x->first, x->nfirst);
-    for (size_t i = 0; i < x->n; i++)
-        close_pattern(&x->patterns[i]);
-    free(x->patterns);
+    for (size_t i = 0; i < x->nfirst; i++)
+        ax_rules_free(x->first[i]);
+    free(x->first);
+    ax_rule_files_close(&x->where);
     pthread_mutex_destroy(&x->lock);
     free(x);
 }
