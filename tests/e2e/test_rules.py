@@ -152,6 +152,16 @@ def test_alerts_are_those_of_a_real_prometheus(env, _):
                 wrong.append(f"{name}: theirs {text!r}\n       ours {got!r}")
     check(not wrong, f"{len(wrong)} annotations differ:\n" + "\n".join(wrong))
     env.note(f"{compared} annotations as Prometheus has them")
+    rules = lambda text: {r["name"]: r for r in json.loads(text)["data"]["groups"][0]["rules"]}
+    theirs, mine = rules(real.http("/api/v1/rules")), rules(ours.http("/api/v1/rules")[1])
+    for name, rule in theirs.items():
+        same = [k for k in rule if k not in ("alerts", "evaluationTime", "lastEvaluation")]
+        equal({k: mine[name].get(k) for k in same}, {k: rule[k] for k in same}, f"rule {name}")
+        check(all(k in mine[name] for k in rule), f"fields of {name}: {sorted(mine[name])}")
+    for query in ("sort(load:sum)", "sort_desc(ALERTS)"):
+        path = "/api/v1/query?query=" + query
+        vector = lambda text: sorted((sorted(r["metric"].items()), r["value"][1]) for r in json.loads(text)["data"]["result"])
+        equal(vector(ours.http(path)[1]), vector(real.http(path)), query)
     ours.process.stop()
 
 
