@@ -58,6 +58,10 @@ void ax_alarms_free(struct ax_alarms *al);
 int ax_alarms_load(struct ax_alarms *al, struct ax_rules **files, size_t n, int64_t now,
                    struct ax_err *err);
 
+/* Whether the registry has a version of the file from before that had no fault: the first load
+ * takes the groups from there that the file does not have now because of a fault. */
+bool ax_alarms_remember(struct ax_alarms *al, const struct ax_rules *file);
+
 /* Evaluates the groups that are due at `now`. A rule that fails is marked and counted, and the
  * others go on. Returns the number of state changes. */
 int ax_alarms_tick(struct ax_alarms *al, int64_t now);

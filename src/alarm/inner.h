@@ -8,6 +8,7 @@
  *   advance.c   the state machine: a result moves the alarms of a watch; pure
  *   settle.c    what changed, into the database: state, event, notification
  *   publish.c   series out through the intake
+ *   remember.c  the last good text of each file, kept for a start with a bad one
  *   keep.c      states as entries of the registry, and back after a restart
  *   views.c     JSON
  *   metrics.c   Prometheus text
@@ -144,6 +145,11 @@ int ax_restore(struct ax_alarms *al, struct ax_group *g, int64_t now, struct ax_
 /* The same of entries of no group, but for those that `excused` are. */
 int ax_restore_orphans(struct ax_alarms *al, bool (*excused)(void *ctx, struct ax_str key),
                        void *ctx, int64_t now, struct ax_err *err);
+/* Keeps the texts of files without a fault, and forgets those of files that are no more. */
+int ax_remember(struct ax_alarms *al, struct ax_rules *const *files, size_t n, struct ax_err *err);
+/* The version from before of a file that has faults; NULL: there is none. */
+struct ax_rules *ax_recall(struct ax_alarms *al, const struct ax_rules *file);
+
 /* A kept entry's alarm, in the arena; false when it is none of ours. */
 bool ax_keep_read(struct ax_str text, struct ax_arena *a, struct ax_alarm *out);
 

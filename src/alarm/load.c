@@ -250,7 +250,6 @@ static void give_up(struct change *c)
 
 static int bring_into_force(struct change *c, struct ax_err *err)
 {
-    struct ax_alarms *al = c->al;
     int rc = plan(c, err);
     if (rc < 0) {
         give_up(c);
@@ -264,10 +263,44 @@ static int bring_into_force(struct change *c, struct ax_err *err)
         ax_group_free(old[i]);
     }
     free(old);
+    return rc;
+}
+
+static void free_change(struct change *c)
+{
+    free(c->stays);
+    free(c->faults);
+    for (size_t i = 0; i < c->nfiles; i++)
+        ax_rules_free(c->files[i]);
+}
+
+/* At a start nothing is in force that a faulty file could leave as it is: what was then is. */
+static int recall(struct ax_alarms *al, struct ax_rules **files, size_t n, int64_t now,
+                  struct ax_err *err)
+{
+    struct change c = {.al = al, .now = now};
+    c.files = ax_calloc(n + 1, sizeof(struct ax_rules *));
+    for (size_t i = 0; i < n; i++) {
+        struct ax_rules *was = files[i]->nfaults ? ax_recall(al, files[i]) : NULL;
+        if (was)
+            c.files[c.nfiles++] = was;
+    }
+    int rc = c.nfiles ? bring_into_force(&c, err) : 0;
+    free_change(&c);
+    free(c.files);
+    return rc;
+}
+
+static int load(struct change *c, struct ax_err *err)
+{
+    struct ax_alarms *al = c->al;
+    int rc = al->restored ? 0 : recall(al, c->files, c->nfiles, c->now, err);
+    if (rc == 0)
+        rc = bring_into_force(c, err);
     if (!al->restored && rc == 0)
         rc = ax_restore_orphans(al, is_excused, c, c->now, err);
     al->restored = true;
-    return rc;
+    return rc < 0 ? rc : ax_remember(al, c->files, c->nfiles, err);
 }
 
 int ax_alarms_load(struct ax_alarms *al, struct ax_rules **files, size_t n, int64_t now,
@@ -275,11 +308,8 @@ int ax_alarms_load(struct ax_alarms *al, struct ax_rules **files, size_t n, int6
 {
     struct change c = {.al = al, .files = files, .nfiles = n, .now = now};
     pthread_mutex_lock(&al->turn);
-    int rc = bring_into_force(&c, err);
+    int rc = load(&c, err);
     pthread_mutex_unlock(&al->turn);
-    free(c.stays);
-    free(c.faults);
-    for (size_t i = 0; i < n; i++)
-        ax_rules_free(files[i]);
+    free_change(&c);
     return rc;
 }

@@ -198,6 +198,8 @@ struct ax_rules *ax_rules_read(struct ax_str text, struct ax_str tenant, const c
         f->broken = true;
     }
     drop_faulty(f);
+    if (f->nfaults == 0)
+        f->text = ax_arena_str(&f->arena, text);
     ax_yaml_close(&r.y);
     return f;
 }

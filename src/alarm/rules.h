@@ -56,7 +56,8 @@ struct ax_rules {
     size_t ngroups;
     struct ax_rules_fault *faults;
     size_t nfaults;
-    bool broken; /* as a whole: nothing is known of its groups */
+    bool broken;        /* as a whole: nothing is known of its groups */
+    struct ax_str text; /* all of it, when nothing is wrong with it */
 };
 
 /* ---- while a file is read ---- */

@@ -31,11 +31,12 @@ void ax_alarming_close(struct ax_alarming *x);
 /* Rule files: found, read, evaluated in a thread of their own, read again on demand
  * (serve_rules.c). */
 struct ax_ruling;
-/* Opens the directories and reads the files, while there still are the privileges. -EINVAL a file
- * that cannot be read, or has faults and no good rule. */
+/* Opens the directories and reads the files, while there still are the privileges. -EINVAL a flag
+ * that names no file. */
 int ax_ruling_prepare(struct ax_ruling **out, const struct ax_daemon_options *o,
                       struct ax_err *err);
-/* Brings them into force and begins. The notifications must outlive it. */
+/* Brings them into force and begins. The notifications must outlive it. -EINVAL a file that cannot
+ * be read, or has faults and no good rule, and never was in force. */
 int ax_ruling_open(struct ax_ruling *x, const struct ax_alarms_options *o, struct ax_err *err);
 void ax_ruling_close(struct ax_ruling *x); /* NULL is fine */
 struct ax_alarms *ax_ruling_alarms(struct ax_ruling *x);

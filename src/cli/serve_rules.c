@@ -98,10 +98,18 @@ int ax_ruling_prepare(struct ax_ruling **out, const struct ax_daemon_options *o,
     int rc = ax_rule_files_open(&x->where, o, err);
     if (rc == 0)
         rc = ax_rule_files_read(&x->where, &x->first, &x->nfirst, err);
-    for (size_t i = 0; rc == 0 && i < x->nfirst; i++)
-        if (ax_rules_faults(x->first[i]) && ax_rules_count(x->first[i]) == 0)
-            rc = ax_fail(err, -EINVAL, "%s", ax_rules_fault(x->first[i], 0));
     return rc;
+}
+
+/* A file without a good rule, now and before, is one that was not meant. */
+static int check_first(struct ax_ruling *x, struct ax_err *err)
+{
+    for (size_t i = 0; i < x->nfirst; i++) {
+        const struct ax_rules *f = x->first[i];
+        if (ax_rules_faults(f) && ax_rules_count(f) == 0 && !ax_alarms_remember(x->alarms, f))
+            return ax_fail(err, -EINVAL, "%s", ax_rules_fault(f, 0));
+    }
+    return 0;
 }
 
 static void *keep_ruling(void *arg)
@@ -122,8 +130,11 @@ static void *keep_ruling(void *arg)
 int ax_ruling_open(struct ax_ruling *x, const struct ax_alarms_options *o, struct ax_err *err)
 {
     x->alarms = ax_alarms_new(o);
+    int rc = check_first(x, err);
+    if (rc < 0)
+        return rc;
     size_t faults = tell_faults(x->first, x->nfirst, NULL);
-    int rc = ax_alarms_load(x->alarms, x->first, x->nfirst, ax_now_ms(), err);
+    rc = ax_alarms_load(x->alarms, x->first, x->nfirst, ax_now_ms(), err);
     x->nfirst = 0; /* they are the alarms' */
     if (rc < 0)
         return rc;

@@ -259,9 +259,14 @@ def test_files_are_read_again(env, _):
     check("a.yml:" in reload(s, 500), "a file that is no YAML")
     time.sleep(1.5)
     equal(names(s), ["B"], "all stays as it was")
+    s.restart()                                 # what was in force is kept
+    wait_for("B after a restart", 10, lambda: names(s) == ["B"])
+    equal(metric(s, "auspex_config_last_reload_successful"), 0, "metric")
+    equal([(e["detail"], e["what"]) for e in s.events()].count(("B", "firing")), 1, "B was told once")
     s.process.stop()
-    s.process = env.process("again", s.process.child.args)
-    equal(s.process.child.wait(20), 2, "a start with a file that is no YAML")
+    shutil.rmtree(s.data)
+    s.process = env.process("anew", s.process.child.args)
+    equal(s.process.child.wait(20), 2, "a first start with a file that is no YAML")
 
 
 def test_tenants_have_rules_of_their_own(env, _):
