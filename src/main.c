@@ -19,6 +19,7 @@ static const struct ax_command commands[] = {
     {"import", ax_cmd_import, "Move", "bring in samples from files"},
     {"export", ax_cmd_export, "Move", "write out every sample of series"},
     {"doctor", ax_cmd_doctor, "Mend", "what is missing for full sight, with remedies"},
+    {"rules", ax_cmd_rules, "Mend", "check files of alarm rules"},
     {"admin", ax_cmd_admin, "Mend", "compact, verify, back up and restore the data"},
     {"bench", ax_cmd_bench, "Mend", "measure ingestion on this machine"},
     {"version", ax_cmd_version, "Mend", "version of program and formats"},

@@ -12,56 +12,42 @@
 #define DEFAULT_INTERVAL_MS 5000
 #define DEADLINE_NS         (30 * 1000000000ll) /* for one expression */
 
-/* All but the rules, which on a failed start stay with the caller. */
-static void free_state(struct ax_alarms *al)
-{
-    for (size_t g = 0; g < al->rules->ngroups; g++) {
-        for (size_t i = 0; i < al->groups[g].rules->n; i++)
-            ax_watch_free(&al->groups[g].watches[i]);
-        free(al->groups[g].watches);
-    }
-    free(al->groups);
-    free(al->tenant);
-    pthread_mutex_destroy(&al->lock);
-    free(al);
-}
-
-int ax_alarms_new(struct ax_alarms **out, struct ax_rules *rules, const struct ax_alarms_options *o,
-                  struct ax_err *err)
+struct ax_alarms *ax_alarms_new(const struct ax_alarms_options *o)
 {
     struct ax_alarms *al = ax_calloc(1, sizeof *al);
+    pthread_mutex_init(&al->turn, NULL);
     pthread_mutex_init(&al->lock, NULL);
-    al->rules = rules;
     al->o = *o;
-    al->tenant = strndup(o->tenant.p, o->tenant.n);
-    AX_ASSERT(al->tenant);
-    al->groups = ax_calloc(rules->ngroups + 1, sizeof *al->groups);
-    for (size_t g = 0; g < rules->ngroups; g++) {
-        struct ax_group *group = &al->groups[g];
-        group->rules = &rules->groups[g];
-        group->interval_ms = group->rules->interval_ms ? group->rules->interval_ms : o->interval_ms;
-        if (group->interval_ms <= 0)
-            group->interval_ms = DEFAULT_INTERVAL_MS;
-        group->watches = ax_calloc(group->rules->n + 1, sizeof *group->watches);
-        for (size_t i = 0; i < group->rules->n; i++)
-            group->watches[i].rule = &group->rules->rules[i];
-    }
-    int rc = ax_restore(al, err);
-    if (rc < 0) {
-        free_state(al);
-        return rc;
-    }
-    *out = al;
-    return 0;
+    al->url = ax_strdup(o->url ? o->url : "");
+    if (al->o.interval_ms <= 0)
+        al->o.interval_ms = DEFAULT_INTERVAL_MS;
+    return al;
+}
+
+void ax_group_free(struct ax_group *g)
+{
+    if (!g)
+        return;
+    for (size_t i = 0; g->watches && i < g->rules->n; i++)
+        ax_watch_free(&g->watches[i]);
+    free(g->watches);
+    free(g->fault);
+    ax_rule_group_free(g->rules);
+    free(g);
 }
 
 void ax_alarms_free(struct ax_alarms *al)
 {
     if (!al)
         return;
-    struct ax_rules *rules = al->rules;
-    free_state(al);
-    ax_rules_free(rules);
+    for (size_t g = 0; g < al->ngroups; g++)
+        ax_group_free(al->groups[g]);
+    ax_left_out_free(al->left_out, al->nleft_out);
+    free(al->groups);
+    free(al->url);
+    pthread_mutex_destroy(&al->lock);
+    pthread_mutex_destroy(&al->turn);
+    free(al);
 }
 
 /* One evaluation of one rule. */
@@ -73,23 +59,47 @@ struct round {
     struct ax_arena arena;
     struct ax_found *found;
     size_t n;
-    struct ax_changes changes;
 };
+
+/* {{ query }}: of the rule's tenant, at the time of its evaluation. */
+static int query(void *ctx, struct ax_str expression, struct ax_arena *a,
+                 struct ax_query_result *out, struct ax_err *err)
+{
+    struct round *r = ctx;
+    struct ax_expr *e;
+    struct ax_source source = r->al->o.source;
+    struct ax_query_options o = {
+        .start = r->now, .end = r->now, .deadline_ns = ax_mono_ns() + DEADLINE_NS};
+    source.tenant = r->group->rules->tenant;
+    int rc = ax_expr_parse(expression, a, &e, err);
+    if (rc < 0)
+        return rc;
+    rc = ax_query_eval(e, &source, &o, a, out, err);
+    ax_expr_free(e);
+    return rc;
+}
+
+static struct ax_template_world world_of(struct round *r, struct ax_labels labels, double value)
+{
+    return (struct ax_template_world){
+        .labels = labels, .value = value, .url = ax_str(r->al->url), .query = query, .ctx = r};
+}
 
 /* The labels of one alarm or recorded series: the result's, with the rule's put over them. */
 static int label(struct round *r, struct ax_labels result, double value, struct ax_labels *out,
                  struct ax_err *err)
 {
     const struct ax_rule *rule = r->watch->rule;
+    struct ax_template_world world = world_of(r, result, value);
     struct ax_labels_builder b = {0};
     struct ax_str own = rule->records ? AX_STR("__name__") : AX_STR("alertname");
     ax_labels_add(&b, own, rule->name);
     for (size_t i = 0; i < rule->labels.n; i++)
         if (!ax_str_eq(rule->labels.v[i].name, own))
             ax_labels_add(&b, rule->labels.v[i].name,
-                          rule->records ? ax_template_text(rule->labels.v[i].value)
-                                        : ax_template_render(rule->labels.v[i].value, result, value,
-                                                             &r->arena));
+                          rule->records
+                              ? ax_template_text(rule->labels.v[i].value)
+                              : ax_template_render(rule->labels.v[i].value, &world, &r->arena));
     size_t ours = b.n;
     struct ax_label l;
     AX_LABELS_EACH (result, l) {
@@ -100,19 +110,20 @@ static int label(struct round *r, struct ax_labels result, double value, struct 
             ax_labels_add(&b, l.name, l.value);
     }
     if (rule->records)
-        return ax_intake_labels(&b, ax_str(r->al->tenant), &r->arena, out, err);
+        return ax_intake_labels(&b, r->group->rules->tenant, &r->arena, out, err);
     return ax_labels_finish(&b, &r->arena, out, err);
 }
 
 static void annotate(struct round *r, struct ax_labels result, struct ax_found *f)
 {
     const struct ax_pairs *notes = &r->watch->rule->annotations;
+    struct ax_template_world world = world_of(r, result, f->value);
     struct ax_buf text = AX_BUF_INIT;
     struct ax_json j = {.out = &text};
     f->summary = r->watch->rule->name;
     ax_json_obj(&j);
     for (size_t i = 0; i < notes->n; i++) {
-        struct ax_str s = ax_template_render(notes->v[i].value, result, f->value, &r->arena);
+        struct ax_str s = ax_template_render(notes->v[i].value, &world, &r->arena);
         ax_json_key_str(&j, notes->v[i].name);
         ax_json_str(&j, s);
         if (ax_str_eq(notes->v[i].name, AX_STR("summary")))
@@ -152,10 +163,12 @@ static int take_in(struct round *r, const struct ax_query_result *result, struct
 
 static int ask(struct round *r, struct ax_err *err)
 {
-    struct ax_query_options o = {
-        .start = r->now, .end = r->now, .deadline_ns = ax_mono_ns() + DEADLINE_NS};
+    int64_t at = r->now - r->group->rules->offset_ms;
+    struct ax_query_options o = {.start = at, .end = at, .deadline_ns = ax_mono_ns() + DEADLINE_NS};
+    struct ax_source source = r->al->o.source;
     struct ax_query_result result;
-    int rc = ax_query_eval(r->watch->rule->expr, &r->al->o.source, &o, &r->arena, &result, err);
+    source.tenant = r->group->rules->tenant;
+    int rc = ax_query_eval(r->watch->rule->expr, &source, &o, &r->arena, &result, err);
     return rc < 0 ? rc : take_in(r, &result, err);
 }
 
@@ -163,33 +176,12 @@ static int send_out(struct round *r, struct ax_err *err)
 {
     struct ax_batch b = {.arena = &r->arena};
     if (!r->watch->rule->records)
-        ax_alarms_to_batch(r->al, r->watch, r->now, &b);
+        ax_alarms_to_batch(r->group, r->watch, r->now, &b);
     for (size_t i = 0; r->watch->rule->records && i < r->n; i++) {
         struct ax_sample s = {r->now, r->found[i].value};
         ax_batch_add(&b, r->found[i].labels, &s, 1);
     }
     return ax_publish(r->al, r->watch, &b, r->now, err);
-}
-
-/* Keeps and tells every change; goes on after a failure and returns the first. Events of one round
- * are a millisecond apart: one resource may have several, and the registry takes two with the same
- * time, type and word for one. */
-static int keep_and_tell(struct round *r, struct ax_err *err)
-{
-    int first = 0;
-    struct ax_err later;
-    for (size_t i = 0; i < r->changes.n; i++) {
-        const struct ax_change *c = &r->changes.v[i];
-        int rc = ax_keep(r->al, r->group, r->watch, c, first ? &later : err);
-        if (first == 0)
-            first = rc;
-        if (c->kind == AX_CHANGE_KEPT)
-            continue;
-        rc = ax_tell(r->al, r->watch->rule, c, r->now + (int64_t)i, first ? &later : err);
-        if (first == 0)
-            first = rc;
-    }
-    return first;
 }
 
 static void finish(struct round *r, int rc, const struct ax_err *err, int64_t began_ns)
@@ -198,52 +190,68 @@ static void finish(struct round *r, int rc, const struct ax_err *err, int64_t be
     pthread_mutex_lock(&r->al->lock);
     free(w->error);
     w->error = rc < 0 ? ax_strdup(err->text) : NULL;
+    w->evaluations++;
     w->failures += rc < 0;
+    w->samples = r->n;
     w->evaluated_at = r->now;
     w->took_ns = ax_mono_ns() - began_ns;
     pthread_mutex_unlock(&r->al->lock);
 }
 
-/* Only the state machine runs under the lock: views never wait for a query or a disk. */
+static void advance(struct round *r)
+{
+    pthread_mutex_lock(&r->al->lock);
+    ax_watch_advance(r->watch, r->found, r->n, r->now);
+    pthread_mutex_unlock(&r->al->lock);
+}
+
+/* Only the state machine runs under the lock: views never wait for a query or a disk. A rule whose
+ * last changes are not yet written stands still until they are. */
 static int evaluate(struct ax_alarms *al, struct ax_group *g, struct ax_watch *w, int64_t now)
 {
     struct round r = {.al = al, .group = g, .watch = w, .now = now};
     struct ax_err err = {0};
     int64_t began = ax_mono_ns();
-    int changes = 0, rc = ask(&r, &err);
+    int changes = 0, rc = ax_settle(al, g, w, &changes, &err);
+    if (rc == 0)
+        rc = ask(&r, &err);
     if (rc == 0) {
-        if (!w->rule->records) {
-            pthread_mutex_lock(&al->lock);
-            ax_watch_advance(w, r.found, r.n, now, &r.arena, &r.changes);
-            pthread_mutex_unlock(&al->lock);
-        }
-        rc = keep_and_tell(&r, &err);
+        if (!w->rule->records)
+            advance(&r);
+        rc = ax_settle(al, g, w, &changes, &err);
         struct ax_err unsent;
         int sent = send_out(&r, rc < 0 ? &unsent : &err);
         rc = rc < 0 ? rc : sent;
-        for (size_t i = 0; i < r.changes.n; i++)
-            changes += r.changes.v[i].kind != AX_CHANGE_KEPT;
     }
     finish(&r, rc, &err, began);
     ax_arena_free(&r.arena);
     return changes;
 }
 
+static int evaluate_group(struct ax_alarms *al, struct ax_group *g, int64_t now)
+{
+    int changes = 0;
+    int64_t began = ax_mono_ns();
+    for (size_t i = 0; i < g->rules->n; i++)
+        changes += evaluate(al, g, &g->watches[i], now);
+    pthread_mutex_lock(&al->lock);
+    g->iterations++;
+    if (g->evaluated_at && now - g->due >= g->interval_ms)
+        g->missed += (uint64_t)((now - g->due) / g->interval_ms);
+    g->due = now + g->interval_ms;
+    g->evaluated_at = now;
+    g->took_ns = ax_mono_ns() - began;
+    pthread_mutex_unlock(&al->lock);
+    return changes;
+}
+
 int ax_alarms_tick(struct ax_alarms *al, int64_t now)
 {
     int changes = 0;
-    for (size_t g = 0; g < al->rules->ngroups; g++) {
-        struct ax_group *group = &al->groups[g];
-        if (now < group->due)
-            continue;
-        int64_t began = ax_mono_ns();
-        for (size_t i = 0; i < group->rules->n; i++)
-            changes += evaluate(al, group, &group->watches[i], now);
-        pthread_mutex_lock(&al->lock);
-        group->due = now + group->interval_ms;
-        group->evaluated_at = now;
-        group->took_ns = ax_mono_ns() - began;
-        pthread_mutex_unlock(&al->lock);
-    }
+    pthread_mutex_lock(&al->turn);
+    for (size_t g = 0; g < al->ngroups; g++)
+        if (now >= al->groups[g]->due)
+            changes += evaluate_group(al, al->groups[g], now);
+    pthread_mutex_unlock(&al->turn);
     return changes;
 }

@@ -2,10 +2,11 @@
 #include "alarm/humanize.h"
 
 #include <math.h>
+#include <time.h>
 
 static const char *const large[] = {"", "k", "M", "G", "T", "P", "E", "Z", "Y"};
 static const char *const small[] = {"", "m", "u", "n", "p", "f", "a", "z", "y"};
-static const char *const binary[] = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"};
+static const char *const binary[] = {"", "ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"};
 #define STEPS 8
 
 static const char *shrink(double *v, double base, const char *const *prefix)
@@ -24,18 +25,29 @@ static const char *magnify(double *v)
     return small[i];
 }
 
+/* Go's %.4g */
+static void put(double v, struct ax_buf *out)
+{
+    if (isfinite(v))
+        ax_buf_printf(out, "%.4g", v);
+    else
+        ax_buf_cstr(out, isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf");
+}
+
 void ax_humanize_1000(double v, struct ax_buf *out)
 {
     const char *prefix = "";
     if (v != 0 && isfinite(v))
         prefix = fabs(v) >= 1 ? shrink(&v, 1000, large) : magnify(&v);
-    ax_buf_printf(out, "%.4g%s", v, prefix);
+    put(v, out);
+    ax_buf_cstr(out, prefix);
 }
 
 void ax_humanize_1024(double v, struct ax_buf *out)
 {
     const char *prefix = isfinite(v) ? shrink(&v, 1024, binary) : "";
-    ax_buf_printf(out, "%.4g%s", v, prefix);
+    put(v, out);
+    ax_buf_cstr(out, prefix);
 }
 
 static void long_duration(double v, struct ax_buf *out)
@@ -56,7 +68,7 @@ static void long_duration(double v, struct ax_buf *out)
 void ax_humanize_duration(double v, struct ax_buf *out)
 {
     if (!isfinite(v) || fabs(v) > 1e15)
-        ax_buf_printf(out, "%.4g", v);
+        put(v, out);
     else if (fabs(v) >= 1)
         long_duration(v, out);
     else {
@@ -67,5 +79,31 @@ void ax_humanize_duration(double v, struct ax_buf *out)
 
 void ax_humanize_percentage(double v, struct ax_buf *out)
 {
-    ax_buf_printf(out, "%.4g%%", v * 100);
+    put(v * 100, out);
+    ax_buf_byte(out, '%');
+}
+
+/* In whole milliseconds, as Prometheus has times. */
+void ax_humanize_timestamp(double v, struct ax_buf *out)
+{
+    char text[40];
+    struct tm tm;
+    if (!isfinite(v) || fabs(v) > 9e9) {
+        put(v, out);
+        return;
+    }
+    int64_t ms = (int64_t)(v * 1000);
+    time_t seconds = (time_t)floor((double)ms / 1000);
+    int part = (int)(ms - (int64_t)seconds * 1000);
+    gmtime_r(&seconds, &tm);
+    strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm);
+    ax_buf_cstr(out, text);
+    if (part) {
+        int digits = part % 100 == 0 ? 1 : part % 10 == 0 ? 2 : 3;
+        ax_buf_printf(out, ".%0*d", digits,
+                      digits == 1   ? part / 100
+                      : digits == 2 ? part / 10
+                                    : part);
+    }
+    ax_buf_cstr(out, " +0000 UTC");
 }

@@ -11,5 +11,6 @@ ax_humanize ax_humanize_1000;       /* 1234567 -> 1.235M */
 ax_humanize ax_humanize_1024;       /* 1048576 -> 1Mi */
 ax_humanize ax_humanize_duration;   /* seconds: 3725 -> 1h 2m 5s */
 ax_humanize ax_humanize_percentage; /* 0.1234 -> 12.34% */
+ax_humanize ax_humanize_timestamp;  /* seconds since the epoch: 2026-11-22 02:10:00 +0000 UTC */
 
 #endif

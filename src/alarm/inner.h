@@ -3,11 +3,15 @@
  *
  *   ax_alarms -> groups -> watches (a rule and its state) -> alarms (one per label set)
  *
+ *   load.c      rule files into force, over those that were
  *   alarms.c    which group is due; evaluation of one rule
  *   advance.c   the state machine: a result moves the alarms of a watch; pure
- *   publish.c   series out through the intake, events into the registry
- *   keep.c      states into the registry and back after a restart
+ *   settle.c    what changed, into the database: state, event, notification
+ *   publish.c   series out through the intake
+ *   remember.c  the last good text of each file, kept for a start with a bad one
+ *   keep.c      states as entries of the registry, and back after a restart
  *   views.c     JSON
+ *   metrics.c   Prometheus text
  */
 #ifndef AX_ALARM_INNER_H
 #define AX_ALARM_INNER_H
@@ -27,33 +31,69 @@ struct ax_alarm {
     enum ax_alarm_state state;
     int64_t active_at, fired_at;
     int64_t cleared_at; /* the condition went while keep_firing_for holds the alarm; 0 = it is so */
+    int64_t told_at;    /* when its annotations were last told */
     double value;
-    bool seen; /* by the evaluation that is going on */
+    bool unsaid; /* they are others since */
+    bool seen;   /* by the evaluation that is going on */
+};
+
+enum ax_change_kind {
+    AX_CHANGE_KEPT,   /* nothing to tell, but the state on disk is another */
+    AX_CHANGE_WORDED, /* fires on, with other annotations: the next repeat has them */
+    AX_CHANGE_FIRING,
+    AX_CHANGE_RESOLVED
+};
+
+/* Something about an alarm that must be kept or told. */
+struct ax_change {
+    enum ax_change_kind kind;
+    struct ax_labels labels;
+    struct ax_str summary, annotations;
+    int64_t time, fired_at;
+    bool gone; /* there is no alarm with these labels any more */
+};
+struct ax_changes {
+    struct ax_arena arena; /* their strings */
+    struct ax_change *v;
+    size_t n, cap;
 };
 
 struct ax_watch {
     const struct ax_rule *rule;
     struct ax_alarm *alarms;
     size_t n, cap;
-    char *error; /* of the last evaluation, NULL = it went well */
+    struct ax_changes owed; /* not yet in the database */
+    char *error;            /* of the last evaluation, NULL = it went well */
     int64_t evaluated_at, took_ns;
-    uint64_t failures;
+    uint64_t evaluations, failures;
+    size_t samples;                  /* that the last evaluation gave */
     struct ax_arena published_bytes; /* label sets that have a value now, and their map */
     struct ax_map published;
 };
 
 struct ax_group {
-    const struct ax_rule_group *rules;
+    struct ax_rule_group *rules; /* owned */
     struct ax_watch *watches;
+    char *fault; /* of a newer version, which therefore is not in force */
     int64_t interval_ms, due, evaluated_at, took_ns;
+    uint64_t iterations, missed;
+};
+
+/* A group that has no version in force. */
+struct ax_left_out {
+    char *tenant, *file, *group, *fault;
 };
 
 struct ax_alarms {
-    pthread_mutex_t lock; /* everything below that changes */
-    struct ax_rules *rules;
+    pthread_mutex_t turn; /* load or tick */
+    pthread_mutex_t lock; /* everything below that changes: inside of `turn` */
     struct ax_alarms_options o;
-    char *tenant;
-    struct ax_group *groups;
+    char *url;
+    struct ax_group **groups;
+    size_t ngroups;
+    struct ax_left_out *left_out;
+    size_t nleft_out;
+    bool restored;
 };
 
 /* What a rule's expression gave for one label set, with the rule's own labels put on. */
@@ -63,40 +103,54 @@ struct ax_found {
     struct ax_str annotations, summary;
 };
 
-enum ax_change_kind { AX_CHANGE_KEPT, AX_CHANGE_FIRING, AX_CHANGE_RESOLVED };
-
-/* Something about an alarm that must be kept or told. Strings live in the round's arena. */
-struct ax_change {
-    enum ax_change_kind kind; /* KEPT: nothing to tell, but the state on disk is another */
-    struct ax_labels labels;
-    struct ax_str summary;
-    bool gone; /* there is no alarm with these labels any more */
-};
-struct ax_changes {
-    struct ax_change *v;
-    size_t n, cap;
-};
-
-void ax_watch_advance(struct ax_watch *w, const struct ax_found *found, size_t n, int64_t now,
-                      struct ax_arena *a, struct ax_changes *out);
+void ax_watch_advance(struct ax_watch *w, const struct ax_found *found, size_t n, int64_t now);
+/* Everything of it ends. */
+void ax_watch_end(struct ax_watch *w, int64_t now);
 struct ax_alarm *ax_watch_find(struct ax_watch *w, struct ax_labels labels);
 struct ax_alarm *ax_watch_add(struct ax_watch *w, struct ax_labels labels,
                               struct ax_str annotations, struct ax_str summary);
+void ax_watch_note(struct ax_watch *w, enum ax_change_kind kind, const struct ax_alarm *al,
+                   int64_t now, bool gone);
 void ax_watch_free(struct ax_watch *w);
+void ax_group_free(struct ax_group *g);
+void ax_left_out_free(struct ax_left_out *v, size_t n);
 
 /* Writes the samples of `now` and a staleness marker for each series of the last time that is
  * not among them. */
 int ax_publish(struct ax_alarms *al, struct ax_watch *w, struct ax_batch *b, int64_t now,
                struct ax_err *err);
-void ax_alarms_to_batch(struct ax_alarms *al, const struct ax_watch *w, int64_t now,
+void ax_alarms_to_batch(const struct ax_group *g, const struct ax_watch *w, int64_t now,
                         struct ax_batch *b);
 /* What a publication leaves behind, for alarms that were restored. */
 void ax_publish_remember(struct ax_watch *w, const struct ax_batch *b);
-int ax_tell(struct ax_alarms *al, const struct ax_rule *r, const struct ax_change *c, int64_t now,
-            struct ax_err *err);
 
-int ax_keep(struct ax_alarms *al, const struct ax_group *g, struct ax_watch *w,
-            const struct ax_change *c, struct ax_err *err);
-int ax_restore(struct ax_alarms *al, struct ax_err *err);
+/* Writes what is owed, in one transaction: all or nothing. Counts changes of state. */
+int ax_settle(struct ax_alarms *al, const struct ax_group *g, struct ax_watch *w, int *changes,
+              struct ax_err *err);
+/* Tells Alertmanagers again what fires, after a start: they may be others now. */
+int ax_settle_again(struct ax_alarms *al, const struct ax_group *g, struct ax_watch *w,
+                    struct ax_err *err);
+/* The end of an alarm whose rule is not there any more, told by its kept entry. */
+int ax_settle_orphan(struct ax_alarms *al, const struct ax_kv *kept, int64_t now,
+                     struct ax_err *err);
+
+/* The keys of a group and a watch: alarm/TENANT/FILE/GROUP/SAME/. */
+void ax_keep_group_key(const struct ax_rule_group *g, struct ax_buf *out);
+void ax_keep_key(const struct ax_rule_group *g, const struct ax_rule *r, struct ax_labels labels,
+                 struct ax_buf *out);
+void ax_keep_describe(const struct ax_alarm *alarm, struct ax_buf *out);
+/* Brings back the alarms of a group that comes into force. Of those whose rule is not there any
+ * more the entries are deleted, and their end is told. */
+int ax_restore(struct ax_alarms *al, struct ax_group *g, int64_t now, struct ax_err *err);
+/* The same of entries of no group, but for those that `excused` are. */
+int ax_restore_orphans(struct ax_alarms *al, bool (*excused)(void *ctx, struct ax_str key),
+                       void *ctx, int64_t now, struct ax_err *err);
+/* Keeps the texts of files without a fault, and forgets those of files that are no more. */
+int ax_remember(struct ax_alarms *al, struct ax_rules *const *files, size_t n, struct ax_err *err);
+/* The version from before of a file that has faults; NULL: there is none. */
+struct ax_rules *ax_recall(struct ax_alarms *al, const struct ax_rules *file);
+
+/* A kept entry's alarm, in the arena; false when it is none of ours. */
+bool ax_keep_read(struct ax_str text, struct ax_arena *a, struct ax_alarm *out);
 
 #endif

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "alarm/inner.h"
 
-#include <stdio.h>
-
-void ax_alarms_to_batch(struct ax_alarms *al, const struct ax_watch *w, int64_t now,
+void ax_alarms_to_batch(const struct ax_group *g, const struct ax_watch *w, int64_t now,
                         struct ax_batch *b)
 {
     static const struct ax_str state[] = {AX_STR("pending"), AX_STR("firing")};
@@ -17,7 +15,7 @@ void ax_alarms_to_batch(struct ax_alarms *al, const struct ax_watch *w, int64_t 
         AX_LABELS_EACH (w->alarms[i].labels, l)
             if (!ax_str_eq(l.name, AX_STR("alertstate")))
                 ax_labels_add(&build, l.name, l.value);
-        struct ax_str tenant = ax_str(al->tenant);
+        struct ax_str tenant = g->rules->tenant;
         /* Only a set that is full to the brim has no room for these; its alarm stays visible. */
         if (ax_intake_labels(&build, tenant, b->arena, &labels, NULL) == 0)
             ax_batch_add(b, labels, &one, 1);
@@ -52,38 +50,5 @@ int ax_publish(struct ax_alarms *al, struct ax_watch *w, struct ax_batch *b, int
     int rc = with_ends.n ? ax_intake_push(al->o.intake, &with_ends, now, &result, err) : 0;
     if (rc == 0)
         ax_publish_remember(w, b);
-    return rc;
-}
-
-/* The resource that an alarm is about, as far as its labels tell; empty when they do not. */
-static struct ax_str handle_of(struct ax_labels labels, struct ax_arena *a)
-{
-    static const struct ax_str names[] = {AX_STR("handle"), AX_STR("host")};
-    enum ax_kind kind;
-    struct ax_str id, value;
-    for (size_t i = 0; i < AX_ARRAY_LEN(names); i++) {
-        value = ax_labels_get(labels, names[i]);
-        if (value.n && ax_handle_parse(value, &kind, &id, NULL) == 0)
-            return value;
-    }
-    value = ax_labels_get(labels, AX_STR("vm_uuid"));
-    return value.n ? ax_arena_printf(a, "vm:%.*s", AX_STR_ARG(value)) : AX_STR_NULL;
-}
-
-int ax_tell(struct ax_alarms *al, const struct ax_rule *r, const struct ax_change *c, int64_t now,
-            struct ax_err *err)
-{
-    struct ax_arena a = AX_ARENA_INIT;
-    bool firing = c->kind == AX_CHANGE_FIRING;
-    struct ax_event e = {
-        .time = now,
-        .handle = handle_of(c->labels, &a),
-        .type = AX_STR("alarm"),
-        .what = firing ? AX_STR("firing") : AX_STR("resolved"),
-        .detail = r->name,
-        .text = firing ? c->summary : ax_arena_printf(&a, "resolved: %.*s", AX_STR_ARG(c->summary)),
-    };
-    int rc = ax_registry_add_event(al->o.registry, ax_str(al->tenant), &e, err);
-    ax_arena_free(&a);
     return rc;
 }

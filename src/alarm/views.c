@@ -101,7 +101,19 @@ static void put_alerting(struct ax_json *j, const struct ax_watch *w)
     ax_json_end(j);
 }
 
-static void put_rule(struct ax_json *j, const struct ax_watch *w)
+/* What is in force works, but is not what its file says: that is not well, too. */
+static void put_health(struct ax_json *j, const struct ax_group *g, const struct ax_watch *w)
+{
+    bool bad = w->error || g->fault;
+    ax_json_key(j, "health");
+    ax_json_cstr(j, bad ? "err" : w->evaluated_at ? "ok" : "unknown");
+    if (bad) {
+        ax_json_key(j, "lastError");
+        ax_json_cstr(j, w->error ? w->error : g->fault);
+    }
+}
+
+static void put_rule(struct ax_json *j, const struct ax_group *g, const struct ax_watch *w)
 {
     ax_json_obj(j);
     ax_json_key(j, "name");
@@ -111,65 +123,91 @@ static void put_rule(struct ax_json *j, const struct ax_watch *w)
     put_pairs(j, "labels", &w->rule->labels);
     if (!w->rule->records)
         put_alerting(j, w);
-    ax_json_key(j, "health");
-    ax_json_cstr(j, w->error ? "err" : w->evaluated_at ? "ok" : "unknown");
-    if (w->error) {
-        ax_json_key(j, "lastError");
-        ax_json_cstr(j, w->error);
-    }
+    put_health(j, g, w);
     put_times(j, w->evaluated_at, w->took_ns);
     ax_json_key(j, "type");
     ax_json_cstr(j, w->rule->records ? "recording" : "alerting");
     ax_json_end(j);
 }
 
-static void put_group(struct ax_json *j, const struct ax_alarms *al, const struct ax_group *g,
-                      struct ax_str type)
+static void put_group(struct ax_json *j, const struct ax_group *g, struct ax_str type)
 {
     bool all = type.n == 0, records = ax_str_eq(type, AX_STR("record"));
     ax_json_obj(j);
     ax_json_key(j, "name");
     ax_json_str(j, g->rules->name);
     ax_json_key(j, "file");
-    ax_json_str(j, al->rules->file);
+    ax_json_str(j, g->rules->file);
     ax_json_key(j, "rules");
     ax_json_arr(j);
     for (size_t i = 0; i < g->rules->n; i++)
         if (all || g->watches[i].rule->records == records)
-            put_rule(j, &g->watches[i]);
+            put_rule(j, g, &g->watches[i]);
     ax_json_end(j);
     ax_json_key(j, "interval");
     ax_json_num(j, (double)g->interval_ms / 1000);
     ax_json_key(j, "limit");
     ax_json_int(j, (int64_t)g->rules->limit);
+    if (g->fault) {
+        ax_json_key(j, "lastError");
+        ax_json_cstr(j, g->fault);
+    }
     put_times(j, g->evaluated_at, g->took_ns);
     ax_json_end(j);
 }
 
-void ax_alarms_rules_json(struct ax_alarms *al, struct ax_str type, struct ax_buf *out)
+/* A group without rules, so that its fault is seen where groups are looked for. */
+static void put_left_out(struct ax_json *j, const struct ax_left_out *x)
+{
+    ax_json_obj(j);
+    ax_json_key(j, "name");
+    ax_json_cstr(j, x->group);
+    ax_json_key(j, "file");
+    ax_json_cstr(j, x->file);
+    ax_json_key(j, "rules");
+    ax_json_arr(j);
+    ax_json_end(j);
+    ax_json_key(j, "interval");
+    ax_json_int(j, 0);
+    ax_json_key(j, "limit");
+    ax_json_int(j, 0);
+    ax_json_key(j, "lastError");
+    ax_json_cstr(j, x->fault);
+    put_times(j, 0, 0);
+    ax_json_end(j);
+}
+
+void ax_alarms_rules_json(struct ax_alarms *al, struct ax_str tenant, struct ax_str type,
+                          struct ax_buf *out)
 {
     struct ax_json j = {.out = out};
     pthread_mutex_lock(&al->lock);
     ax_json_obj(&j);
     ax_json_key(&j, "groups");
     ax_json_arr(&j);
-    for (size_t g = 0; g < al->rules->ngroups; g++)
-        put_group(&j, al, &al->groups[g], type);
+    for (size_t g = 0; g < al->ngroups; g++)
+        if (ax_str_eq(al->groups[g]->rules->tenant, tenant))
+            put_group(&j, al->groups[g], type);
+    for (size_t i = 0; i < al->nleft_out; i++)
+        if (ax_str_eq(ax_str(al->left_out[i].tenant), tenant))
+            put_left_out(&j, &al->left_out[i]);
     ax_json_end(&j);
     ax_json_end(&j);
     pthread_mutex_unlock(&al->lock);
 }
 
-void ax_alarms_alerts_json(struct ax_alarms *al, struct ax_buf *out)
+void ax_alarms_alerts_json(struct ax_alarms *al, struct ax_str tenant, struct ax_buf *out)
 {
     struct ax_json j = {.out = out};
     pthread_mutex_lock(&al->lock);
     ax_json_obj(&j);
     ax_json_key(&j, "alerts");
     ax_json_arr(&j);
-    for (size_t g = 0; g < al->rules->ngroups; g++)
-        for (size_t i = 0; i < al->groups[g].rules->n; i++)
-            put_alarms(&j, &al->groups[g].watches[i]);
+    for (size_t g = 0; g < al->ngroups; g++) {
+        const struct ax_group *group = al->groups[g];
+        for (size_t i = 0; i < group->rules->n && ax_str_eq(group->rules->tenant, tenant); i++)
+            put_alarms(&j, &group->watches[i]);
+    }
     ax_json_end(&j);
     ax_json_end(&j);
     pthread_mutex_unlock(&al->lock);

@@ -48,6 +48,11 @@ struct ax_api_options {
     struct ax_notify *notify;
     struct ax_predictor *predictor;
     struct ax_statsd *statsd;    /* NULL: none is listened for; for /metrics */
+    /* Reads files anew: 0, or what is wrong in *said, a line each. And how that went last, and when
+     * it last went well. NULL: there is nothing to read. */
+    int (*reload)(void *ctx, struct ax_buf *said);
+    void (*reloaded)(void *ctx, bool *well, int64_t *at);
+    void *reload_ctx;
     uint32_t max_tenant_series;  /* 0: no limit; told in answers only */
     uint32_t max_tenant_rate;    /* samples a second of each tenant; 0: no limit */
     uint32_t max_tenant_queries; /* reading requests of a tenant at once; 0: no limit */

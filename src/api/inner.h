@@ -134,7 +134,7 @@ ax_handler ax_monasca_versions, ax_monasca_version, ax_monasca_healthcheck, ax_m
     ax_monasca_methods, ax_monasca_method_create, ax_monasca_method, ax_monasca_method_edit,
     ax_monasca_method_delete, ax_monasca_method_test, ax_monasca_method_types;
 /* Others */
-ax_handler ax_self_metrics, ax_healthy, ax_file;
+ax_handler ax_self_metrics, ax_healthy, ax_reload, ax_file;
 
 void ax_event_json(struct ax_json *j, const struct ax_event *e, struct ax_str name);
 void ax_prediction_json(struct ax_json *j, const struct ax_prediction *p);

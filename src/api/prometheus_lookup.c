@@ -240,19 +240,10 @@ void ax_buildinfo(struct ax_request *q, struct ax_reply *r)
                     "\"branch\":\"\",\"buildUser\":\"\",\"buildDate\":\"\",\"goVersion\":\"\"}"));
 }
 
-/* The rules are those of the tenant whose things are collected; others have none yet. */
-static bool has_rules(const struct ax_request *q)
-{
-    return ax_str_eq(q->tenant, AX_STR("default"));
-}
-
 void ax_rules(struct ax_request *q, struct ax_reply *r)
 {
     struct ax_buf data = AX_BUF_INIT;
-    if (has_rules(q))
-        ax_alarms_rules_json(ax_api_rooms(q->api)->alarms, ax_param(q, "type"), &data);
-    else
-        ax_buf_cstr(&data, "{\"groups\":[]}");
+    ax_alarms_rules_json(ax_api_rooms(q->api)->alarms, q->tenant, ax_param(q, "type"), &data);
     put_data(r, ax_buf_view(&data));
     ax_buf_free(&data);
 }
@@ -260,10 +251,7 @@ void ax_rules(struct ax_request *q, struct ax_reply *r)
 void ax_alerts(struct ax_request *q, struct ax_reply *r)
 {
     struct ax_buf data = AX_BUF_INIT;
-    if (has_rules(q))
-        ax_alarms_alerts_json(ax_api_rooms(q->api)->alarms, &data);
-    else
-        ax_buf_cstr(&data, "{\"alerts\":[]}");
+    ax_alarms_alerts_json(ax_api_rooms(q->api)->alarms, q->tenant, &data);
     put_data(r, ax_buf_view(&data));
     ax_buf_free(&data);
 }

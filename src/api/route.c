@@ -68,6 +68,7 @@ static const struct ax_route routes[] = {
     {"/v2.0/notification-methods/{id}/test", AX_POST, AX_MAY_DEFINE, ax_monasca_method_test},
     {"/healthcheck", AX_GET | AX_OPEN, 0, ax_monasca_healthcheck},
     {"/metrics", AX_GET, AX_MAY_ADMIN, ax_self_metrics},
+    {"/-/reload", AX_POST | AX_PUT, AX_MAY_ADMIN, ax_reload},
     {"/-/healthy", AX_GET | AX_QUICK | AX_OPEN, 0, ax_healthy},
     {"/-/ready", AX_GET | AX_QUICK | AX_OPEN, 0, ax_healthy},
 };

@@ -226,6 +226,20 @@ static void put_statsd(struct ax_statsd *statsd, struct ax_buf *b)
            (double)s.lost);
 }
 
+static void put_rules(const struct ax_api_options *rooms, struct ax_buf *b)
+{
+    bool well = false;
+    int64_t at = 0;
+    if (rooms->reloaded) {
+        rooms->reloaded(rooms->reload_ctx, &well, &at);
+        metric(b, "auspex_config_last_reload_successful", "gauge",
+               "Whether all rule files are in force as they were when last read.", well);
+        metric(b, "auspex_config_last_reload_success_timestamp_seconds", "gauge",
+               "When they last were.", (double)at / 1000);
+    }
+    ax_alarms_metrics(rooms->alarms, b);
+}
+
 void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
 {
     const struct ax_api_options *rooms = ax_api_rooms(q->api);
@@ -274,7 +288,21 @@ void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
     if (rooms->tls)
         metric(b, "auspex_tls_certificate_expires_timestamp_seconds", "gauge",
                "End of the server's own certificate.", (double)ax_tls_expires(rooms->tls) / 1000);
+    put_rules(rooms, b);
     put_answers(q->api, b);
+}
+
+void ax_reload(struct ax_request *q, struct ax_reply *r)
+{
+    const struct ax_api_options *rooms = ax_api_rooms(q->api);
+    struct ax_buf said = AX_BUF_INIT;
+    r->type = "text/plain; charset=utf-8";
+    if (rooms->reload && rooms->reload(rooms->reload_ctx, &said) < 0) {
+        r->status = 500;
+        ax_buf_cstr(&r->body, "failed to reload config:\n");
+        ax_buf_str(&r->body, ax_buf_view(&said));
+    }
+    ax_buf_free(&said);
 }
 
 void ax_healthy(struct ax_request *q, struct ax_reply *r)

@@ -43,8 +43,13 @@ static const struct flag {
      "the same for one tenant, 0: any; may be given for several"},
     {"commit-interval", AX_DAEMON_SERVE, FIELD(commit_text), "TIME",
      "samples wait so long for others to be synced to disk with (default 5ms; 0: for none)"},
-    {"rules", AX_DAEMON_SERVE, FIELD(rules), "FILE",
-     "alarm rules in Prometheus's format (default: built-in rules)"},
+    {"rules", AX_DAEMON_SERVE | SEVERAL, FIELD(rules), "FILE",
+     "alarm rules in Prometheus's format, also 'DIR/*.yml'; may be given for several; read again "
+     "at SIGHUP (default: built-in rules)"},
+    {"tenant-rules", AX_DAEMON_SERVE | SEVERAL, FIELD(tenant_rules), "NAME=FILE",
+     "the same of one tenant, over its own series; may be given for several"},
+    {"alertmanager", AX_DAEMON_SERVE | SEVERAL, FIELD(alertmanagers), "URL",
+     "push alarms of rules to this Alertmanager; may be given for several"},
     {"user", AX_DAEMON_SERVE, FIELD(user), "NAME",
      "who the server becomes when started as root (default auspex, else nobody)"},
     {"auth", AX_DAEMON_SERVE, FIELD(auth_text), "WHAT",
@@ -257,8 +262,7 @@ static size_t put_flag(const struct flag *f, const struct ax_daemon_options *o, 
 char *const *ax_daemon_command_line(enum ax_daemon which, const char *self,
                                     const struct ax_daemon_options *o, struct ax_arena *a)
 {
-    const char **v = AX_NEWS(a, const char *,
-                             AX_ARRAY_LEN(flags) + o->tenant_retentions.n + o->tenant_sizes.n + 3);
+    const char **v = AX_NEWS(a, const char *, AX_ARRAY_LEN(flags) + 5 * AX_FLAG_TIMES + 3);
     size_t n = 0;
     v[n++] = self;
     v[n++] = command_name(which);

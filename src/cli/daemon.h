@@ -20,8 +20,8 @@ struct ax_flag_values {
 
 /* Every flag of the three; each command takes those that concern it. */
 struct ax_daemon_options {
-    const char *listen, *data, *rules, *user; /* serve */
-    const char *auth_text;                    /* serve, and the next ones */
+    const char *listen, *data, *user; /* serve */
+    const char *auth_text;            /* serve, and the next ones */
     const char *keystone_url, *keystone_user, *keystone_password_file, *keystone_project;
     const char *keystone_domain, *keystone_provider_role, *keystone_ca;
     const char *url, *notify_ca, *notify_proxy, *script_dir;
@@ -37,6 +37,7 @@ struct ax_daemon_options {
     const char *max_series_text, *max_tenant_series_text;
     const char *tenant_bytes_text, *commit_text;
     struct ax_flag_values tenant_retentions, tenant_sizes; /* NAME=VALUE */
+    struct ax_flag_values rules, tenant_rules, alertmanagers;
     /* 0: as the rooms have it */
     uint32_t max_series, max_tenant_series, max_tenant_alarms, notify_rate, notify_burst;
     uint32_t max_tenant_rate, max_tenant_queries, max_query_samples;

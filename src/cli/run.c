@@ -31,7 +31,7 @@ int ax_cmd_run(int argc, char **argv)
     const struct ax_child children[] = {
         {.name = "serve",
          .argv = ax_daemon_command_line(AX_DAEMON_SERVE, self, &o, &a),
-         .hangup = o.tls_cert != NULL},
+         .rereads = true},
         {.name = "host", .argv = ax_daemon_command_line(AX_DAEMON_HOST, self, &host, &a)}};
     ax_log_setup("run", AX_LOG_INFO);
     ax_log(AX_LOG_INFO, "starting; the dashboard will be at %s://%s/ (Ctrl-C stops)",

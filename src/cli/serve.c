@@ -22,7 +22,6 @@
 #define STORE_TICK_MS 1000
 #define HOUSEKEEP_MS  5000
 #define PRUNE_MS      3600000
-#define RULES_MAX     (1u << 20)
 
 struct server {
     const struct ax_daemon_options *o;
@@ -35,7 +34,7 @@ struct server {
     struct ax_intake *intake;
     struct ax_store *store;
     struct ax_alarming alarming;
-    struct ax_alarms *alarms;
+    struct ax_ruling *ruling;
     struct ax_predictor *predictor;
     struct ax_statsd *statsd;
     struct ax_api *api;
@@ -48,21 +47,6 @@ struct server {
 static void warn(const char *text)
 {
     ax_log(AX_LOG_WARN, "%s", text);
-}
-
-static int read_rules(const struct ax_daemon_options *o, struct ax_rules **out, struct ax_err *err)
-{
-    const struct ax_asset *own = ax_asset_find(AX_STR("/default-rules.yml"));
-    AX_ASSERT(own != NULL);
-    if (!o->rules)
-        return ax_rules_parse((struct ax_str){(const char *)own->data, own->size}, "built-in rules",
-                              out, err);
-    struct ax_buf text = {.max = RULES_MAX * 2};
-    int rc = ax_file_read(AT_FDCWD, o->rules, RULES_MAX, &text, err);
-    if (rc == 0)
-        rc = ax_rules_parse(ax_buf_view(&text), o->rules, out, err);
-    ax_buf_free(&text);
-    return rc;
 }
 
 static int open_store(struct server *s, struct ax_err *err)
@@ -153,17 +137,22 @@ static int open_data(struct server *s, struct ax_err *err)
     return rc < 0 ? ax_err_wrap(err, "%s", s->o->data) : 0;
 }
 
-static int open_watchers(struct server *s, struct ax_rules *rules, struct ax_err *err)
+static int open_watchers(struct server *s, struct ax_err *err)
 {
     struct ax_source src = ax_source_of_store(s->store, AX_STR("default"));
     struct ax_alarms_options al = {.source = src,
+                                   .sql = s->sql,
                                    .registry = s->registry,
                                    .intake = s->intake,
-                                   .tenant = AX_STR("default"),
-                                   .interval_ms = s->o->interval_ms};
+                                   .notify = s->alarming.notify,
+                                   .interval_ms = s->o->interval_ms,
+                                   .url = s->o->url};
     struct ax_predictor_options pr = {
         .source = src, .intake = s->intake, .tenant = AX_STR("default")};
-    int rc = ax_alarms_new(&s->alarms, rules, &al, err);
+    int rc = ax_notify_alertmanagers(s->alarming.notify, s->o->alertmanagers.v,
+                                     s->o->alertmanagers.n, err);
+    if (rc == 0)
+        rc = ax_ruling_open(s->ruling, &al, err);
     return rc < 0 ? rc : ax_predictor_new(&s->predictor, &pr, err);
 }
 
@@ -204,7 +193,10 @@ static int open_api(struct server *s, struct ax_err *err)
                                .sql = s->sql,
                                .registry = s->registry,
                                .auth = s->auth,
-                               .alarms = s->alarms,
+                               .alarms = ax_ruling_alarms(s->ruling),
+                               .reload = ax_ruling_reload,
+                               .reloaded = ax_ruling_last,
+                               .reload_ctx = s->ruling,
                                .stream = s->alarming.stream,
                                .notify = s->alarming.notify,
                                .predictor = s->predictor,
@@ -221,8 +213,7 @@ static int open_api(struct server *s, struct ax_err *err)
 /* What could fail for the user's reasons comes first; nothing that is stored is touched before. */
 static int open_all(struct server *s, struct ax_err *err)
 {
-    struct ax_rules *rules = NULL;
-    int rc = read_rules(s->o, &rules, err);
+    int rc = ax_ruling_prepare(&s->ruling, s->o, err);
     if (rc == 0)
         rc = read_secrets(s, err);
     if (rc == 0)
@@ -235,11 +226,8 @@ static int open_all(struct server *s, struct ax_err *err)
         rc = ax_enter_data(s->o->data, s->o->user, err);
     if (rc == 0)
         rc = open_data(s, err);
-    if (rc < 0) {
-        ax_rules_free(rules);
-        return rc;
-    }
-    rc = open_watchers(s, rules, err);
+    if (rc == 0)
+        rc = open_watchers(s, err);
     if (rc == 0)
         rc = open_statsd(s, err);
     return rc < 0 ? rc : open_api(s, err);
@@ -287,16 +275,16 @@ static void housekeep(struct server *s, int64_t now, int64_t *next_prune)
         ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
 }
 
-/* Waits a tick; false at the end. */
-static bool wait_tick(struct server *s, const sigset_t *end)
+/* Waits a tick; false at the end. SIGHUP: files are read again. */
+static bool wait_tick(struct server *s, const sigset_t *signals)
 {
     const struct timespec tick = {0, TICK_MS * 1000000};
-    sigset_t all = *end;
-    if (s->tls)
-        sigaddset(&all, SIGHUP);
-    int sig = sigtimedwait(&all, NULL, &tick);
-    if (sig == SIGHUP)
-        reload_tls(s);
+    int sig = sigtimedwait(signals, NULL, &tick);
+    if (sig == SIGHUP) {
+        ax_ruling_want(s->ruling);
+        if (s->tls)
+            reload_tls(s);
+    }
     return sig < 0 || sig == SIGHUP;
 }
 
@@ -308,7 +296,6 @@ static void keep_going(struct server *s, const sigset_t *end)
         struct ax_err err;
         int64_t now = ax_now_ms();
         ax_stream_tick(s->alarming.stream, now);
-        ax_alarms_tick(s->alarms, now);
         if (s->auth && ax_auth_tick(s->auth, now, &err) < 0)
             ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
         if (ax_predictor_tick(s->predictor, now, &err) < 0)
@@ -328,7 +315,7 @@ static void close_all(struct server *s)
     if (s->keeping)
         pthread_join(s->keeper, NULL);
     ax_predictor_free(s->predictor);
-    ax_alarms_free(s->alarms);
+    ax_ruling_close(s->ruling);
     ax_alarming_close(&s->alarming);
     ax_store_close(s->store);
     ax_intake_free(s->intake);
@@ -350,16 +337,6 @@ static void allow_many_files(void)
     }
 }
 
-/* With TLS it means "read the files again", and has to wait for the thread that does it; else it
- * ends us, as a terminal that is closed should. */
-static void block_hangup(void)
-{
-    sigset_t hangup;
-    sigemptyset(&hangup);
-    sigaddset(&hangup, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &hangup, NULL);
-}
-
 int ax_cmd_serve(int argc, char **argv)
 {
     struct ax_daemon_options o;
@@ -368,8 +345,8 @@ int ax_cmd_serve(int argc, char **argv)
         return status;
     sigset_t end;
     ax_daemon_signals(&end);
-    if (o.tls_cert)
-        block_hangup();
+    sigaddset(&end, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &end, NULL);
     allow_many_files();
     ax_log_setup("serve", AX_LOG_INFO);
     struct server s = {.o = &o, .tcp_fd = -1, .unix_fd = -1, .statsd_fd = -1};

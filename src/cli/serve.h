@@ -28,4 +28,22 @@ int ax_alarming_open(struct ax_alarming *x, struct ax_sql *sql, struct ax_regist
 /* When nothing is pushed any more; before the store, the registry and the database are closed. */
 void ax_alarming_close(struct ax_alarming *x);
 
+/* Rule files: found, read, evaluated in a thread of their own, read again on demand
+ * (serve_rules.c). */
+struct ax_ruling;
+/* Opens the directories and reads the files, while there still are the privileges. -EINVAL a flag
+ * that names no file. */
+int ax_ruling_prepare(struct ax_ruling **out, const struct ax_daemon_options *o,
+                      struct ax_err *err);
+/* Brings them into force and begins. The notifications must outlive it. -EINVAL a file that cannot
+ * be read, or has faults and no good rule, and never was in force. */
+int ax_ruling_open(struct ax_ruling *x, const struct ax_alarms_options *o, struct ax_err *err);
+void ax_ruling_close(struct ax_ruling *x); /* NULL is fine */
+struct ax_alarms *ax_ruling_alarms(struct ax_ruling *x);
+/* Reads them again soon, in their own thread. */
+void ax_ruling_want(struct ax_ruling *x);
+/* For the API: now, and how it went last. */
+int ax_ruling_reload(void *ruling, struct ax_buf *said);
+void ax_ruling_last(void *ruling, bool *well, int64_t *at);
+
 #endif

@@ -73,7 +73,7 @@ static int refuse_beyond_re2(struct ax_str p, struct ax_err *err)
     return 0;
 }
 
-int ax_regex_new(struct ax_str pattern, struct ax_regex **out, struct ax_err *err)
+static int compile(struct ax_str pattern, uint32_t how, struct ax_regex **out, struct ax_err *err)
 {
     int rc = refuse_beyond_re2(pattern, err);
     if (rc < 0)
@@ -81,8 +81,7 @@ int ax_regex_new(struct ax_str pattern, struct ax_regex **out, struct ax_err *er
     int code;
     PCRE2_SIZE at;
     pcre2_code *re = pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.n,
-                                   PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOTALL | PCRE2_UTF |
-                                       PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C,
+                                   how | PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C,
                                    &code, &at, NULL);
     if (!re) {
         char text[160];
@@ -98,6 +97,16 @@ int ax_regex_new(struct ax_str pattern, struct ax_regex **out, struct ax_err *er
     return 0;
 }
 
+int ax_regex_new(struct ax_str pattern, struct ax_regex **out, struct ax_err *err)
+{
+    return compile(pattern, PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOTALL, out, err);
+}
+
+int ax_regex_new_search(struct ax_str pattern, struct ax_regex **out, struct ax_err *err)
+{
+    return compile(pattern, 0, out, err);
+}
+
 void ax_regex_free(struct ax_regex *re)
 {
     if (!re)
@@ -107,15 +116,20 @@ void ax_regex_free(struct ax_regex *re)
     free(re);
 }
 
-static pcre2_match_data *match(const struct ax_regex *re, struct ax_str s)
+static pcre2_match_data *match_from(const struct ax_regex *re, struct ax_str s, size_t at)
 {
     pcre2_match_data *m = pcre2_match_data_create_from_pattern(re->code, NULL);
     AX_ASSERT(m != NULL);
-    int rc = pcre2_match(re->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.n, 0, 0, m, re->limits);
+    int rc = pcre2_match(re->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.n, at, 0, m, re->limits);
     if (rc >= 0)
         return m;
     pcre2_match_data_free(m);
     return NULL;
+}
+
+static pcre2_match_data *match(const struct ax_regex *re, struct ax_str s)
+{
+    return match_from(re, s, 0);
 }
 
 bool ax_regex_match(const struct ax_regex *re, struct ax_str s)
@@ -162,12 +176,9 @@ static struct ax_str reference(struct ax_str rest, size_t *used)
     return (struct ax_str){rest.p, n};
 }
 
-bool ax_regex_expand(const struct ax_regex *re, struct ax_str s, struct ax_str replacement,
-                     struct ax_buf *out)
+static void expand(const struct ax_regex *re, pcre2_match_data *m, struct ax_str s,
+                   struct ax_str replacement, struct ax_buf *out)
 {
-    pcre2_match_data *m = match(re, s);
-    if (!m)
-        return false;
     const PCRE2_SIZE *ov = pcre2_get_ovector_pointer(m);
     uint32_t groups = pcre2_get_ovector_count(m);
     for (size_t i = 0; i < replacement.n; i++) {
@@ -192,8 +203,43 @@ bool ax_regex_expand(const struct ax_regex *re, struct ax_str s, struct ax_str r
             ax_buf_add(out, s.p + ov[2 * g], ov[2 * g + 1] - ov[2 * g]);
         i += used;
     }
+}
+
+bool ax_regex_expand(const struct ax_regex *re, struct ax_str s, struct ax_str replacement,
+                     struct ax_buf *out)
+{
+    pcre2_match_data *m = match(re, s);
+    if (!m)
+        return false;
+    expand(re, m, s, replacement, out);
     pcre2_match_data_free(m);
     return true;
+}
+
+static size_t character(struct ax_str s, size_t at)
+{
+    size_t n = 1;
+    while (at + n < s.n && ((unsigned char)s.p[at + n] & 0xc0) == 0x80)
+        n++;
+    return n;
+}
+
+void ax_regex_replace(const struct ax_regex *re, struct ax_str s, struct ax_str replacement,
+                      struct ax_buf *out)
+{
+    size_t at = 0, copied = 0;
+    for (pcre2_match_data *m; at <= s.n && (m = match_from(re, s, at));) {
+        const PCRE2_SIZE *ov = pcre2_get_ovector_pointer(m);
+        size_t from = ov[0], to = ov[1];
+        bool empty_behind_match = from == to && from == copied && copied > 0;
+        ax_buf_add(out, s.p + copied, from - copied);
+        if (!empty_behind_match)
+            expand(re, m, s, replacement, out);
+        copied = to;
+        at = to > from ? to : to + (to < s.n ? character(s, to) : 1);
+        pcre2_match_data_free(m);
+    }
+    ax_buf_add(out, s.p + copied, s.n - copied);
 }
 
 bool ax_matcher_value(const struct ax_matcher *m, struct ax_str value)

@@ -26,6 +26,12 @@ bool ax_regex_match(const struct ax_regex *re, struct ax_str s);
 bool ax_regex_expand(const struct ax_regex *re, struct ax_str s, struct ax_str replacement,
                      struct ax_buf *out);
 
+/* The same, but it matches anywhere in a text, and "." no newline: for ax_regex_match, and for
+ * replacing every match by `replacement` as above. */
+int ax_regex_new_search(struct ax_str pattern, struct ax_regex **out, struct ax_err *err);
+void ax_regex_replace(const struct ax_regex *re, struct ax_str s, struct ax_str replacement,
+                      struct ax_buf *out);
+
 bool ax_matcher_value(const struct ax_matcher *m, struct ax_str value);
 bool ax_matcher_labels(const struct ax_matcher *m, size_t n,
                        struct ax_labels set); /* all of them */

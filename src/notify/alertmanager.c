@@ -105,6 +105,10 @@ static json_t *annotations_of(const struct ax_letter *l)
     json_t *o = json_object();
     ax_words_subject(l, &subject);
     put_all(o, l->x.annotations, false);
+    if (ax_words_is_rule(l)) { /* as Prometheus would send it */
+        ax_buf_free(&subject);
+        return o;
+    }
     put(o, "summary", ax_buf_view(&subject), false);
     put(o, "description", l->x.description, false);
     put(o, "reason", l->x.reason, false);

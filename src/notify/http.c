@@ -70,7 +70,7 @@ static void add_header(struct ax_try *t, const char *text)
     t->headers = curl_slist_append(t->headers, text);
 }
 
-static void set_limits(struct ax_try *t, const struct ax_notify *n)
+static void set_limits(struct ax_try *t, const struct ax_notify *n, bool own)
 {
     curl_easy_setopt(t->easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(t->easy, CURLOPT_QUICK_EXIT, 1L); /* a resolver that hangs is left behind */
@@ -82,7 +82,7 @@ static void set_limits(struct ax_try *t, const struct ax_notify *n)
     curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
     if (n->o.ca_file)
         curl_easy_setopt(t->easy, CURLOPT_CAINFO, n->o.ca_file);
-    if (n->o.refuse_local)
+    if (n->o.refuse_local && !own)
         curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION, open_outside);
 }
 
@@ -99,7 +99,7 @@ void ax_http_begin(struct ax_try *t, const struct ax_notify *n, struct ax_str ad
     add_header(t, "Expect:");
     if (t->type != AX_NOTIFY_ALERTMANAGER) /* there each alert has its own */
         add_header(t, key.p);
-    set_limits(t, n);
+    set_limits(t, n, ax_notify_is_own(l->method));
     curl_easy_setopt(t->easy, CURLOPT_URL, url.p);
     curl_easy_setopt(t->easy, CURLOPT_USERAGENT, "auspex/" AX_VERSION);
     curl_easy_setopt(t->easy, CURLOPT_POST, 1L);

@@ -55,6 +55,8 @@ void ax_words_texts(const struct ax_notify *n, const struct ax_letter *l, size_t
 /* The key of one, or of the message that several are in. */
 void ax_words_key(const struct ax_letter *l, size_t count, struct ax_buf *out);
 void ax_words_line(struct ax_str text, size_t max, struct ax_buf *out);
+/* Of a rule file's alarm: it has no definition, but labels. */
+bool ax_words_is_rule(const struct ax_letter *l);
 /* Where people see the alarm; nothing without a URL of this server. */
 void ax_words_link(const struct ax_notify *n, const struct ax_letter *l, struct ax_buf *out);
 /* The longest beginning of at most max bytes that ends with a whole character. */
@@ -111,6 +113,8 @@ int ax_notify_check(const struct ax_notify_fields *f, enum ax_notify_type *type,
 bool ax_notify_type_parse(struct ax_str name, enum ax_notify_type *out);
 bool ax_notify_http_ok(struct ax_str url);
 bool ax_notify_mail_ok(struct ax_str address);
+/* Whether the operator has named it, not a tenant (rules.c). */
+bool ax_notify_is_own(struct ax_str id);
 bool ax_notify_script_ok(struct ax_str name);
 
 /* ---- rows ---- */
@@ -121,6 +125,12 @@ struct ax_row {
     struct ax_str method, alarm;
 };
 int ax_outbox_schema(struct ax_sql *sql, struct ax_err *err);
+/* As ax_notify_queue, for methods that are known to be there. */
+int ax_outbox_queue(struct ax_notify *n, const struct ax_str *ids, size_t count,
+                    const struct ax_notice *x, struct ax_err *err);
+/* One of them more, and what is there stays. */
+int ax_outbox_insert(struct ax_notify *n, struct ax_str id, const struct ax_notice *x,
+                     struct ax_err *err);
 /* Rows with id > after in order, at most max, with the lock held. Views live in the arena. */
 int ax_outbox_read(struct ax_sql *sql, int64_t after, size_t max, struct ax_arena *a,
                    struct ax_row **out, size_t *count, struct ax_err *err);
@@ -141,6 +151,7 @@ struct ax_notify {
     struct ax_notify_options o;
     struct ax_arena strings; /* of the options */
     atomic_bool methods_changed;
+    atomic_size_t own; /* Alertmanagers of the operator */
     _Atomic uint64_t voided, unknown;
     struct ax_sender *sender;
 };

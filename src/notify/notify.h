@@ -154,6 +154,24 @@ int ax_notify_ended(struct ax_notify *n, struct ax_str tenant, struct ax_str ala
                     struct ax_err *err);
 void ax_notify_wake(struct ax_notify *n);
 
+/* ---- alarms of rule files ---- */
+
+/* The operator's own Alertmanagers, in place of those that were: no tenant sees them, and the rule
+ * alarms of all are pushed to them. What waits for one that is no more goes with it. -EINVAL. */
+int ax_notify_alertmanagers(struct ax_notify *n, const char *const *urls, size_t count,
+                            struct ax_err *err);
+/* As ax_notify_queue, for the tenant's methods of these names (others are counted as unknown) and
+ * for those Alertmanagers. x->definition is empty; what an Alertmanager gets are x's labels and
+ * annotations as they are, and x->link as the generator's URL. */
+int ax_notify_queue_rule(struct ax_notify *n, const struct ax_str *names, size_t count,
+                         const struct ax_notice *x, struct ax_err *err);
+/* For an alarm that goes on: to those of these Alertmanagers that have not heard of it. */
+int ax_notify_queue_again(struct ax_notify *n, const struct ax_notice *x, struct ax_err *err);
+bool ax_notify_has_alertmanagers(const struct ax_notify *n);
+/* Other annotations for the repeats of an alarm that goes on. Also in the caller's transaction. */
+int ax_notify_reword(struct ax_notify *n, struct ax_str tenant, struct ax_str alarm,
+                     struct ax_str annotations, struct ax_err *err);
+
 /* Sends one notification that says it is a test, past the outbox and at once, and waits for the
  * outcome: 0 and in *said what the other side answered, or the error (for the method's owner: it
  * may repeat the address). -ENOENT no such method, -EIO it could not be delivered. */

@@ -154,6 +154,28 @@ int ax_notify_ended(struct ax_notify *n, struct ax_str tenant, struct ax_str ala
     return rc;
 }
 
+int ax_outbox_insert(struct ax_notify *n, struct ax_str id, const struct ax_notice *x,
+                     struct ax_err *err)
+{
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_notice b = bounded(x, &a);
+    int rc = insert(n, id, &b, err);
+    ax_arena_free(&a);
+    return rc;
+}
+
+int ax_outbox_queue(struct ax_notify *n, const struct ax_str *ids, size_t count,
+                    const struct ax_notice *x, struct ax_err *err)
+{
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_notice b = bounded(x, &a);
+    int rc = ax_notify_ended(n, b.tenant, b.alarm, err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = insert(n, ids[i], &b, err);
+    ax_arena_free(&a);
+    return rc;
+}
+
 int ax_notify_queue(struct ax_notify *n, const struct ax_str *methods, size_t count,
                     const struct ax_notice *x, struct ax_err *err)
 {

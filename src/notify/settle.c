@@ -85,7 +85,8 @@ static void give_up(struct ax_sender *s, struct ax_flight *f, struct ax_item *i)
     ax_log_limited(&limit, 10, AX_LOG_WARN,
                    "notification %lld to method %s is given up after %d tries: %s",
                    (long long)i->id, i->target->id, i->tries, f->try.text);
-    if (i->repeat) /* the state lasts: there is a next one */
+    bool lasts = i->target->type == AX_NOTIFY_ALERTMANAGER && !i->ok;
+    if (i->repeat || lasts) /* the state lasts: there is a next one */
         add(s, (struct ax_outcome_row){.what = AX_SETTLE_SENT,
                                        .item = i,
                                        .id = i->id,

@@ -61,8 +61,17 @@ void ax_words_subject(const struct ax_letter *l, struct ax_buf *out)
     json_decref(metrics);
 }
 
+bool ax_words_is_rule(const struct ax_letter *l)
+{
+    return l->x.definition.n == 0 && l->x.labels.n > 0;
+}
+
 void ax_words_link(const struct ax_notify *n, const struct ax_letter *l, struct ax_buf *out)
 {
+    if (ax_words_is_rule(l)) {
+        ax_buf_str(out, l->x.link);
+        return;
+    }
     if (!n->o.url)
         return;
     struct ax_str base = ax_str(n->o.url);

@@ -25,6 +25,12 @@ int ax_registry_add_event(struct ax_registry *r, struct ax_str tenant, const str
     return rc < 0 ? rc : ax_sql_end(r->sql, ax_registry_store_event(r, tenant, e, err), err);
 }
 
+int ax_registry_add_event_within(struct ax_registry *r, struct ax_str tenant,
+                                 const struct ax_event *e, struct ax_err *err)
+{
+    return ax_registry_store_event(r, tenant, e, err);
+}
+
 static void read_event(struct ax_stmt *q, struct ax_arena *a, struct ax_event *e)
 {
     *e = (struct ax_event){

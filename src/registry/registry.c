@@ -41,11 +41,10 @@ void ax_registry_close(struct ax_registry *r)
     free(r);
 }
 
-int ax_registry_put(struct ax_registry *r, struct ax_str key, struct ax_str value,
-                    struct ax_err *err)
+int ax_registry_put_within(struct ax_registry *r, struct ax_str key, struct ax_str value,
+                           struct ax_err *err)
 {
     struct ax_stmt q;
-    ax_sql_lock(r->sql);
     if (value.p) {
         ax_stmt_begin(&q, r->sql, "INSERT OR REPLACE INTO kept(key, value) VALUES(?, ?)");
         ax_stmt_str(&q, key);
@@ -54,7 +53,14 @@ int ax_registry_put(struct ax_registry *r, struct ax_str key, struct ax_str valu
         ax_stmt_begin(&q, r->sql, "DELETE FROM kept WHERE key = ?");
         ax_stmt_str(&q, key);
     }
-    int rc = ax_stmt_run(&q, "writing", err);
+    return ax_stmt_run(&q, "writing", err);
+}
+
+int ax_registry_put(struct ax_registry *r, struct ax_str key, struct ax_str value,
+                    struct ax_err *err)
+{
+    ax_sql_lock(r->sql);
+    int rc = ax_registry_put_within(r, key, value, err);
     ax_sql_unlock(r->sql);
     return rc;
 }

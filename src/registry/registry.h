@@ -68,6 +68,11 @@ int ax_registry_value_meta(struct ax_registry *r, struct ax_str tenant, struct a
 /* Small state by key, e.g. "alarm/GROUP/NAME/..." -> bytes. A NULL value deletes. */
 int ax_registry_put(struct ax_registry *r, struct ax_str key, struct ax_str value,
                     struct ax_err *err);
+/* This and ax_registry_add_event in a transaction of the caller's, on the registry's database. */
+int ax_registry_put_within(struct ax_registry *r, struct ax_str key, struct ax_str value,
+                           struct ax_err *err);
+int ax_registry_add_event_within(struct ax_registry *r, struct ax_str tenant,
+                                 const struct ax_event *e, struct ax_err *err);
 struct ax_kv {
     struct ax_str key, value;
 };

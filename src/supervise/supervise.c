@@ -124,18 +124,6 @@ static void start_due(struct living *v, int n)
             start(&v[i]);
 }
 
-/* True when somebody wants it. */
-static bool hand_on_hangup(const struct living *v, int n, bool now)
-{
-    bool wanted = false;
-    for (int i = 0; i < n; i++) {
-        wanted = wanted || v[i].child->hangup;
-        if (now && v[i].child->hangup && v[i].pid)
-            kill(v[i].pid, SIGHUP);
-    }
-    return wanted;
-}
-
 int ax_supervise(const struct ax_child *children, int n, struct ax_err *err)
 {
     struct living v[MAX_CHILDREN] = {0};
@@ -146,17 +134,18 @@ int ax_supervise(const struct ax_child *children, int n, struct ax_err *err)
     sigaddset(&wanted, SIGTERM);
     sigaddset(&wanted, SIGINT);
     sigaddset(&wanted, SIGCHLD);
+    sigaddset(&wanted, SIGHUP);
+    sigprocmask(SIG_BLOCK, &wanted, NULL);
     for (int i = 0; i < n; i++)
         v[i].child = &children[i];
-    if (hand_on_hangup(v, n, false))
-        sigaddset(&wanted, SIGHUP);
-    sigprocmask(SIG_BLOCK, &wanted, NULL);
     int status = -1;
     while (status < 0) {
         start_due(v, n);
         struct timespec tick = {0, 200000000};
         int sig = sigtimedwait(&wanted, NULL, &tick);
-        hand_on_hangup(v, n, sig == SIGHUP);
+        for (int i = 0; i < n && sig == SIGHUP; i++)
+            if (v[i].pid && v[i].child->rereads)
+                kill(v[i].pid, SIGHUP);
         if (sig == SIGTERM || sig == SIGINT)
             status = 0;
         else

@@ -7,7 +7,8 @@
 static void render(const struct ax_pairs *pairs, struct ax_labels labels, struct ax_arena *a)
 {
     for (size_t i = 0; i < pairs->n; i++)
-        ax_template_render(pairs->v[i].value, labels, 1234.5, a);
+        ax_template_render(pairs->v[i].value,
+                           &(struct ax_template_world){.labels = labels, .value = 1234.5}, a);
 }
 
 FUZZ_TARGET(p, n)
@@ -21,9 +22,9 @@ FUZZ_TARGET(p, n)
     struct ax_arena a = AX_ARENA_INIT;
     struct ax_labels labels = fuzz_labels(&a, NULL, "vm", "web1", "job", "\xc3\xa9", NULL);
     for (size_t g = 0; g < r->ngroups; g++)
-        for (size_t i = 0; i < r->groups[g].n; i++) {
-            render(&r->groups[g].rules[i].labels, labels, &a);
-            render(&r->groups[g].rules[i].annotations, labels, &a);
+        for (size_t i = 0; i < r->groups[g]->n; i++) {
+            render(&r->groups[g]->rules[i].labels, labels, &a);
+            render(&r->groups[g]->rules[i].annotations, labels, &a);
         }
     ax_arena_free(&a);
     ax_rules_free(r);

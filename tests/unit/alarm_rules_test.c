@@ -41,7 +41,7 @@ static void a_good_file_is_read_whole(void **state)
     if (ax_rules_parse(ax_str(good), "good.yml", &r, &err) < 0)
         fail_msg("%s", err.text);
     assert_int_equal(r->ngroups, 2);
-    const struct ax_rule_group *g = &r->groups[0];
+    const struct ax_rule_group *g = r->groups[0];
     assert_int_equal(g->interval_ms, 10000);
     assert_int_equal(g->limit, 50);
     assert_int_equal(g->n, 2);
@@ -52,7 +52,7 @@ static void a_good_file_is_read_whole(void **state)
     assert_string_equal(ax_template_text(g->rules[0].labels.v[1].value).p, "critical");
     assert_true(g->rules[1].records);
     assert_string_equal(g->rules[1].query.p, "sum(total)");
-    assert_int_equal(r->groups[1].n, 0);
+    assert_int_equal(r->groups[1]->n, 0);
     ax_rules_free(r);
 }
 
@@ -82,7 +82,7 @@ static void each_fault_is_told_with_its_place(void **state)
         {"groups:\n  - rules: []\n", "f.yml:2:5: ", "found a group without a name"},
         {"groups:\n  - name: a\n  - name: a\n", "f.yml:3:11: ", "found a second group \"a\""},
         {"groups:\n  - name: a\n    intervall: 5s\n",
-         "f.yml:3:5: ", "found \"intervall\", expected name, interval, limit, labels, rules"},
+         "f.yml:3:5: ", "found \"intervall\", expected name, interval, query_offset, limit"},
         {"groups:\n  - name: a\n    interval: 5 s\n",
          "f.yml:3:15: ", "found \"5 s\", expected a duration"},
         {"groups:\n  - name: a\n    limit: -1\n", "f.yml:3:12: ", "expected a number"},
@@ -103,9 +103,9 @@ static void each_fault_is_told_with_its_place(void **state)
         {RULE("        expr: up\n        labels: {a: b, a: c}\n"), "f.yml:6:24: ", "twice"},
         {RULE("        expr: up\n        labels: x\n"), "f.yml:6:17: ", "expected a mapping"},
         {RULE("        expr: up\n        annotations:\n          s: 'is {{ $val }}'\n"),
-         "f.yml:7:18: ", "found {{ $val }}, expected {{ $labels.NAME }}"},
+         "f.yml:7:18: ", "found {{ $val }}: there is no variable \"$val\""},
         {RULE("        expr: up\n        annotations:\n          s: '{{ $value | upper }}'\n"),
-         "f.yml:7:15: ", "humanize"},
+         "f.yml:7:15: ", "there is no function \"upper\""},
         {RULE("        expr: up\n        annotations:\n          s: 'is {{ $value }'\n"),
          "f.yml:7:18: ", "without }}"},
         {RULE("        expr: up\n        record: b\n"), "f.yml:6:17: ", "alert and record"},
@@ -137,7 +137,8 @@ static void size_is_bounded(void **state)
     struct ax_buf b = AX_BUF_INIT;
     while (b.n <= AX_RULES_BYTES)
         ax_buf_cstr(&b, "# a comment of some length, over and over again\n");
-    assert_int_equal(ax_rules_parse(ax_buf_view(&b), "f", &r, &err), -27 /* EFBIG */);
+    assert_true(ax_rules_parse(ax_buf_view(&b), "f", &r, &err) < 0);
+    assert_non_null(strstr(err.text, "bytes of rules"));
     ax_buf_clear(&b);
     ax_buf_cstr(&b, "groups:\n- name: g0\n  rules: &all\n");
     for (int i = 0; i < 200; i++)
@@ -147,6 +148,35 @@ static void size_is_bounded(void **state)
     assert_true(ax_rules_parse(ax_buf_view(&b), "f", &r, &err) < 0);
     assert_non_null(strstr(err.text, "more than 10000 rules"));
     ax_buf_free(&b);
+}
+
+/* What is wrong is told of each rule, and only its group is left out. */
+static void a_fault_costs_its_group_and_no_other(void **state)
+{
+    static const char text[] = "groups:\n"
+                               "  - {name: a, rules: [{alert: A, expr: up}]}\n"
+                               "  - name: b\n"
+                               "    rules:\n"
+                               "      - {alert: B, expr: up ==}\n"
+                               "      - {alert: C, expr: up, for: soon}\n"
+                               "  - {name: c, intervall: 5s}\n"
+                               "  - {name: d, query_offset: 1m}\n"
+                               "  - {name: e}\n"
+                               "  - {name: e, rules: [{alert: E, expr: up}]}\n";
+    struct ax_rules *r = ax_rules_read(ax_str(text), AX_STR("t"), "f.yml");
+    assert_false(ax_rules_are_broken(r));
+    assert_int_equal(r->ngroups, 2);
+    assert_string_equal(r->groups[0]->name.p, "a");
+    assert_string_equal(r->groups[1]->name.p, "d");
+    assert_int_equal(r->groups[1]->offset_ms, 60000);
+    assert_int_equal(ax_rules_faults(r), 4);
+    const char *const at[] = {"f.yml:5:", "f.yml:6:", "f.yml:7:", "f.yml:10:"};
+    for (size_t i = 0; i < AX_ARRAY_LEN(at); i++)
+        assert_memory_equal(ax_rules_fault(r, i), at[i], strlen(at[i]));
+    ax_rules_free(r);
+    r = ax_rules_read(AX_STR("groups: [\n"), AX_STR("t"), "f.yml");
+    assert_true(ax_rules_are_broken(r));
+    ax_rules_free(r);
 }
 
 static void humanized(ax_humanize *as, double v, const char *want)
@@ -171,6 +201,10 @@ static void numbers_read_as_in_prometheus(void **state)
     humanized(ax_humanize_duration, 90061, "1d 1h 1m 1s");
     humanized(ax_humanize_duration, 0.25, "250ms");
     humanized(ax_humanize_percentage, 0.1234, "12.34%");
+    humanized(ax_humanize_percentage, 1.0 / 0.0, "+Inf%");
+    humanized(ax_humanize_1000, 0.0 / 0.0, "NaN");
+    humanized(ax_humanize_timestamp, 1435065584.128, "2015-06-23 13:19:44.128 +0000 UTC");
+    humanized(ax_humanize_timestamp, 0, "1970-01-01 00:00:00 +0000 UTC");
 }
 
 static void the_shipped_rules_are_good(void **state)
@@ -184,8 +218,8 @@ static void the_shipped_rules_are_good(void **state)
         fail_msg("%s", err.text);
     assert_true(r->ngroups >= 3);
     for (size_t g = 0; g < r->ngroups; g++)
-        for (size_t i = 0; i < r->groups[g].n; i++) {
-            const struct ax_pairs *notes = &r->groups[g].rules[i].annotations;
+        for (size_t i = 0; i < r->groups[g]->n; i++) {
+            const struct ax_pairs *notes = &r->groups[g]->rules[i].annotations;
             assert_int_equal(notes->n, 3);
             assert_true(ax_str_eq(notes->v[0].name, AX_STR("summary")));
         }
@@ -200,6 +234,7 @@ int main(void)
         cmocka_unit_test(a_good_file_is_read_whole),
         cmocka_unit_test(nothing_is_a_file_without_rules),
         cmocka_unit_test(each_fault_is_told_with_its_place),
+        cmocka_unit_test(a_fault_costs_its_group_and_no_other),
         cmocka_unit_test(size_is_bounded),
         cmocka_unit_test(numbers_read_as_in_prometheus),
         cmocka_unit_test(the_shipped_rules_are_good),

@@ -30,8 +30,6 @@ static long size_of(const char *name)
     return stat(path, &st) == 0 ? (long)st.st_size : 0;
 }
 
-static bool hangup; /* is for the first */
-
 /* Supervises two shell scripts in a process of their own; returns its pid. */
 static pid_t supervise(char *first, char *second)
 {
@@ -39,8 +37,7 @@ static pid_t supervise(char *first, char *second)
     if (pid != 0)
         return pid;
     char *const a[] = {shell, dash_c, first, NULL}, *const b[] = {shell, dash_c, second, NULL};
-    const struct ax_child children[] = {{.name = "first", .argv = a, .hangup = hangup},
-                                        {.name = "second", .argv = b}};
+    const struct ax_child children[] = {{"first", a, true}, {"second", b, false}};
     if (!freopen("/dev/null", "w", stderr))
         _exit(98);
     if (chdir(dir) < 0)
@@ -75,32 +72,6 @@ static void the_dead_are_started_again_and_the_living_left_alone(void **state)
     assert_int_equal(status_of(pid), 0);
 }
 
-static void hangup_goes_to_who_wants_it(void **state)
-{
-    char first[] = "trap 'printf x >>hups' HUP; printf x >>hup1; while :; do sleep 0.05; done";
-    char second[] = "printf x >>hup2; exec sleep 60";
-    hangup = true;
-    pid_t pid = supervise(first, second);
-    hangup = false;
-    assert_true(within(10, "hup1", 1) && within(10, "hup2", 1));
-    kill(pid, SIGHUP);
-    assert_true(within(10, "hups", 1));
-    ax_sleep_ms(700); /* what died would have been started again */
-    assert_int_equal(size_of("hup1"), 1);
-    assert_int_equal(size_of("hup2"), 1);
-    kill(pid, SIGTERM);
-    assert_int_equal(status_of(pid), 0);
-}
-
-static void without_one_hangup_is_the_end(void **state)
-{
-    char lives[] = "printf x >>end1; exec sleep 60", also[] = "printf x >>end2; exec sleep 60";
-    pid_t pid = supervise(lives, also);
-    assert_true(within(10, "end1", 1) && within(10, "end2", 1));
-    kill(pid, SIGHUP);
-    assert_int_equal(status_of(pid), 1000 + SIGHUP);
-}
-
 static void all_end_when_told_in_reverse_order(void **state)
 {
     char first[] =
@@ -120,6 +91,19 @@ static void all_end_when_told_in_reverse_order(void **state)
     assert_string_equal(got, "21");
 }
 
+static void a_hang_up_goes_on_to_who_wants_it(void **state)
+{
+    char first[] = "trap 'printf x >>again' HUP; printf x >>ready; while :; do sleep 0.05; done";
+    char second[] = "printf x >>steady; exec sleep 60"; /* it would die of it */
+    pid_t pid = supervise(first, second);
+    assert_true(within(10, "ready", 1) && within(10, "steady", 1));
+    kill(pid, SIGHUP);
+    assert_true(within(10, "again", 1));
+    kill(pid, SIGTERM);
+    assert_int_equal(status_of(pid), 0);
+    assert_int_equal(size_of("ready") + size_of("steady"), 2);
+}
+
 static void a_set_up_that_cannot_work_ends_all(void **state)
 {
     char bad[] = "exit 2", lives[] = "printf $$ >pid; exec sleep 60";
@@ -134,8 +118,8 @@ static int make_dir(void **state)
 
 static int remove_dir(void **state)
 {
-    const char *files[] = {"deaths", "births", "up1",  "up2",  "order", "pid",
-                           "hup1",   "hup2",   "hups", "end1", "end2"};
+    const char *files[] = {"deaths", "births", "up1",   "up2",   "order",
+                           "pid",    "again",  "ready", "steady"};
     char path[128];
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", dir, files[i]);
@@ -148,9 +132,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_dead_are_started_again_and_the_living_left_alone),
-        cmocka_unit_test(hangup_goes_to_who_wants_it),
-        cmocka_unit_test(without_one_hangup_is_the_end),
         cmocka_unit_test(all_end_when_told_in_reverse_order),
+        cmocka_unit_test(a_hang_up_goes_on_to_who_wants_it),
         cmocka_unit_test(a_set_up_that_cannot_work_ends_all),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
