@@ -47,7 +47,7 @@ struct ax_api_options {
     struct ax_stream *stream; /* alarms of definitions */
     struct ax_notify *notify;
     struct ax_predictor *predictor;
-    struct ax_statsd *statsd;    /* NULL: none is listened for; for /metrics */
+    struct ax_statsd *statsd; /* NULL: none is listened for; for /metrics */
     /* Reads files anew: 0, or what is wrong in *said, a line each. And how that went last, and when
      * it last went well. NULL: there is nothing to read. */
     int (*reload)(void *ctx, struct ax_buf *said);
