@@ -2,6 +2,7 @@
 #include "api/tls.h"
 
 #include "base/file.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,18 +62,18 @@ static void forget_text(struct ax_buf *b)
     ax_buf_free(b);
 }
 
-static int check_times(const char *path, gnutls_x509_crt_t crt, int64_t now, struct ax_err *err)
+/* What watches over others stands up all the same: clients refuse the certificate, the local socket
+ * and those who do not look are served. */
+static void tell_times(const char *path, gnutls_x509_crt_t crt, int64_t now)
 {
     int64_t from = (int64_t)gnutls_x509_crt_get_activation_time(crt) * 1000;
     int64_t to = (int64_t)gnutls_x509_crt_get_expiration_time(crt) * 1000;
     if (now > to)
-        return ax_fail(err, -EINVAL, "%s: the certificate expired %lld days ago: renew it", path,
-                       (long long)((now - to) / 86400000));
-    if (now < from)
-        return ax_fail(err, -EINVAL,
-                       "%s: the certificate is not valid yet: is this machine's clock right?",
-                       path);
-    return 0;
+        ax_log(AX_LOG_ERROR, "%s: the certificate expired %lld days ago: renew it", path,
+               (long long)((now - to) / 86400000));
+    else if (now < from)
+        ax_log(AX_LOG_ERROR, "%s: the certificate is not valid yet: is this machine's clock right?",
+               path);
 }
 
 static int read_chain(const char *path, int64_t now, struct pair *p, gnutls_x509_crt_t *own,
@@ -88,8 +89,9 @@ static int read_chain(const char *path, int64_t now, struct pair *p, gnutls_x509
     int code = gnutls_x509_crt_list_import2(&v, &n, &data, GNUTLS_X509_FMT_PEM, 0);
     if (code < 0)
         return refused(err, path, "no certificate in PEM form", code);
-    rc = n > CHAIN_MAX ? ax_fail(err, -EINVAL, "%s: more than %d certificates", path, CHAIN_MAX)
-                       : check_times(path, v[0], now, err);
+    rc =
+        n > CHAIN_MAX ? ax_fail(err, -EINVAL, "%s: more than %d certificates", path, CHAIN_MAX) : 0;
+    tell_times(path, v[0], now);
     p->expires = (int64_t)gnutls_x509_crt_get_expiration_time(v[0]) * 1000;
     for (unsigned i = 0; rc == 0 && i < n; i++) {
         code = gnutls_pcert_import_x509(&p->chain[i], v[i], 0);

@@ -312,7 +312,6 @@ def test_a_collector_sends_with_a_certificate(env, given):
 # ---- files ----
 
 def test_files_that_cannot_be_used_are_named(env, given):
-    late, late_key = given.ca.server("late-server", days=-1)
     locked = os.path.join(env.dir, "locked.key")
     given.ca.openssl("pkey", "-in", given.key, "-aes256", "-passout", "pass:secret", "-out", locked)
     other_key = given.ca.server("another")[1]
@@ -327,11 +326,26 @@ def test_files_that_cannot_be_used_are_named(env, given):
             (["--tls-cert", given.cert, "--tls-key", given.cert], "server.pem: no private key in PEM form"),
             (["--tls-cert", given.cert, "--tls-key", other_key], "is not the key of the certificate in"),
             (["--tls-cert", given.cert, "--tls-key", locked], "the key has a passphrase"),
-            (["--tls-cert", late, "--tls-key", late_key], "late-server.pem: the certificate expired"),
             (["--auth", "token", "--tls-cert", given.cert, "--tls-key", given.key, "--tls-client-ca", given.key],
              "server.key: no certificate in PEM form")):
         said = serves(given, *more)
         check(why in said, f"{more}: {said}")
+
+
+def test_an_expired_certificate_is_told_and_no_reason_to_be_away(env, given):
+    late, late_key = given.ca.server("late-server", days=-1)
+    port = free_port()
+    process = env.process("late", [
+        binary(), "serve", "--listen", f"127.0.0.1:{port}", "--data", os.path.join(env.dir, "late-data"),
+        "--tls-cert", late, "--tls-key", late_key])
+    wait_for("it to listen", 30, lambda: "listening on https" in process.said())
+    check("late-server.pem: the certificate expired" in process.said(), process.said())
+    context = ssl.create_default_context(cafile=given.ca.cert)
+    try:
+        context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost")
+        raise Failure("a client took the expired certificate")
+    except ssl.SSLCertVerificationError:
+        process.stop()
 
 
 def test_a_renewed_certificate_is_taken_on_sighup(env, given):
