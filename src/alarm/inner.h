@@ -55,7 +55,7 @@ struct ax_change {
 struct ax_changes {
     struct ax_arena arena; /* their strings */
     struct ax_change *v;
-    size_t n, cap;
+    size_t done, n, cap; /* done: already written */
 };
 
 struct ax_watch {
@@ -124,7 +124,8 @@ void ax_alarms_to_batch(const struct ax_group *g, const struct ax_watch *w, int6
 /* What a publication leaves behind, for alarms that were restored. */
 void ax_publish_remember(struct ax_watch *w, const struct ax_batch *b);
 
-/* Writes what is owed, in one transaction: all or nothing. Counts changes of state. */
+/* Writes what is owed, a thousand a transaction. Counts changes of state. After an error the rest is
+ * still owed. */
 int ax_settle(struct ax_alarms *al, const struct ax_group *g, struct ax_watch *w, int *changes,
               struct ax_err *err);
 /* Tells Alertmanagers again what fires, after a start: they may be others now. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What changed, into the database: the state, so that a restart knows it, an event for the history,
- * a notification for whom the rule names and for the operator's Alertmanagers. All of one rule's
- * changes are one transaction: nobody is told what is not kept, and nothing is kept untold. */
+ * a notification for whom the rule names and for the operator's Alertmanagers. What belongs to one
+ * change is one transaction: nobody is told what is not kept, and nothing is kept untold. */
 #include "alarm/inner.h"
 #include "alarm/links.h"
 
@@ -10,6 +10,7 @@
 #include "base/json.h"
 
 #define METHODS_MAX 32
+#define AT_ONCE     1000 /* changes of a transaction: others wait for it */
 
 /* The resource that an alarm is about, as far as its labels tell; empty when they do not. */
 static struct ax_str handle_of(struct ax_labels labels, struct ax_arena *a)
@@ -188,16 +189,24 @@ static int write_news(const struct news *n, struct ax_str value, int64_t event, 
     return rc == 0 && n->c->kind != AX_CHANGE_KEPT ? notify(n, err) : rc;
 }
 
-static int write_change(struct ax_alarms *al, const struct ax_group *g, struct ax_watch *w,
-                        size_t i, struct ax_err *err)
+/* Where each alarm of a watch is. */
+static void find_alarms(const struct ax_watch *w, struct ax_map *out)
+{
+    for (size_t i = 0; i < w->n; i++)
+        ax_map_put(out, w->alarms[i].labels.bytes, i);
+}
+
+static int write_change(struct ax_alarms *al, const struct ax_group *g, const struct ax_watch *w,
+                        const struct ax_map *alarms, size_t i, struct ax_err *err)
 {
     struct ax_arena a = AX_ARENA_INIT;
     struct ax_buf key = AX_BUF_INIT, value = AX_BUF_INIT;
     const struct ax_change *c = &w->owed.v[i];
-    const struct ax_alarm *alarm = c->gone ? NULL : ax_watch_find(w, c->labels);
+    uint64_t at;
+    bool there = !c->gone && ax_map_get(alarms, c->labels.bytes, &at);
     ax_keep_key(g->rules, w->rule, c->labels, &key);
-    if (alarm)
-        ax_keep_describe(alarm, &value);
+    if (there)
+        ax_keep_describe(&w->alarms[at], &value);
     struct news n = {.al = al,
                      .key = ax_buf_view(&key),
                      .tenant = g->rules->tenant,
@@ -205,7 +214,7 @@ static int write_change(struct ax_alarms *al, const struct ax_group *g, struct a
                      .query = w->rule->query,
                      .c = c,
                      .a = &a};
-    int rc = write_news(&n, alarm ? ax_buf_view(&value) : AX_STR_NULL, c->time + (int64_t)i, err);
+    int rc = write_news(&n, there ? ax_buf_view(&value) : AX_STR_NULL, c->time + (int64_t)i, err);
     ax_buf_free(&key);
     ax_buf_free(&value);
     ax_arena_free(&a);
@@ -218,26 +227,44 @@ static void wake(struct ax_alarms *al)
         ax_notify_wake(al->o.notify);
 }
 
-int ax_settle(struct ax_alarms *al, const struct ax_group *g, struct ax_watch *w, int *changes,
-              struct ax_err *err)
+/* One transaction. */
+static int write_some(struct ax_alarms *al, const struct ax_group *g, struct ax_watch *w,
+                      const struct ax_map *alarms, int *changes, struct ax_err *err)
 {
-    if (w->owed.n == 0)
-        return 0;
+    size_t i = w->owed.done;
     int told = 0, rc = ax_sql_begin(al->o.sql, err);
     if (rc < 0)
         return rc;
-    for (size_t i = 0; rc == 0 && i < w->owed.n; i++) {
-        rc = write_change(al, g, w, i, err);
-        told += w->owed.v[i].kind == AX_CHANGE_FIRING || w->owed.v[i].kind == AX_CHANGE_RESOLVED;
+    for (; rc == 0 && i < w->owed.n && i < w->owed.done + AT_ONCE; i++) {
+        enum ax_change_kind kind = w->owed.v[i].kind;
+        rc = write_change(al, g, w, alarms, i, err);
+        told += kind == AX_CHANGE_FIRING || kind == AX_CHANGE_RESOLVED;
     }
     rc = ax_sql_end(al->o.sql, rc, err);
     if (rc < 0)
         return rc;
+    w->owed.done = i;
     *changes += told;
-    ax_arena_free(&w->owed.arena);
-    w->owed = (struct ax_changes){0};
     wake(al);
     return 0;
+}
+
+int ax_settle(struct ax_alarms *al, const struct ax_group *g, struct ax_watch *w, int *changes,
+              struct ax_err *err)
+{
+    struct ax_map alarms = AX_MAP_INIT;
+    int rc = 0;
+    if (w->owed.n == 0)
+        return 0;
+    find_alarms(w, &alarms);
+    while (rc == 0 && w->owed.done < w->owed.n)
+        rc = write_some(al, g, w, &alarms, changes, err);
+    ax_map_free(&alarms);
+    if (rc == 0) {
+        ax_arena_free(&w->owed.arena);
+        w->owed = (struct ax_changes){0};
+    }
+    return rc;
 }
 
 static int tell_again(struct ax_alarms *al, const struct ax_group *g, const struct ax_watch *w,
