@@ -7,6 +7,7 @@
  *   alarms.c    which group is due; evaluation of one rule
  *   advance.c   the state machine: a result moves the alarms of a watch; pure
  *   settle.c    what changed, into the database: state, event, notification
+ *   news.c      a change as a notification
  *   publish.c   series out through the intake
  *   remember.c  the last good text of each file, kept for a start with a bad one
  *   keep.c      states as entries of the registry, and back after a restart
@@ -55,7 +56,7 @@ struct ax_change {
 struct ax_changes {
     struct ax_arena arena; /* their strings */
     struct ax_change *v;
-    size_t n, cap;
+    size_t done, n, cap; /* done: already written */
 };
 
 struct ax_watch {
@@ -124,7 +125,8 @@ void ax_alarms_to_batch(const struct ax_group *g, const struct ax_watch *w, int6
 /* What a publication leaves behind, for alarms that were restored. */
 void ax_publish_remember(struct ax_watch *w, const struct ax_batch *b);
 
-/* Writes what is owed, in one transaction: all or nothing. Counts changes of state. */
+/* Writes what is owed, a thousand a transaction. Counts changes of state. After an error the rest
+ * is still owed. */
 int ax_settle(struct ax_alarms *al, const struct ax_group *g, struct ax_watch *w, int *changes,
               struct ax_err *err);
 /* Tells Alertmanagers again what fires, after a start: they may be others now. */
@@ -133,6 +135,21 @@ int ax_settle_again(struct ax_alarms *al, const struct ax_group *g, struct ax_wa
 /* The end of an alarm whose rule is not there any more, told by its kept entry. */
 int ax_settle_orphan(struct ax_alarms *al, const struct ax_kv *kept, int64_t now,
                      struct ax_err *err);
+
+/* One alarm and what happened to it, wherever it comes from. */
+struct ax_news {
+    struct ax_alarms *al;
+    struct ax_str key, tenant, rule;
+    struct ax_str query; /* empty: not known any more */
+    const struct ax_change *c;
+    struct ax_arena *a;
+};
+
+/* As a notification; its strings are in n->a. */
+struct ax_notice ax_news_notice(const struct ax_news *n);
+/* Tells those whom the annotation auspex_notify names, and the operator's Alertmanagers. In a
+ * transaction. */
+int ax_news_notify(const struct ax_news *n, struct ax_err *err);
 
 /* The keys of a group and a watch: alarm/TENANT/FILE/GROUP/SAME/. */
 void ax_keep_group_key(const struct ax_rule_group *g, struct ax_buf *out);
