@@ -167,21 +167,23 @@ int ax_alarm_get(struct ax_stream *s, struct ax_str tenant, struct ax_str id, st
 
 /* ---- changes ---- */
 
+static int check_text(const char *what, const struct ax_str *s, size_t most, struct ax_err *err)
+{
+    if (s && !ax_str_utf8(*s))
+        return ax_fail(err, -EINVAL, "%s is not valid UTF-8 text", what);
+    if (s && ax_characters(*s) > most)
+        return ax_fail(err, -EINVAL, "%s has %zu characters, at most %zu are allowed", what,
+                       ax_characters(*s), most);
+    return 0;
+}
+
 static int check_edit(const struct ax_alarm_edit *e, enum ax_state *state, struct ax_err *err)
 {
     if (e->state && !ax_state_parse(*e->state, state))
         return ax_fail(err, -EINVAL, "state \"%.*s\" is none of OK, ALARM, UNDETERMINED",
                        (int)(e->state->n < 40 ? e->state->n : 40), e->state->p);
-    if (e->lifecycle_state && e->lifecycle_state->n > TEXT_MAX)
-        return ax_fail(err, -EINVAL, "lifecycle_state has %zu bytes, at most %d are allowed",
-                       e->lifecycle_state->n, TEXT_MAX);
-    if (e->link && e->link->n > LINK_MAX)
-        return ax_fail(err, -EINVAL, "link has %zu bytes, at most %d are allowed", e->link->n,
-                       LINK_MAX);
-    if ((e->lifecycle_state && !ax_str_utf8(*e->lifecycle_state)) ||
-        (e->link && !ax_str_utf8(*e->link)))
-        return ax_fail(err, -EINVAL, "lifecycle_state and link have to be UTF-8");
-    return 0;
+    int rc = check_text("lifecycle_state", e->lifecycle_state, TEXT_MAX, err);
+    return rc == 0 ? check_text("link", e->link, LINK_MAX, err) : rc;
 }
 
 /* By what an alarm is found among those at work. */
