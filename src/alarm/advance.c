@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REWORD_MS 60000 /* as often as an Alertmanager hears of it */
+#define REWORD_MS 30000 /* an Alertmanager hears of it each minute */
 
 void ax_watch_note(struct ax_watch *w, enum ax_change_kind kind, const struct ax_alarm *al,
                    int64_t now, bool gone)
