@@ -76,6 +76,8 @@ static struct ax_stream *stream_new(const struct ax_stream_options *o)
     pthread_mutex_init(&s->turn, NULL);
     for (size_t i = 0; i < AX_SHARDS; i++)
         pthread_mutex_init(&s->shards[i].lock, NULL);
+    s->lives.unit = AX_LINE;
+    s->refs.unit = sizeof(struct ax_refs) + sizeof(struct ax_ref);
     ax_queue_init(&s->queue);
     s->hold = s->listen = AX_LONG_AGO;
     return s;
@@ -112,15 +114,13 @@ void ax_stream_close(struct ax_stream *s)
     if (opened && ax_write_out(s, &err) < 0 && s->o.warn)
         s->o.warn(s->o.ctx, err.text);
     ax_groups_end(s);
-    for (size_t i = 0; i < s->ndefs; i++)
-        ax_def_free(s->all[i]);
     free(s->all);
     ax_index_end(s);
     ax_map_free(&s->tenants);
     ax_map_free(&s->defs);
     for (size_t i = 0; i < AX_SHARDS; i++) {
         pthread_mutex_destroy(&s->shards[i].lock);
-        free(s->shards[i].heap);
+        ax_shard_end(&s->shards[i]);
     }
     ax_queue_end(&s->queue);
     free(s->known);
@@ -159,7 +159,7 @@ void ax_stream_stats(struct ax_stream *s, struct ax_stream_stats *out)
         pthread_mutex_lock(&s->shards[i].lock);
         out->evaluations += s->shards[i].evaluations;
         out->left_out += s->shards[i].left_out;
-        out->bytes += s->shards[i].cap * sizeof *s->shards[i].heap;
+        out->bytes += ax_shard_bytes(&s->shards[i]);
         pthread_mutex_unlock(&s->shards[i].lock);
     }
     pthread_rwlock_unlock(&s->shape);
