@@ -22,11 +22,6 @@ struct ax_moment ax_moment_at(const struct ax_stream *s, int64_t now)
                               .listen = s->listen};
 }
 
-struct ax_shard *ax_shard_of(struct ax_stream *s, const struct ax_live *al)
-{
-    return &s->shards[al->shard];
-}
-
 /* ---- one alarm, its shard locked ---- */
 
 /* Undetermined when one of the sub-expressions is; nothing while one has no outcome yet. */
@@ -208,7 +203,7 @@ static inline void feed(struct ax_run *r, struct ax_refs *refs,
 
 /* What will be needed soon is asked for ahead: a series' refs, then the line of an alarm that most
  * samples need, and what comes behind it when the sample before needed that. */
-#define AHEAD 16
+#define AHEAD 64
 
 static inline void fetch(const struct ax_window *w, bool more)
 {

@@ -274,7 +274,10 @@ enum ax_state ax_live_outcome(const struct ax_live *al);   /* AX_NO_STATE: not k
 void ax_live_schedule(struct ax_run *r, struct ax_live *al);
 void ax_live_set(struct ax_run *r, struct ax_live *al, enum ax_state state, struct ax_str reason,
                  struct ax_str sub_alarms);
-struct ax_shard *ax_shard_of(struct ax_stream *s, const struct ax_live *al);
+static inline struct ax_shard *ax_shard_of(struct ax_stream *s, const struct ax_live *al)
+{
+    return &s->shards[al->shard];
+}
 int ax_engine_append(void *self, const struct ax_batch *b, uint64_t *ticket, struct ax_err *err);
 
 /* ---- change.c ---- */
