@@ -311,11 +311,9 @@ void ax_join(struct ax_stream *s, uint32_t id, int64_t now)
     uint64_t number = slot->number & 1 ? slot->number >> 1 : slot->refs ? slot->refs->number : 0;
     struct ax_arena a = AX_ARENA_INIT;
     struct ax_labels labels = ax_intake_series(s->o.intake, id, &a);
-    const struct ax_candidates *c = ax_index_of(s, ax_labels_get(labels, AX_STR(AX_TENANT_LABEL)),
-                                                ax_labels_get(labels, AX_STR("__name__")));
-    for (size_t i = 0; c && i < c->n; i++)
-        if (c->v[i].def->number > number)
-            join(s, &c->v[i], id, labels, now);
+    struct ax_candidates c = ax_index_find(s, labels, number, &a);
+    for (size_t i = 0; i < c.n; i++)
+        join(s, &c.v[i], id, labels, now);
     if (!refs_of(slot))
         slot->number = NONE(s->number);
     else

@@ -4,7 +4,7 @@
  *   series (by id) --> list of refs --> alarm --> a window for each sub-expression
  *   definition --> its alarms, by the values of match_by
  *
- *   index.c       series to definitions, by tenant and name of the metric
+ *   index.c       series to definitions, by tenant, name of the metric and one dimension
  *   group.c       series to alarms: a series seen for the first time joins those it belongs to
  *   engine.c      samples and time advance windows and states
  *   heap.c        which alarm has to be looked at next
@@ -59,6 +59,7 @@ struct ax_def {
     struct ax_expression said; /* as they were written */
     struct ax_strs match_by;   /* as in labels */
     uint32_t offset[AX_SUBS_MAX];
+    uint8_t by[AX_SUBS_MAX]; /* by which of its dimensions a sub-expression is found */
     uint32_t size;           /* bytes of an alarm */
     uint64_t number;         /* when it began to watch: series that looked before do so again */
     struct ax_live **alarms; /* with those that are not complete yet */
@@ -217,13 +218,15 @@ struct ax_candidate {
     uint32_t sub;
 };
 struct ax_candidates {
-    struct ax_candidate *v; /* by rising number of the definition */
+    struct ax_candidate *v;
     size_t n, cap;
 };
 void ax_index_def(struct ax_stream *s, struct ax_def *d);
 void ax_index_drop(struct ax_stream *s, struct ax_def *d);
-const struct ax_candidates *ax_index_of(struct ax_stream *s, struct ax_str tenant,
-                                        struct ax_str metric);
+/* The sub-expressions of definitions above the number that may be about the series, by rising
+ * number of the definition. Memory: the arena. */
+struct ax_candidates ax_index_find(struct ax_stream *s, struct ax_labels labels, uint64_t number,
+                                   struct ax_arena *a);
 void ax_index_end(struct ax_stream *s);
 
 /* ---- group.c: under shape, whole ---- */
