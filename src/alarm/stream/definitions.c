@@ -245,12 +245,9 @@ static int delete_definition(struct ax_stream *s, struct ax_str tenant, struct a
     if (rc < 0)
         return rc;
     rc = end_alarms(s, tenant, id, err);
-    for (size_t i = 0; rc == 0 && i < AX_ARRAY_LEN(texts); i++) {
-        struct ax_stmt q;
-        ax_stmt_begin(&q, s->o.sql, texts[i]);
-        ax_stmt_str(&q, id);
-        rc = ax_stmt_run(&q, "deleting a definition from", err);
-    }
+    if (rc == 0)
+        rc = ax_stmt_each_str(s->o.sql, texts, AX_ARRAY_LEN(texts), id,
+                              "deleting a definition from", err);
     return ax_sql_end(s->o.sql, rc, err);
 }
 
@@ -274,7 +271,7 @@ static int create(struct ax_stream *s, struct ax_str tenant, const struct ax_def
     if (ax_tenant_of(s, tenant)->definitions >= s->o.max_definitions)
         return ax_fail(err, -EDQUOT, "the limit of %u alarm definitions of a tenant is reached",
                        s->o.max_definitions);
-    struct ax_uuid u = ax_uuid_new(now);
+    struct ax_uuid u = ax_uuid_at(now);
     ax_uuid_print(&u, id);
     d.id = ax_str(id);
     d.created = d.updated = now;

@@ -49,7 +49,7 @@ struct ax_live *ax_live_new(struct ax_stream *s, struct ax_def *d, uint32_t mask
                            .nsubs = (uint8_t)d->expr.nsubs,
                            .state = d->expr.deterministic ? AX_OK : AX_UNDETERMINED,
                            .mask = mask,
-                           .id = ax_uuid_new(ax_stream_now(s)),
+                           .id = ax_uuid_at(ax_stream_now(s)),
                            .at = (uint32_t)d->n,
                            .seen = AX_LONG_AGO,
                            .until = AX_LONG_AGO};

@@ -27,6 +27,7 @@
 #include "alarm/stream/pool.h"
 #include "alarm/stream/window.h"
 #include "base/map.h"
+#include "base/uuid.h"
 
 #include <pthread.h>
 
@@ -34,16 +35,6 @@
 #define AX_MATCH_MAX   16
 #define AX_SERIES_PAGE 4096u
 #define AX_PAGES       16384u
-#define AX_UUID_TEXT   36
-
-struct ax_uuid {
-    uint8_t b[16];
-};
-/* Version 7: by time, so that rows stand in the order in which they were made; 74 bits of chance.
- */
-struct ax_uuid ax_uuid_new(int64_t now);
-void ax_uuid_print(const struct ax_uuid *u, char out[AX_UUID_TEXT + 1]);
-bool ax_uuid_parse(struct ax_str s, struct ax_uuid *out);
 
 struct ax_tenant {
     char *name;
