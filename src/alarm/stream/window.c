@@ -29,8 +29,8 @@ static void reopen(struct ax_window *w)
 
 static void set_rule(struct ax_window *w, const struct ax_sub *s)
 {
-    w->function = (uint8_t)s->function;
-    w->op = (uint8_t)s->op;
+    w->function = s->function & 15;
+    w->op = s->op & 15;
     w->deterministic = s->deterministic;
     w->threshold = s->threshold;
     w->period = s->period * 1000;

@@ -45,8 +45,9 @@ struct ax_slot {
 struct ax_window {
     int64_t from;  /* where the newest slot begins, */
     uint32_t open; /* and for how many ms samples just go into it; 0: they need a closer look */
-    uint8_t function, op, state; /* enum ax_state */
-    bool deterministic;
+    uint8_t function : 4, op : 4;
+    uint8_t state; /* enum ax_state */
+    uint16_t line; /* where it is in its alarm, which sets it */
     double threshold;
     int64_t heard; /* time of the newest sample */
     struct ax_slot newest;
@@ -57,7 +58,7 @@ struct ax_window {
     uint32_t period; /* ms */
     uint16_t times;
     uint16_t head; /* where the slot before top is */
-    uint16_t line; /* where it is in its alarm, which sets it */
+    bool deterministic;
     struct ax_slot older[];
 };
 #define AX_WINDOW_HOT offsetof(struct ax_window, top)
