@@ -72,6 +72,12 @@ static int timed_commit(void *self, uint64_t ticket, struct ax_err *err)
     return b->sub.commit(b->sub.self, ticket, err);
 }
 
+static void timed_follow(void *self, uint64_t ticket)
+{
+    struct bench *b = self;
+    b->sub.follow(b->sub.self, ticket);
+}
+
 static void bench_open(struct bench *b, const char *root, bool store, bool alarms)
 {
     struct ax_err err = {0};
@@ -104,8 +110,11 @@ static void bench_open(struct bench *b, const char *root, bool store, bool alarm
                                   .manual = !store};
     must(ax_stream_open(&b->stream, &o, &err), &err);
     b->sub = ax_stream_subscriber(b->stream);
-    struct ax_subscriber timed = {
-        .name = "alarms", .self = b, .append = timed_append, .commit = timed_commit};
+    struct ax_subscriber timed = {.name = "alarms",
+                                  .self = b,
+                                  .append = timed_append,
+                                  .commit = timed_commit,
+                                  .follow = timed_follow};
     if (store)
         ax_intake_subscribe(b->intake, &timed);
     now_ms += 6000; /* beyond the hold after a start */
