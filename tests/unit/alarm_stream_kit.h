@@ -18,7 +18,7 @@
 #define T0  1790000040000ll /* where a period of 60 s begins */
 #define SEC 1000ll
 
-static int64_t kit_now;
+static _Atomic int64_t kit_now; /* the writer reads it, too */
 static inline int64_t kit_clock(void)
 {
     return kit_now;
