@@ -2,10 +2,10 @@
 /* Methods in the database. */
 #include "notify/inner.h"
 
+#include "base/uuid.h"
+
 #include <errno.h>
-#include <stdio.h>
 #include <strings.h>
-#include <sys/random.h>
 
 #define LIST_MAX 10001 /* a page of 10,000, and whether there is another */
 #define COLUMNS  "id, name, type, address, period, created, updated"
@@ -24,20 +24,6 @@ static int check(const struct ax_notify *n, const struct ax_notify_fields *f,
                          "type: this server runs no scripts, since its operator has "
                          "named no directory of them")
                : rc;
-}
-
-static void random_id(char out[AX_NOTIFY_ID])
-{
-    uint8_t b[16];
-    AX_ASSERT(getrandom(b, sizeof b, 0) == sizeof b);
-    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    for (size_t i = 0, at = 0; i < sizeof b; i++) {
-        at += (size_t)snprintf(out + at, 3, "%02x", b[i]);
-        if (i == 3 || i == 5 || i == 7 || i == 9)
-            out[at++] = '-';
-    }
-    out[AX_NOTIFY_ID - 1] = 0;
 }
 
 static void read_method(struct ax_stmt *q, struct ax_arena *a, struct ax_notify_method *out)
@@ -141,7 +127,8 @@ int ax_notify_create(struct ax_notify *n, struct ax_str tenant, const struct ax_
     int rc = check(n, f, &m.type, err);
     if (rc < 0)
         return rc;
-    random_id(id);
+    struct ax_uuid u = ax_uuid_random();
+    ax_uuid_print(&u, id);
     m.id = ax_arena_str(a, ax_str(id));
     m.name = ax_arena_str(a, f->name);
     m.address = ax_arena_str(a, f->address);

@@ -95,7 +95,7 @@ int ax_registry_scan(struct ax_registry *r, struct ax_str prefix, struct ax_aren
 
 int ax_registry_prune(struct ax_registry *r, int64_t before, struct ax_err *err)
 {
-    static const char *const statements[] = {
+    static const char *const texts[] = {
         "DELETE FROM event WHERE time < ?",
         "DELETE FROM value_meta WHERE time < ?",
         "DELETE FROM resource WHERE gone > 0 AND gone < ?",
@@ -103,11 +103,6 @@ int ax_registry_prune(struct ax_registry *r, int64_t before, struct ax_err *err)
     int rc = ax_sql_begin(r->sql, err);
     if (rc < 0)
         return rc;
-    for (size_t i = 0; rc == 0 && i < AX_ARRAY_LEN(statements); i++) {
-        struct ax_stmt q;
-        ax_stmt_begin(&q, r->sql, statements[i]);
-        ax_stmt_int(&q, before);
-        rc = ax_stmt_run(&q, "pruning", err);
-    }
+    rc = ax_stmt_each_int(r->sql, texts, AX_ARRAY_LEN(texts), before, "pruning", err);
     return ax_sql_end(r->sql, rc, err);
 }

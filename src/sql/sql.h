@@ -72,6 +72,12 @@ double ax_stmt_col_double(struct ax_stmt *q, int column);
 int64_t ax_sql_last_id(struct ax_sql *s); /* of the row inserted last */
 int64_t ax_sql_changed(struct ax_sql *s); /* rows that the last statement changed */
 
+/* Statements with one parameter, the same for all; up to the first that fails. */
+int ax_stmt_each_str(struct ax_sql *s, const char *const *texts, size_t n, struct ax_str v,
+                     const char *doing, struct ax_err *err);
+int ax_stmt_each_int(struct ax_sql *s, const char *const *texts, size_t n, int64_t v,
+                     const char *doing, struct ax_err *err);
+
 /* Without parameters and rows. */
 int ax_sql_exec(struct ax_sql *s, const char *statements, struct ax_err *err);
 

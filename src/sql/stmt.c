@@ -79,6 +79,34 @@ int ax_stmt_run(struct ax_stmt *q, const char *doing, struct ax_err *err)
     return ax_stmt_end(q, doing, err);
 }
 
+static int run_each(struct ax_sql *s, const char *const *texts, size_t n, const struct ax_str *str,
+                    int64_t number, const char *doing, struct ax_err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        struct ax_stmt q;
+        ax_stmt_begin(&q, s, texts[i]);
+        if (str)
+            ax_stmt_str(&q, *str);
+        else
+            ax_stmt_int(&q, number);
+        rc = ax_stmt_run(&q, doing, err);
+    }
+    return rc;
+}
+
+int ax_stmt_each_str(struct ax_sql *s, const char *const *texts, size_t n, struct ax_str v,
+                     const char *doing, struct ax_err *err)
+{
+    return run_each(s, texts, n, &v, 0, doing, err);
+}
+
+int ax_stmt_each_int(struct ax_sql *s, const char *const *texts, size_t n, int64_t v,
+                     const char *doing, struct ax_err *err)
+{
+    return run_each(s, texts, n, NULL, v, doing, err);
+}
+
 struct ax_str ax_stmt_col(struct ax_stmt *q, int column)
 {
     const char *p = (const char *)sqlite3_column_text(q->st, column);

@@ -55,6 +55,41 @@ static void dimensions_must_be_among_the_metrics(void **state)
     assert_int_equal(alarms(k), 1);
 }
 
+/* A series is compared only with definitions that share a dimension with it; whichever that is, it
+ * finds all that it belongs to, and of those that are gone none. */
+static void a_series_finds_its_own_among_many_definitions(void **state)
+{
+    struct kit *k = *state;
+    struct ax_err err;
+    struct ax_definition d[40];
+    for (int i = 0; i < 40; i++) {
+        char name[20], text[80];
+        snprintf(name, sizeof name, "d%d", i);
+        snprintf(text, sizeof text,
+                 i % 4 ? "max(m{cluster=c,h=%d}) > 10" : "max(m{cluster=c,rack=%d}) > 10", i / 2);
+        d[i] = kit_define_of(k, "t", name, text, "");
+    }
+    kit_define_of(k, "t", "all", "max(m) > 10 and max(m{cluster=c}) > 10", "");
+    kit_send(k, "m", "cluster=c,h=3", 20);
+    kit_expect(k, "t/d6 ALARM@6, t/d7 ALARM@6, t/all ALARM@6");
+    kit_send(k, "m", "cluster=c,h=5,rack=4", 20);
+    kit_expect(k, "t/d8 ALARM@6, t/d10 ALARM@6, t/d11 ALARM@6");
+    kit_send(k, "m", "cluster=b,h=9", 20);
+    kit_send(k, "m", "h=9", 20);
+    kit_expect(k, "");
+    assert_int_equal(alarms(k), 6);
+    for (int i = 0; i < 40; i++)
+        if (i != 23)
+            assert_int_equal(ax_definition_delete(k->stream, AX_STR("t"), d[i].id, &err), 0);
+    kit_send(k, "m", "cluster=c,h=11,rack=10", 20);
+    kit_expect(k, "t/d23 ALARM@6");
+    kit_define_of(k, "t", "later", "max(m{cluster=c,rack=10}) > 10", "");
+    kit_go(k, 7);
+    kit_send(k, "m", "cluster=c,h=11,rack=10", 20);
+    kit_expect(k, "t/later ALARM@7");
+    assert_int_equal(alarms(k), 3);
+}
+
 static void an_alarm_appears_when_every_sub_expression_has_a_metric(void **state)
 {
     struct kit *k = *state;
@@ -251,6 +286,7 @@ int main(void)
         TEST(without_match_by_one_alarm_collects_all),
         TEST(with_match_by_one_for_each_combination),
         TEST(dimensions_must_be_among_the_metrics),
+        TEST(a_series_finds_its_own_among_many_definitions),
         TEST(an_alarm_appears_when_every_sub_expression_has_a_metric),
         TEST(a_metric_of_fewer_dimensions_joins_all_that_agree),
         TEST(definitions_watch_series_that_are_there_already),

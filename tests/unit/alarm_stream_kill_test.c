@@ -155,7 +155,7 @@ static double value_of(const struct ax_history_row *h, struct ax_arena *a)
 }
 
 /* An OK that a period gives when it is over may have been overtaken by the ALARM of the next, which
- * comes at once: then neither is told. */
+ * comes at once: then neither is told, unless the alarm was UNDETERMINED before. */
 static bool overtaken(const struct expected *e, size_t j)
 {
     return j + 1 < e->n && e->state[j] == AX_OK && e->state[j + 1] == AX_ALARM;
@@ -171,7 +171,7 @@ static bool matches(const struct ax_history_row *h, const double *values, size_t
     if (i < n && j < e->n && h[i].state == e->state[j] && fabs(values[i] - e->value[j]) < 1e-9 &&
         matches(h, values, n, i + 1, e, j + 1, max, far))
         return true;
-    return max && overtaken(e, j) && matches(h, values, n, i, e, j + 2, max, far);
+    return max && overtaken(e, j) && matches(h, values, n, i, e, j ? j + 2 : 1, max, far);
 }
 
 static void compare(struct kit *k, const char *name, const struct ax_history_row *h, size_t n,

@@ -61,6 +61,13 @@ static enum ax_state look(const struct model *m, const struct ax_sub *s, int64_t
     return all ? AX_ALARM : AX_NO_STATE;
 }
 
+/* As the engine does. */
+static bool take(struct ax_window *w, int64_t t, double v, const struct ax_moment *m,
+                 uint64_t *left_out)
+{
+    return !ax_window_quick(w, t, v) && ax_window_take(w, t, v, m, left_out);
+}
+
 /* Samples in order, judged once at each period's end: after that the outcomes are the same,
  * whichever of them the window knew before. */
 static void compare(uint64_t which)
@@ -78,8 +85,8 @@ static void compare(uint64_t which)
     m->state = AX_NO_STATE;
     for (int64_t now = 1000 * PERIOD, k = 1000; k < 1200 && m->n < 3990; now += 1000) {
         struct ax_moment at = {now, now - DELAY, DELAY, AX_LONG_AGO, AX_LONG_AGO};
-        while (ax_window_due(w, &s, &at) <= now)
-            ax_window_judge(w, &s, &at);
+        while (ax_window_due(w, &at) <= now)
+            ax_window_judge(w, &at);
         if (now == (k + 1) * PERIOD + DELAY) {
             enum ax_state v = look(m, &s, k);
             if (v != AX_NO_STATE && m->n && m->samples[m->n - 1].t / PERIOD >= k)
@@ -102,7 +109,7 @@ static void compare(uint64_t which)
         if (now - last_end > 40000 && now % PERIOD > DELAY + 2000 && !quiet && chance(20) == 0) {
             m->samples[m->n].t = now;
             m->samples[m->n++].v = (double)chance(9);
-            ax_window_take(w, &s, now, m->samples[m->n - 1].v, &at, &left_out);
+            take(w, now, m->samples[m->n - 1].v, &at, &left_out);
         }
     }
     assert_int_equal(left_out, 0);
@@ -134,13 +141,13 @@ static void outcomes_at_once_are_those_at_the_end(void **state)
         for (int64_t i = 0; i < 5; i++) {
             int64_t now = 1000 * PERIOD + 10000 + i * 1000;
             struct ax_moment at = {now, now - DELAY, DELAY, AX_LONG_AGO, AX_LONG_AGO};
-            ax_window_take(w, &s, now, (double)chance(7), &at, &left_out);
+            ax_window_take(w, now, (double)chance(7), &at, &left_out);
         }
         uint8_t before = w->state;
         int64_t end = 1001 * PERIOD + DELAY;
         struct ax_moment at = {end, end - DELAY, DELAY, AX_LONG_AGO, AX_LONG_AGO};
-        while (ax_window_due(w, &s, &at) <= end)
-            ax_window_judge(w, &s, &at);
+        while (ax_window_due(w, &at) <= end)
+            ax_window_judge(w, &at);
         assert_int_not_equal(w->state, AX_NO_STATE);
         if (before != AX_NO_STATE)
             assert_int_equal(w->state, before);
@@ -158,16 +165,53 @@ static void room_is_made_by_judging_early(void **state)
     uint64_t left_out = 0;
     ax_window_init(w, &s);
     struct ax_moment m = {1000 * PERIOD, 1000 * PERIOD - DELAY, DELAY, AX_LONG_AGO, AX_LONG_AGO};
-    ax_window_take(w, &s, 1000 * PERIOD, 9, &m, &left_out);
+    ax_window_take(w, 1000 * PERIOD, 9, &m, &left_out);
     m.now += 3 * PERIOD; /* no tick came, and periods are held open */
     m.hold = AX_NEVER;
-    assert_true(ax_window_room(w, &s, m.now, &m));
+    assert_true(ax_window_room(w, m.now, &m));
     assert_int_equal(w->state, AX_ALARM);
-    assert_false(ax_window_room(w, &s, m.now, &m));
-    ax_window_take(w, &s, m.now, 1, &m, &left_out);
+    assert_false(ax_window_room(w, m.now, &m));
+    ax_window_take(w, m.now, 1, &m, &left_out);
     assert_int_equal(w->top, 1003);
     assert_int_equal(left_out, 0);
     free(w);
+}
+
+/* Samples early and late, in any order: the quick way leaves a window as the long one does. */
+static void the_quick_way_is_the_long_way(void **state)
+{
+    unsigned quick = 0, total = 0;
+    seed = 11;
+    for (int round = 0; round < 600; round++) {
+        struct ax_sub s = {.function = (enum ax_function)(round % 6),
+                           .op = (enum ax_operator)chance(4),
+                           .period = 60,
+                           .times = 1 + (uint32_t)chance(3),
+                           .threshold = (double)chance(8)};
+        size_t size = ax_window_size(&s);
+        struct ax_window *a = malloc(size), *b = malloc(size);
+        uint64_t left_a = 0, left_b = 0;
+        ax_window_init(a, &s);
+        ax_window_init(b, &s);
+        for (int64_t now = 1000 * PERIOD; now < 1010 * PERIOD; now += (int64_t)chance(9000)) {
+            struct ax_moment m = {now, now - DELAY, DELAY, AX_LONG_AGO, AX_LONG_AGO};
+            int64_t t = now + 20000 - (int64_t)chance(chance(4) ? 30000 : 200000);
+            double v = (double)chance(9);
+            while (ax_window_due(a, &m) <= now)
+                assert_int_equal(ax_window_judge(a, &m), ax_window_judge(b, &m));
+            assert_false(ax_window_room(a, t, &m) != ax_window_room(b, t, &m));
+            bool went = ax_window_quick(a, t, v);
+            bool changed = !went && ax_window_take(a, t, v, &m, &left_a);
+            assert_int_equal(changed, ax_window_take(b, t, v, &m, &left_b));
+            assert_int_equal(left_a, left_b);
+            assert_memory_equal(a, b, size);
+            quick += went;
+            total++;
+        }
+        free(a);
+        free(b);
+    }
+    assert_in_range(quick, total / 4, total); /* it is tried */
 }
 
 int main(void)
@@ -176,6 +220,7 @@ int main(void)
         cmocka_unit_test(windows_are_as_a_plain_model_says),
         cmocka_unit_test(outcomes_at_once_are_those_at_the_end),
         cmocka_unit_test(room_is_made_by_judging_early),
+        cmocka_unit_test(the_quick_way_is_the_long_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

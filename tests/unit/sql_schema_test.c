@@ -51,6 +51,18 @@ static void each_step_is_taken_once(void **state)
     assert_int_equal(count("SELECT count(*) FROM a WHERE y IS NULL"), 1);
 }
 
+static void statements_share_a_parameter_up_to_the_first_that_fails(void **state)
+{
+    static const char *const texts[] = {"INSERT INTO p VALUES(?)", "INSERT INTO q VALUES(?)"};
+    static const char *const wrong[] = {"INSERT INTO r VALUES(?)", "INSERT INTO p VALUES(?)"};
+    assert_int_equal(ax_sql_exec(sql, "CREATE TABLE p(x); CREATE TABLE q(x)", NULL), 0);
+    assert_int_equal(ax_stmt_each_str(sql, texts, 2, AX_STR("a"), "writing", NULL), 0);
+    assert_int_equal(ax_stmt_each_int(sql, texts, 2, 7, "writing", NULL), 0);
+    assert_true(ax_stmt_each_int(sql, wrong, 2, 8, "writing", NULL) < 0);
+    assert_int_equal(count("SELECT count(*) FROM p, q WHERE p.x = q.x"), 2);
+    assert_int_equal(count("SELECT count(*) FROM p WHERE x = 8"), 0);
+}
+
 static void a_step_that_fails_leaves_all_as_it_was(void **state)
 {
     struct ax_err err = {0};
@@ -83,6 +95,7 @@ static void what_has_to_be_unique_is_told_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        FILE_OF_ITS_OWN(statements_share_a_parameter_up_to_the_first_that_fails),
         FILE_OF_ITS_OWN(each_step_is_taken_once),
         FILE_OF_ITS_OWN(a_step_that_fails_leaves_all_as_it_was),
         FILE_OF_ITS_OWN(tables_of_a_newer_program_are_refused),

@@ -88,6 +88,17 @@ static void encode(const struct ax_stream *s, struct ax_def *d)
     }
 }
 
+/* Where the windows of an alarm are. */
+static void lay_out(struct ax_def *d)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < d->expr.nsubs; i++) {
+        d->offset[i] = (uint32_t)at;
+        d->size = (uint32_t)(AX_WINDOWS + at + ax_window_size(&d->expr.subs[i]));
+        at += (ax_window_size(&d->expr.subs[i]) + AX_LINE - 1) / AX_LINE * AX_LINE;
+    }
+}
+
 int ax_def_make(struct ax_stream *s, struct ax_str tenant, const struct ax_definition *d,
                 struct ax_def **out, struct ax_err *err)
 {
@@ -97,29 +108,21 @@ int ax_def_make(struct ax_stream *s, struct ax_str tenant, const struct ax_defin
     if (rc == 0)
         rc = ax_expression_parse(def->d.expression, &def->arena, &def->said, err);
     if (rc < 0) {
-        ax_def_free(def);
+        ax_def_free(s, def);
         return rc;
     }
     def->d.deterministic = def->expr.deterministic;
     def->tenant = ax_tenant_of(s, tenant);
     encode(s, def);
-    size_t at = 0;
-    for (size_t i = 0; i < def->expr.nsubs; i++) {
-        def->offset[i] = (uint32_t)at;
-        at += ax_window_size(&def->expr.subs[i]);
-    }
-    at += sizeof(struct ax_live);
-    def->size = (uint32_t)((at + AX_LINE - 1) / AX_LINE * AX_LINE);
+    lay_out(def);
     *out = def;
     return 0;
 }
 
-void ax_def_free(struct ax_def *d)
+void ax_def_free(struct ax_stream *s, struct ax_def *d)
 {
-    for (size_t i = 0; i < d->n; i++) {
-        free(d->alarms[i]->members);
-        free(d->alarms[i]);
-    }
+    for (size_t i = 0; i < d->n; i++)
+        ax_live_free(s, d->alarms[i]);
     free(d->alarms);
     ax_map_free(&d->groups);
     ax_arena_free(&d->arena);
@@ -242,12 +245,9 @@ static int delete_definition(struct ax_stream *s, struct ax_str tenant, struct a
     if (rc < 0)
         return rc;
     rc = end_alarms(s, tenant, id, err);
-    for (size_t i = 0; rc == 0 && i < AX_ARRAY_LEN(texts); i++) {
-        struct ax_stmt q;
-        ax_stmt_begin(&q, s->o.sql, texts[i]);
-        ax_stmt_str(&q, id);
-        rc = ax_stmt_run(&q, "deleting a definition from", err);
-    }
+    if (rc == 0)
+        rc = ax_stmt_each_str(s->o.sql, texts, AX_ARRAY_LEN(texts), id,
+                              "deleting a definition from", err);
     return ax_sql_end(s->o.sql, rc, err);
 }
 
@@ -271,7 +271,7 @@ static int create(struct ax_stream *s, struct ax_str tenant, const struct ax_def
     if (ax_tenant_of(s, tenant)->definitions >= s->o.max_definitions)
         return ax_fail(err, -EDQUOT, "the limit of %u alarm definitions of a tenant is reached",
                        s->o.max_definitions);
-    struct ax_uuid u = ax_uuid_new(now);
+    struct ax_uuid u = ax_uuid_at(now);
     ax_uuid_print(&u, id);
     d.id = ax_str(id);
     d.created = d.updated = now;
@@ -280,7 +280,7 @@ static int create(struct ax_stream *s, struct ax_str tenant, const struct ax_def
         return rc;
     rc = write_definition(s, tenant, &d, err);
     if (rc < 0) {
-        ax_def_free(def);
+        ax_def_free(s, def);
         return rc;
     }
     ax_definition_copy(&def->d, a, out);
@@ -334,11 +334,7 @@ static void keep_order(struct ax_def *d, const struct ax_def *before)
     for (size_t i = 0; i < d->expr.nsteps; i++)
         if (d->expr.steps[i] < AX_SUBS_MAX)
             d->said.steps[i] = d->expr.steps[i] = place[d->expr.steps[i]];
-    size_t at = 0;
-    for (size_t i = 0; i < n; i++) {
-        d->offset[i] = (uint32_t)at;
-        at += ax_window_size(&d->expr.subs[i]);
-    }
+    lay_out(d);
 }
 
 /* The alarms go over to the definition that takes the place of another. */
@@ -368,7 +364,7 @@ static void replace(struct ax_stream *s, struct ax_def *from, struct ax_def *to,
             break;
         }
     ax_def_add(s, to);
-    ax_def_free(from);
+    ax_def_free(s, from);
 }
 
 static int update(struct ax_stream *s, struct ax_str tenant, struct ax_str id,
@@ -388,7 +384,7 @@ static int update(struct ax_stream *s, struct ax_str tenant, struct ax_str id,
         return rc;
     rc = write_definition(s, tenant, &d, err);
     if (rc < 0) {
-        ax_def_free(def);
+        ax_def_free(s, def);
         return rc;
     }
     ax_definition_copy(&def->d, a, out);
@@ -418,7 +414,7 @@ int ax_definition_delete(struct ax_stream *s, struct ax_str tenant, struct ax_st
         pthread_rwlock_wrlock(&s->shape);
         take_out(s, d);
         pthread_rwlock_unlock(&s->shape);
-        ax_def_free(d);
+        ax_def_free(s, d);
     }
     pthread_mutex_unlock(&s->api);
     return rc;

@@ -22,11 +22,6 @@ struct ax_moment ax_moment_at(const struct ax_stream *s, int64_t now)
                               .listen = s->listen};
 }
 
-struct ax_shard *ax_shard_of(struct ax_stream *s, const struct ax_live *al)
-{
-    return &s->shards[al->shard];
-}
-
 /* ---- one alarm, its shard locked ---- */
 
 /* Undetermined when one of the sub-expressions is; nothing while one has no outcome yet. */
@@ -103,8 +98,8 @@ void ax_live_decide(struct ax_run *r, struct ax_live *al)
 static int64_t due_of(const struct ax_live *al, const struct ax_moment *m, size_t *which)
 {
     int64_t due = AX_NEVER;
-    for (size_t i = 0; i < al->def->expr.nsubs; i++) {
-        int64_t at = ax_window_due(ax_window_of(al, i), &al->def->expr.subs[i], m);
+    for (size_t i = 0; i < al->nsubs; i++) {
+        int64_t at = ax_window_due(ax_window_of(al, i), m);
         if (at < due) {
             due = at;
             *which = i;
@@ -114,13 +109,13 @@ static int64_t due_of(const struct ax_live *al, const struct ax_moment *m, size_
 }
 
 /* After a look the next is at the end of the period that samples are likely to open, so that they
- * need not move the alarm in the heap, which costs more than all else that they do. */
+ * need not move the alarm in the heap. */
 void ax_live_schedule(struct ax_run *r, struct ax_live *al)
 {
     size_t which;
     int64_t due = due_of(al, &r->m, &which);
-    for (size_t i = 0; due != AX_NEVER && i < al->def->expr.nsubs; i++) {
-        int64_t at = ax_window_poll(ax_window_of(al, i), &al->def->expr.subs[i], &r->m);
+    for (size_t i = 0; due != AX_NEVER && i < al->nsubs; i++) {
+        int64_t at = ax_window_poll(ax_window_of(al, i), &r->m);
         due = at < due ? at : due;
     }
     ax_heap_put(ax_shard_of(r->s, al), al, due);
@@ -139,76 +134,85 @@ void ax_live_due(struct ax_run *r, struct ax_live *al)
 {
     size_t which = 0;
     for (int64_t at; (at = due_of(al, &r->m, &which)) <= r->m.now;) {
-        struct ax_window *w = ax_window_of(al, which);
         r->at = r->seen = at;
-        if (ax_window_judge(w, &al->def->expr.subs[which], &r->m))
+        if (ax_window_judge(ax_window_of(al, which), &r->m))
             ax_live_decide(r, al);
     }
     ax_live_schedule(r, al);
 }
 
-static void advance(struct ax_run *r, struct ax_live *al, uint32_t sub,
+static void advance(struct ax_run *r, struct ax_live *al, struct ax_window *w,
                     const struct ax_sample *sample, uint64_t *left_out)
 {
-    struct ax_window *w = ax_window_of(al, sub);
-    const struct ax_sub *x = &al->def->expr.subs[sub];
     int64_t top = w->top;
     uint8_t state = w->state;
-    while (ax_window_room(w, x, sample->t, &r->m))
+    r->at = r->m.now;
+    r->seen = sample->t;
+    while (ax_window_room(w, sample->t, &r->m))
         ax_live_decide(r, al);
-    bool changed = ax_window_take(w, x, sample->t, sample->v, &r->m, left_out);
-    if (changed)
+    if (ax_window_take(w, sample->t, sample->v, &r->m, left_out))
         ax_live_decide(r, al);
     if (!r->past && (top != w->top || state != w->state))
         hasten(r, al);
 }
 
-/* One sample into all windows of the alarm that its series has. */
-void ax_live_sample(struct ax_run *r, struct ax_live *al, struct ax_ref *refs, size_t n,
-                    const struct ax_sample *sample)
+void ax_live_sample(struct ax_run *r, struct ax_ref *refs, size_t n, const struct ax_sample *sample)
 {
+    struct ax_live *al = ax_live_of(refs[0].window);
     struct ax_shard *sh = ax_shard_of(r->s, al);
     if (!r->past && al->due <= r->m.now)
         ax_live_due(r, al);
-    r->at = r->m.now;
-    r->seen = sample->t;
     for (size_t i = 0; i < n; i++) {
         if (refs[i].last == sample->t)
             continue;
         refs[i].last = sample->t;
         sh->evaluations++;
-        advance(r, al, refs[i].sub, sample, &sh->left_out);
+        r->slow = !ax_window_quick(refs[i].window, sample->t, sample->v);
+        if (r->slow)
+            advance(r, al, refs[i].window, sample, &sh->left_out);
     }
 }
 
 /* ---- batches ---- */
 
-static void feed(struct ax_run *r, struct ax_refs *refs, const struct ax_batch_series *series)
+/* The lock is kept until an alarm of another shard comes. */
+static inline void hold(struct ax_run *r, struct ax_shard *sh)
 {
-    for (uint32_t i = 0; i < refs->n;) {
-        struct ax_live *al = refs->v[i].alarm;
-        struct ax_shard *sh = ax_shard_of(r->s, al);
-        uint32_t n = 1; /* those of one alarm stand together */
-        while (i + n < refs->n && refs->v[i + n].alarm == al)
-            n++;
+    if (r->held == sh)
+        return;
+    if (r->held)
+        pthread_mutex_unlock(&r->held->lock);
+    if (sh)
         pthread_mutex_lock(&sh->lock);
+    r->held = sh;
+}
+
+static inline void feed(struct ax_run *r, struct ax_refs *refs,
+                        const struct ax_batch_series *series)
+{
+    for (uint32_t i = 0, n; i < refs->n; i += n) {
+        struct ax_live *al = ax_live_of(refs->v[i].window);
+        for (n = 1; i + n < refs->n && ax_live_of(refs->v[i + n].window) == al;)
+            n++;
+        hold(r, ax_shard_of(r->s, al));
         for (uint32_t k = 0; k < series->n; k++)
             if (!isnan(series->samples[k].v))
-                ax_live_sample(r, al, &refs->v[i], n, &series->samples[k]);
-        pthread_mutex_unlock(&sh->lock);
-        i += n;
+                ax_live_sample(r, &refs->v[i], n, &series->samples[k]);
     }
 }
 
-/* An alarm with the windows that most have. */
-static inline void fetch(const struct ax_live *al)
-{
-    for (int line = 1; line < 4; line++)
-        __builtin_prefetch((const char *)al + line * AX_LINE, 1);
-}
+/* What will be needed soon is asked for ahead: a series' refs, then the line of an alarm that most
+ * samples need, and what comes behind it when the sample before needed that. */
+#define AHEAD 64
 
-/* What will be needed soon is asked for ahead: where a series' refs are, the refs, the alarm. */
-#define AHEAD 16
+static inline void fetch(const struct ax_window *w, bool more)
+{
+    __builtin_prefetch(w, 1);
+    if (more) {
+        __builtin_prefetch((const char *)w + AX_LINE, 1);
+        __builtin_prefetch((const char *)w + 2 * AX_LINE, 1);
+    }
+}
 
 static inline const union ax_watch_slot *slot_of(struct ax_stream *s, uint32_t id)
 {
@@ -216,15 +220,18 @@ static inline const union ax_watch_slot *slot_of(struct ax_stream *s, uint32_t i
     return page ? &page[id % AX_SERIES_PAGE] : NULL;
 }
 
-static inline void look_ahead(struct ax_stream *s, const struct ax_batch *b, size_t i)
+static inline const struct ax_refs *refs_at(struct ax_stream *s, const struct ax_batch *b, size_t i)
 {
-    const union ax_watch_slot *slot;
-    if (i + AHEAD < b->n && (slot = slot_of(s, b->v[i + AHEAD].id)) != NULL && !(slot->number & 1))
-        __builtin_prefetch(slot->refs);
-    if (i + AHEAD / 2 < b->n && (slot = slot_of(s, b->v[i + AHEAD / 2].id)) != NULL &&
-        !(slot->number & 1) && slot->refs && slot->refs->n) {
-        fetch(slot->refs->v[0].alarm);
-    }
+    const union ax_watch_slot *slot = i < b->n ? slot_of(s, b->v[i].id) : NULL;
+    return slot && !(slot->number & 1) ? slot->refs : NULL;
+}
+
+static inline void look_ahead(struct ax_run *r, const struct ax_batch *b, size_t i)
+{
+    __builtin_prefetch(refs_at(r->s, b, i + AHEAD), 1);
+    const struct ax_refs *refs = refs_at(r->s, b, i + AHEAD / 2);
+    for (uint32_t k = 0; refs && k < refs->n && k < 4; k++)
+        fetch(refs->v[k].window, r->slow);
 }
 
 /* Those of series that were compared with all definitions; the others' places go to `strange`. */
@@ -237,7 +244,7 @@ static size_t feed_known(struct ax_run *r, const struct ax_batch *b, uint32_t **
         const union ax_watch_slot *slot = slot_of(s, b->v[i].id);
         if (slot && slot->number == none)
             continue;
-        look_ahead(s, b, i);
+        look_ahead(r, b, i);
         if (slot && slot->number && !(slot->number & 1) && slot->refs->number == s->number) {
             feed(r, slot->refs, &b->v[i]);
         } else {
@@ -246,6 +253,7 @@ static size_t feed_known(struct ax_run *r, const struct ax_batch *b, uint32_t **
             (*strange)[n++] = (uint32_t)i;
         }
     }
+    hold(r, NULL);
     return n;
 }
 
@@ -261,6 +269,7 @@ static void feed_strange(struct ax_run *r, const struct ax_batch *b, const uint3
         if (!(slot->number & 1))
             feed(r, slot->refs, &b->v[strange[i]]);
     }
+    hold(r, NULL);
     r->ticket = s->queue.given; /* alarms were made, perhaps */
 }
 
@@ -288,6 +297,19 @@ int ax_engine_append(void *self, const struct ax_batch *b, uint64_t *ticket, str
     return r.ticket != 0;
 }
 
+#define AT_ONCE 16
+
+static void judge_due(struct ax_run *r, struct ax_shard *sh)
+{
+    struct ax_live *due[AT_ONCE];
+    for (size_t n; (n = ax_heap_take(sh, r->m.now, due, AT_ONCE)) > 0;) {
+        for (size_t i = 0; i < n; i++)
+            fetch(ax_window_of(due[i], 0), true);
+        for (size_t i = 0; i < n; i++)
+            ax_live_due(r, due[i]);
+    }
+}
+
 void ax_stream_tick(struct ax_stream *s, int64_t now)
 {
     struct ax_run r = {.s = s, .m = ax_moment_at(s, now)};
@@ -295,11 +317,7 @@ void ax_stream_tick(struct ax_stream *s, int64_t now)
     for (size_t i = 0; i < AX_SHARDS; i++) {
         struct ax_shard *sh = &s->shards[i];
         pthread_mutex_lock(&sh->lock);
-        while (sh->n && sh->heap[0].at <= now) {
-            for (uint32_t next = 1; next < 3 && next < sh->n; next++)
-                fetch(sh->heap[next].alarm);
-            ax_live_due(&r, sh->heap[0].alarm);
-        }
+        judge_due(&r, sh);
         pthread_mutex_unlock(&sh->lock);
     }
     __atomic_store_n(&s->ticked, now, __ATOMIC_RELAXED);

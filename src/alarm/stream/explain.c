@@ -9,7 +9,7 @@
 static void add_values(const struct ax_live *al, size_t sub, struct ax_json *j)
 {
     double v[VALUES_MAX];
-    size_t n = ax_window_values(ax_window_of(al, sub), &al->def->expr.subs[sub], v, VALUES_MAX);
+    size_t n = ax_window_values(ax_window_of(al, sub), v, VALUES_MAX);
     ax_json_arr(j);
     for (size_t i = 0; i < n; i++)
         ax_json_num(j, v[i]);
@@ -72,7 +72,7 @@ static void list(const struct ax_live *al, enum ax_state state, bool values, str
         ax_sub_print(&al->def->said.subs[i], out);
         if (values) {
             double v[VALUES_MAX];
-            size_t n = ax_window_values(ax_window_of(al, i), &al->def->expr.subs[i], v, VALUES_MAX);
+            size_t n = ax_window_values(ax_window_of(al, i), v, VALUES_MAX);
             ax_buf_cstr(out, " with the values: [");
             for (size_t k = 0; k < n; k++) {
                 ax_buf_cstr(out, k ? ", " : "");

@@ -30,28 +30,35 @@ struct ax_live *ax_group_find(struct ax_def *d, struct ax_str key)
     return ax_map_get(&d->groups, key, &found) ? (struct ax_live *)(uintptr_t)found : NULL;
 }
 
-struct ax_live *ax_live_room(const struct ax_def *d)
+static struct ax_live *room(struct ax_stream *s, const struct ax_def *d)
 {
-    void *p = aligned_alloc(AX_LINE, d->size);
-    AX_ASSERT(p);
-    return p;
+    return ax_pool_take(&s->lives, d->size);
+}
+
+void ax_live_free(struct ax_stream *s, struct ax_live *al)
+{
+    free(al->members);
+    ax_pool_give(&s->lives, al, al->def->size);
 }
 
 struct ax_live *ax_live_new(struct ax_stream *s, struct ax_def *d, uint32_t mask, struct ax_str key)
 {
-    struct ax_live *al = ax_live_room(d);
+    struct ax_live *al = room(s, d);
     *al = (struct ax_live){.def = d,
-                           .due = AX_NEVER,
-                           .heap_at = UINT32_MAX,
-                           .shard = (uint8_t)(s->next_shard++ % AX_SHARDS),
+                           .shard = (uint8_t)(s->next_shard++ / AX_SHARD_RUN % AX_SHARDS),
+                           .nsubs = (uint8_t)d->expr.nsubs,
                            .state = d->expr.deterministic ? AX_OK : AX_UNDETERMINED,
                            .mask = mask,
-                           .id = ax_uuid_new(ax_stream_now(s)),
+                           .id = ax_uuid_at(ax_stream_now(s)),
                            .at = (uint32_t)d->n,
                            .seen = AX_LONG_AGO,
                            .until = AX_LONG_AGO};
-    for (size_t i = 0; i < d->expr.nsubs; i++)
-        ax_window_init(ax_window_of(al, i), &d->expr.subs[i]);
+    ax_shard_enter(ax_shard_of(s, al), al);
+    for (size_t i = 0; i < d->expr.nsubs; i++) {
+        struct ax_window *w = ax_window_of(al, i);
+        ax_window_init(w, &d->expr.subs[i]);
+        w->line = (uint16_t)(d->offset[i] / AX_LINE);
+    }
     if (d->n == d->cap) {
         d->cap = d->cap ? d->cap * 2 : 1;
         d->alarms = ax_realloc(d->alarms, d->cap * sizeof *d->alarms);
@@ -62,42 +69,61 @@ struct ax_live *ax_live_new(struct ax_stream *s, struct ax_def *d, uint32_t mask
     if (d->n == 1)
         d->mask = mask;
     d->mixed |= mask != d->mask;
-    __atomic_add_fetch(&s->bytes, d->size, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&s->bytes, ax_pool_size(&s->lives, d->size), __ATOMIC_RELAXED);
     return al;
 }
 
 /* ---- members ---- */
 
-static void add_ref(struct ax_stream *s, uint32_t id, struct ax_live *al, uint32_t sub)
+static size_t refs_size(uint32_t cap)
+{
+    return sizeof(struct ax_refs) + cap * sizeof(struct ax_ref);
+}
+
+static void drop_refs(struct ax_stream *s, struct ax_refs *r)
+{
+    __atomic_sub_fetch(&s->bytes, refs_size(r->cap), __ATOMIC_RELAXED);
+    ax_pool_give(&s->refs, r, refs_size(r->cap));
+}
+
+/* Room for one more. Room is for 1, 3, 7, ...: with what stands before them powers of two. */
+static struct ax_refs *more_refs(struct ax_stream *s, struct ax_refs *r)
+{
+    uint32_t cap = r ? r->cap * 2 + 1 : 1;
+    struct ax_refs *bigger = ax_pool_take(&s->refs, refs_size(cap));
+    *bigger = (struct ax_refs){.number = r ? r->number : 0, .n = r ? r->n : 0, .cap = cap};
+    __atomic_add_fetch(&s->bytes, refs_size(cap), __ATOMIC_RELAXED);
+    if (r) {
+        memcpy(bigger->v, r->v, r->n * sizeof *r->v);
+        drop_refs(s, r);
+    } else {
+        __atomic_add_fetch(&s->watched, 1, __ATOMIC_RELAXED);
+    }
+    return bigger;
+}
+
+static void add_ref(struct ax_stream *s, uint32_t id, struct ax_window *w)
 {
     union ax_watch_slot *slot = ax_slot_of_series(s, id, true);
     struct ax_refs *r = refs_of(slot);
-    if (!r || r->n == r->cap) {
-        uint32_t cap = r ? r->cap * 2 : 1;
-        __atomic_add_fetch(&s->watched, !r, __ATOMIC_RELAXED);
-        __atomic_add_fetch(&s->bytes, (cap - (r ? r->cap : 0)) * sizeof *r->v + (r ? 0 : sizeof *r),
-                           __ATOMIC_RELAXED);
-        struct ax_refs *bigger = ax_realloc(r, sizeof *r + cap * sizeof *r->v);
-        if (!r)
-            bigger->n = 0, bigger->number = 0;
-        bigger->cap = cap;
-        slot->refs = r = bigger;
-    }
-    r->v[r->n++] = (struct ax_ref){al, AX_LONG_AGO, sub};
+    if (!r || r->n == r->cap)
+        slot->refs = r = more_refs(s, r);
+    r->v[r->n++] = (struct ax_ref){w, AX_LONG_AGO};
 }
 
-static bool has_ref(const union ax_watch_slot *slot, const struct ax_live *al, uint32_t sub)
+static struct ax_ref *find_ref(const union ax_watch_slot *slot, const struct ax_window *w)
 {
-    const struct ax_refs *r = refs_of(slot);
+    struct ax_refs *r = refs_of(slot);
     for (uint32_t i = 0; r && i < r->n; i++)
-        if (r->v[i].alarm == al && r->v[i].sub == sub)
-            return true;
-    return false;
+        if (r->v[i].window == w)
+            return &r->v[i];
+    return NULL;
 }
 
 static void add_member(struct ax_stream *s, struct ax_live *al, uint32_t id, uint32_t sub, bool own)
 {
-    if (has_ref(ax_slot_of_series(s, id, true), al, sub))
+    struct ax_window *w = ax_window_of(al, sub);
+    if (find_ref(ax_slot_of_series(s, id, true), w))
         return;
     if (al->n == al->cap) {
         al->cap = al->cap ? al->cap * 2 : 1;
@@ -106,7 +132,7 @@ static void add_member(struct ax_stream *s, struct ax_live *al, uint32_t id, uin
     }
     al->members[al->n++] = (struct ax_member){id, (uint8_t)sub, own};
     al->joined |= 1ull << sub;
-    add_ref(s, id, al, sub);
+    add_ref(s, id, w);
     if (al->complete)
         ax_tell_metric(s, al, id);
 }
@@ -119,15 +145,14 @@ static void drop_ref(struct ax_stream *s, uint32_t id, const struct ax_live *al)
     if (!r)
         return;
     for (uint32_t i = 0; i < r->n; i++)
-        if (r->v[i].alarm != al)
+        if (ax_live_of(r->v[i].window) != al)
             r->v[kept++] = r->v[i];
     r->n = kept;
     r->number = 0; /* so that its next sample looks for all that it belongs to */
     if (kept)
         return;
     __atomic_sub_fetch(&s->watched, 1, __ATOMIC_RELAXED);
-    __atomic_sub_fetch(&s->bytes, sizeof *r + r->cap * sizeof *r->v, __ATOMIC_RELAXED);
-    free(r);
+    drop_refs(s, r);
     slot->number = 0;
 }
 
@@ -136,14 +161,14 @@ void ax_live_end(struct ax_stream *s, struct ax_live *al)
     struct ax_def *d = al->def;
     for (uint32_t i = 0; i < al->n; i++)
         drop_ref(s, al->members[i].series, al);
-    ax_heap_drop(ax_shard_of(s, al), al);
+    ax_shard_leave(ax_shard_of(s, al), al);
     ax_map_put(&d->groups, al->key, 0);
     d->alarms[al->at] = d->alarms[--d->n];
     d->alarms[al->at]->at = al->at;
     d->tenant->alarms -= al->complete;
-    __atomic_sub_fetch(&s->bytes, d->size + al->cap * sizeof *al->members, __ATOMIC_RELAXED);
-    free(al->members);
-    free(al);
+    __atomic_sub_fetch(&s->bytes, ax_pool_size(&s->lives, d->size) + al->cap * sizeof *al->members,
+                       __ATOMIC_RELAXED);
+    ax_live_free(s, al);
 }
 
 void ax_forget_series(struct ax_stream *s, uint32_t id)
@@ -153,7 +178,7 @@ void ax_forget_series(struct ax_stream *s, uint32_t id)
     if (slot && !r)
         slot->number = 0;
     while (r && (slot->number & 1) == 0 && (r = slot->refs) != NULL) {
-        struct ax_live *al = r->v[0].alarm;
+        struct ax_live *al = ax_live_of(r->v[0].window);
         uint32_t kept = 0;
         for (uint32_t i = 0; i < al->n; i++)
             if (al->members[i].series != id)
@@ -286,11 +311,9 @@ void ax_join(struct ax_stream *s, uint32_t id, int64_t now)
     uint64_t number = slot->number & 1 ? slot->number >> 1 : slot->refs ? slot->refs->number : 0;
     struct ax_arena a = AX_ARENA_INIT;
     struct ax_labels labels = ax_intake_series(s->o.intake, id, &a);
-    const struct ax_candidates *c = ax_index_of(s, ax_labels_get(labels, AX_STR(AX_TENANT_LABEL)),
-                                                ax_labels_get(labels, AX_STR("__name__")));
-    for (size_t i = 0; c && i < c->n; i++)
-        if (c->v[i].def->number > number)
-            join(s, &c->v[i], id, labels, now);
+    struct ax_candidates c = ax_index_find(s, labels, number, &a);
+    for (size_t i = 0; i < c.n; i++)
+        join(s, &c.v[i], id, labels, now);
     if (!refs_of(slot))
         slot->number = NONE(s->number);
     else
@@ -301,10 +324,17 @@ void ax_join(struct ax_stream *s, uint32_t id, int64_t now)
 void ax_groups_end(struct ax_stream *s)
 {
     for (size_t i = 0; i < AX_PAGES; i++) {
-        for (size_t j = 0; s->pages[i] && j < AX_SERIES_PAGE; j++)
-            free(refs_of(&s->pages[i][j]));
+        for (size_t j = 0; s->pages[i] && j < AX_SERIES_PAGE; j++) {
+            struct ax_refs *r = refs_of(&s->pages[i][j]);
+            if (r)
+                drop_refs(s, r);
+        }
         free(s->pages[i]);
     }
+    for (size_t i = 0; i < s->ndefs; i++)
+        ax_def_free(s, s->all[i]);
+    ax_pool_end(&s->lives);
+    ax_pool_end(&s->refs);
 }
 
 /* ---- changed definitions ---- */
@@ -313,35 +343,40 @@ void ax_groups_end(struct ax_stream *s)
 static void reshape_window(struct ax_window *to, const struct ax_sub *now,
                            const struct ax_window *from, const struct ax_sub *before)
 {
-    ax_window_init(to, now);
     if (now->function == before->function && now->period == before->period &&
         now->times == before->times) {
-        memcpy(to, from, ax_window_size(now));
-        if (to->state == AX_UNDETERMINED && now->deterministic)
-            to->state = AX_OK;
-    } else {
-        to->heard = from->heard; /* silence goes on, too */
-        to->state = from->state;
+        ax_window_continue(to, now, from);
+        return;
     }
+    ax_window_init(to, now);
+    to->heard = from->heard; /* silence goes on, too */
+    to->state = from->state;
 }
 
 struct ax_live *ax_live_reshape(struct ax_stream *s, struct ax_live *al, struct ax_def *to)
 {
     struct ax_def *from = al->def;
-    struct ax_live *fresh = ax_live_room(to);
-    ax_heap_drop(ax_shard_of(s, al), al);
+    struct ax_live *fresh = room(s, to);
+    struct ax_shard *sh = ax_shard_of(s, al);
+    ax_heap_drop(sh, al);
     *fresh = *al;
     fresh->def = to;
-    for (size_t i = 0; i < to->expr.nsubs; i++)
-        reshape_window(ax_window_of(fresh, i), &to->expr.subs[i], ax_window_of(al, i),
-                       &from->expr.subs[i]);
-    for (uint32_t i = 0; i < al->n; i++) {
-        struct ax_refs *r = refs_of(ax_slot_of_series(s, al->members[i].series, true));
-        for (uint32_t k = 0; r && k < r->n; k++)
-            if (r->v[k].alarm == al)
-                r->v[k].alarm = fresh;
+    sh->alarms[fresh->number] = fresh;
+    for (size_t i = 0; i < to->expr.nsubs; i++) {
+        struct ax_window *w = ax_window_of(fresh, i);
+        reshape_window(w, &to->expr.subs[i], ax_window_of(al, i), &from->expr.subs[i]);
+        w->line = (uint16_t)(to->offset[i] / AX_LINE);
     }
-    __atomic_add_fetch(&s->bytes, (uint64_t)to->size - from->size, __ATOMIC_RELAXED);
-    free(al);
+    for (uint32_t i = 0; i < al->n; i++) {
+        const struct ax_member *m = &al->members[i];
+        struct ax_ref *ref =
+            find_ref(ax_slot_of_series(s, m->series, true), ax_window_of(al, m->sub));
+        if (ref)
+            ref->window = ax_window_of(fresh, m->sub);
+    }
+    __atomic_add_fetch(&s->bytes,
+                       ax_pool_size(&s->lives, to->size) - ax_pool_size(&s->lives, from->size),
+                       __ATOMIC_RELAXED);
+    ax_pool_give(&s->lives, al, from->size);
     return fresh;
 }

@@ -4,10 +4,11 @@
  *   series (by id) --> list of refs --> alarm --> a window for each sub-expression
  *   definition --> its alarms, by the values of match_by
  *
- *   index.c       series to definitions, by tenant and name of the metric
+ *   index.c       series to definitions, by tenant, name of the metric and one dimension
  *   group.c       series to alarms: a series seen for the first time joins those it belongs to
  *   engine.c      samples and time advance windows and states
  *   heap.c        which alarm has to be looked at next
+ *   pool.c        memory of alarms and refs
  *   change.c      what is to be written, in order; explain.c says why
  *   writer.c      writes it
  *   restore.c     reads it back, and refills windows from the store
@@ -23,8 +24,10 @@
 #ifndef AX_ALARM_STREAM_INNER_H
 #define AX_ALARM_STREAM_INNER_H
 
+#include "alarm/stream/pool.h"
 #include "alarm/stream/window.h"
 #include "base/map.h"
+#include "base/uuid.h"
 
 #include <pthread.h>
 
@@ -32,16 +35,6 @@
 #define AX_MATCH_MAX   16
 #define AX_SERIES_PAGE 4096u
 #define AX_PAGES       16384u
-#define AX_UUID_TEXT   36
-
-struct ax_uuid {
-    uint8_t b[16];
-};
-/* Version 7: by time, so that rows stand in the order in which they were made; 74 bits of chance.
- */
-struct ax_uuid ax_uuid_new(int64_t now);
-void ax_uuid_print(const struct ax_uuid *u, char out[AX_UUID_TEXT + 1]);
-bool ax_uuid_parse(struct ax_str s, struct ax_uuid *out);
 
 struct ax_tenant {
     char *name;
@@ -57,6 +50,7 @@ struct ax_def {
     struct ax_expression said; /* as they were written */
     struct ax_strs match_by;   /* as in labels */
     uint32_t offset[AX_SUBS_MAX];
+    uint8_t by[AX_SUBS_MAX]; /* by which of its dimensions a sub-expression is found */
     uint32_t size;           /* bytes of an alarm */
     uint64_t number;         /* when it began to watch: series that looked before do so again */
     struct ax_live **alarms; /* with those that are not complete yet */
@@ -72,8 +66,8 @@ struct ax_member {
     bool own; /* it has all that the group's key has, else it is shared with other groups */
 };
 
-/* An alarm, with its windows behind it. What samples need stands next to the windows, and begins a
- * cache line. */
+/* An alarm, with its windows behind it. What most samples need, of the alarm and of a window, is
+ * one cache line; each window begins in such a place. */
 struct ax_live {
     struct ax_uuid id;
     struct ax_str key;
@@ -82,32 +76,38 @@ struct ax_live {
     uint32_t n, cap;
     uint32_t at;   /* in def->alarms */
     uint32_t mask; /* which of match_by's dimensions the key has */
-
     struct ax_def *def;
-    int64_t due; /* when to look at it next */
-    uint32_t heap_at;
-    uint8_t shard;
-    uint8_t state; /* enum ax_state */
-    bool complete; /* every sub-expression has a metric: it exists for others */
-    bool refilled; /* by a start */
     int64_t seen;  /* samples up to this time are done with: what came of them is written */
     int64_t until; /* periods whose time came until then are judged, and that is written */
-    char windows[];
-};
-#define AX_LINE 64
-_Static_assert(offsetof(struct ax_live, def) == AX_LINE, "an alarm's two parts");
+    bool complete; /* every sub-expression has a metric: it exists for others */
+    bool refilled; /* by a start */
+    uint8_t state; /* enum ax_state */
 
-struct ax_live *ax_live_room(const struct ax_def *d); /* memory for one, at a cache line's begin */
+    int64_t due __attribute__((aligned(64))); /* when to look at it next */
+    uint32_t number;                          /* in its shard */
+    uint8_t shard;
+    uint8_t nsubs;
+    char windows[] __attribute__((aligned(16)));
+};
+#define AX_LINE    64
+#define AX_WINDOWS offsetof(struct ax_live, windows)
+_Static_assert(AX_WINDOWS % AX_LINE + AX_WINDOW_HOT <= AX_LINE, "one line for most samples");
 
 static inline struct ax_window *ax_window_of(const struct ax_live *al, size_t sub)
 {
-    return (struct ax_window *)(void *)((char *)(uintptr_t)al->windows + al->def->offset[sub]);
+    char *first = (char *)(uintptr_t)al->windows;
+    return (struct ax_window *)(void *)(sub ? first + al->def->offset[sub] : first);
 }
 
+static inline struct ax_live *ax_live_of(struct ax_window *w)
+{
+    return (struct ax_live *)(void *)((char *)w - (size_t)w->line * AX_LINE - AX_WINDOWS);
+}
+
+/* A series of a sub-expression of an alarm. Those of one alarm stand together. */
 struct ax_ref {
-    struct ax_live *alarm;
+    struct ax_window *window;
     int64_t last; /* time of the sample that went in last: one sent twice counts once */
-    uint32_t sub;
 };
 struct ax_refs {
     uint64_t number; /* definitions up to it were looked at */
@@ -124,12 +124,18 @@ union ax_watch_slot {
 
 struct ax_due {
     int64_t at;
-    struct ax_live *alarm;
+    uint32_t who; /* the alarm's number in the shard */
 };
+/* Alarms made one after the other, whose samples mostly come so too, are of one shard: a push that
+ * goes through them takes the lock once. */
+#define AX_SHARD_RUN 64
 struct ax_shard {
     pthread_mutex_t lock;
     struct ax_due *heap;
     uint32_t n, cap;
+    struct ax_live **alarms; /* by number; NULL: the number is free */
+    uint32_t *places;        /* by number, in the heap; of free numbers: the next free one */
+    uint32_t numbers, cap_numbers, free;
     uint64_t evaluations, left_out;
 } __attribute__((aligned(64)));
 
@@ -176,7 +182,8 @@ struct ax_stream {
     pthread_mutex_t turn; /* of writing: one transaction at a time */
 
     union ax_watch_slot *pages[AX_PAGES];
-    uint64_t number; /* of the newest definition */
+    uint64_t number;            /* of the newest definition */
+    struct ax_pool lives, refs; /* under shape, whole */
     struct ax_map index;
     struct ax_arena index_bytes;
     struct ax_map tenants, defs; /* by name, by id */
@@ -202,13 +209,15 @@ struct ax_candidate {
     uint32_t sub;
 };
 struct ax_candidates {
-    struct ax_candidate *v; /* by rising number of the definition */
+    struct ax_candidate *v;
     size_t n, cap;
 };
 void ax_index_def(struct ax_stream *s, struct ax_def *d);
 void ax_index_drop(struct ax_stream *s, struct ax_def *d);
-const struct ax_candidates *ax_index_of(struct ax_stream *s, struct ax_str tenant,
-                                        struct ax_str metric);
+/* The sub-expressions of definitions above the number that may be about the series, by rising
+ * number of the definition. Memory: the arena. */
+struct ax_candidates ax_index_find(struct ax_stream *s, struct ax_labels labels, uint64_t number,
+                                   struct ax_arena *a);
 void ax_index_end(struct ax_stream *s);
 
 /* ---- group.c: under shape, whole ---- */
@@ -217,6 +226,7 @@ union ax_watch_slot *ax_slot_of_series(struct ax_stream *s, uint32_t id, bool ma
 void ax_join(struct ax_stream *s, uint32_t id, int64_t now);
 struct ax_live *ax_live_new(struct ax_stream *s, struct ax_def *d, uint32_t mask,
                             struct ax_str key);
+void ax_live_free(struct ax_stream *s, struct ax_live *al); /* its memory */
 /* Out of series, heap and memory. */
 void ax_live_end(struct ax_stream *s, struct ax_live *al);
 struct ax_live *ax_group_find(struct ax_def *d, struct ax_str key);
@@ -225,7 +235,14 @@ void ax_forget_series(struct ax_stream *s, uint32_t id);
 struct ax_live *ax_live_reshape(struct ax_stream *s, struct ax_live *al, struct ax_def *to);
 void ax_groups_end(struct ax_stream *s);
 
-/* ---- heap.c: under the shard ---- */
+/* ---- heap.c: under the shard; numbers under shape, whole ---- */
+void ax_shard_enter(struct ax_shard *sh, struct ax_live *al); /* gives it a number */
+void ax_shard_leave(struct ax_shard *sh, struct ax_live *al);
+void ax_shard_end(struct ax_shard *sh);
+uint64_t ax_shard_bytes(const struct ax_shard *sh);
+/* Up to `most` alarms that are due, in that order, out of the heap. Who takes them sets what is
+ * next. */
+size_t ax_heap_take(struct ax_shard *sh, int64_t now, struct ax_live **out, size_t most);
 void ax_heap_put(struct ax_shard *sh, struct ax_live *al, int64_t at);
 void ax_heap_drop(struct ax_shard *sh, struct ax_live *al);
 
@@ -239,8 +256,11 @@ struct ax_run {
     uint64_t ticket; /* of the change queued last */
     bool past;       /* a start replays it: deadlines do not matter */
     bool silent;     /* windows are refilled: nothing is decided */
+    bool slow;       /* the last sample needed more of its alarm than a line */
+    struct ax_shard *held;
 };
-void ax_live_sample(struct ax_run *r, struct ax_live *al, struct ax_ref *refs, size_t n,
+/* One sample into all windows of an alarm that its series has. */
+void ax_live_sample(struct ax_run *r, struct ax_ref *refs, size_t n,
                     const struct ax_sample *sample);
 void ax_live_due(struct ax_run *r, struct ax_live *al);    /* judges all that is due at r->m.now */
 void ax_live_decide(struct ax_run *r, struct ax_live *al); /* after a window's state changed */
@@ -248,7 +268,10 @@ enum ax_state ax_live_outcome(const struct ax_live *al);   /* AX_NO_STATE: not k
 void ax_live_schedule(struct ax_run *r, struct ax_live *al);
 void ax_live_set(struct ax_run *r, struct ax_live *al, enum ax_state state, struct ax_str reason,
                  struct ax_str sub_alarms);
-struct ax_shard *ax_shard_of(struct ax_stream *s, const struct ax_live *al);
+static inline struct ax_shard *ax_shard_of(struct ax_stream *s, const struct ax_live *al)
+{
+    return &s->shards[al->shard];
+}
 int ax_engine_append(void *self, const struct ax_batch *b, uint64_t *ticket, struct ax_err *err);
 
 /* ---- change.c ---- */
@@ -289,7 +312,7 @@ int ax_definition_check(const struct ax_stream *s, struct ax_str tenant,
 /* A definition at work out of its values, which it copies; it is not in the index yet. */
 int ax_def_make(struct ax_stream *s, struct ax_str tenant, const struct ax_definition *d,
                 struct ax_def **out, struct ax_err *err);
-void ax_def_free(struct ax_def *d);
+void ax_def_free(struct ax_stream *s, struct ax_def *d); /* with its alarms */
 struct ax_tenant *ax_tenant_of(struct ax_stream *s, struct ax_str name);
 struct ax_def *ax_def_find(struct ax_stream *s, struct ax_str tenant, struct ax_str id);
 void ax_def_add(struct ax_stream *s, struct ax_def *d);

@@ -196,10 +196,9 @@ static void fall_silent(struct ax_run *r, struct ax_live *al, int64_t until)
     m.now = until;
     m.hold = AX_NEVER;
     for (size_t i = 0; i < al->def->expr.nsubs; i++) {
-        const struct ax_sub *x = &al->def->expr.subs[i];
-        int64_t at = ax_window_due(ax_window_of(al, i), x, &m);
+        int64_t at = ax_window_due(ax_window_of(al, i), &m);
         r->at = r->seen = at;
-        if (at <= until && ax_window_judge(ax_window_of(al, i), x, &m))
+        if (at <= until && ax_window_judge(ax_window_of(al, i), &m))
             ax_live_decide(r, al);
     }
 }
@@ -209,7 +208,7 @@ static void settle(struct ax_run *r, struct ax_live *al, int64_t at)
 {
     r->at = r->seen = at;
     for (size_t i = 0; i < al->def->expr.nsubs; i++)
-        if (ax_window_settle(ax_window_of(al, i), &al->def->expr.subs[i]))
+        if (ax_window_settle(ax_window_of(al, i)))
             ax_live_decide(r, al);
 }
 
@@ -226,7 +225,7 @@ static void refill(struct ax_run *r, struct ax_live *al, struct ax_ref *ref,
     for (size_t i = 0; i < al->def->expr.nsubs; i++)
         states[i] = ax_window_of(al, i)->state;
     r->silent = true;
-    ax_live_sample(r, al, ref, 1, sample);
+    ax_live_sample(r, ref, 1, sample);
     r->silent = false;
     for (size_t i = 0; i < al->def->expr.nsubs; i++)
         ax_window_of(al, i)->state = states[i];
@@ -265,7 +264,7 @@ static void put_item(struct replay *p, struct ax_live *al, struct ax_ref *ref, c
         settle(&r, al, boundary);
     }
     fall_silent(&r, al, t < p->mark ? t : p->mark);
-    ax_live_sample(&r, al, ref, 1, &x->sample);
+    ax_live_sample(&r, ref, 1, &x->sample);
 }
 
 static void finish(struct replay *p, struct ax_live *al)
@@ -287,9 +286,12 @@ static int replay(struct replay *p, struct ax_def *d, struct ax_err *err)
         qsort(all.v, all.n, sizeof *all.v, by_time);
     for (size_t i = 0; rc == 0 && i < all.n; i++) {
         union ax_watch_slot *slot = ax_slot_of_series(p->s, all.v[i].series, true);
-        for (uint32_t k = 0; !(slot->number & 1) && k < slot->refs->n; k++)
-            if (slot->refs->v[k].alarm->def == d && slot->refs->v[k].sub == all.v[i].sub)
-                put_item(p, slot->refs->v[k].alarm, &slot->refs->v[k], &all.v[i]);
+        for (uint32_t k = 0; !(slot->number & 1) && k < slot->refs->n; k++) {
+            struct ax_ref *ref = &slot->refs->v[k];
+            struct ax_live *al = ax_live_of(ref->window);
+            if (al->def == d && ref->window == ax_window_of(al, all.v[i].sub))
+                put_item(p, al, ref, &all.v[i]);
+        }
     }
     for (size_t i = 0; rc == 0 && i < d->n; i++)
         finish(p, d->alarms[i]);

@@ -279,12 +279,7 @@ static int delete_row(struct ax_stream *s, struct ax_str tenant, struct ax_str i
     int rc = ax_sql_begin(s->o.sql, err);
     if (rc < 0)
         return rc;
-    for (size_t i = 0; rc == 0 && i < AX_ARRAY_LEN(texts); i++) {
-        struct ax_stmt q;
-        ax_stmt_begin(&q, s->o.sql, texts[i]);
-        ax_stmt_str(&q, id);
-        rc = ax_stmt_run(&q, "deleting an alarm from", err);
-    }
+    rc = ax_stmt_each_str(s->o.sql, texts, AX_ARRAY_LEN(texts), id, "deleting an alarm from", err);
     if (rc == 0 && s->o.ended)
         rc = s->o.ended(s->o.ctx, tenant, id, err);
     return ax_sql_end(s->o.sql, rc, err);

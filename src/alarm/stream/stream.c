@@ -3,61 +3,7 @@
 #include "alarm/stream/inner.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
-
-struct ax_uuid ax_uuid_new(int64_t now)
-{
-    struct ax_uuid u;
-    ssize_t n = getrandom(u.b, sizeof u.b, 0);
-    AX_ASSERT(n == sizeof u.b);
-    for (int i = 0; i < 6; i++)
-        u.b[i] = (uint8_t)(now >> (40 - 8 * i));
-    u.b[6] = (uint8_t)((u.b[6] & 0x0f) | 0x70);
-    u.b[8] = (uint8_t)((u.b[8] & 0x3f) | 0x80);
-    return u;
-}
-
-void ax_uuid_print(const struct ax_uuid *u, char out[AX_UUID_TEXT + 1])
-{
-    static const char hex[] = "0123456789abcdef";
-    for (size_t i = 0; i < sizeof u->b; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *out++ = '-';
-        *out++ = hex[u->b[i] >> 4];
-        *out++ = hex[u->b[i] & 15];
-    }
-    *out = 0;
-}
-
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-bool ax_uuid_parse(struct ax_str s, struct ax_uuid *out)
-{
-    struct ax_uuid u;
-    char again[AX_UUID_TEXT + 1];
-    size_t n = 0;
-    if (s.n != AX_UUID_TEXT)
-        return false;
-    for (size_t i = 0; i + 1 < s.n && n < sizeof u.b; i += 2) {
-        if (s.p[i] == '-')
-            i++;
-        if (digit(s.p[i]) < 0 || digit(s.p[i + 1]) < 0)
-            return false;
-        u.b[n++] = (uint8_t)(digit(s.p[i]) << 4 | digit(s.p[i + 1]));
-    }
-    ax_uuid_print(&u, again);
-    if (n != sizeof u.b || !ax_str_eq(s, (struct ax_str){again, AX_UUID_TEXT}))
-        return false;
-    *out = u;
-    return true;
-}
 
 static struct ax_stream *stream_new(const struct ax_stream_options *o)
 {
@@ -76,6 +22,8 @@ static struct ax_stream *stream_new(const struct ax_stream_options *o)
     pthread_mutex_init(&s->turn, NULL);
     for (size_t i = 0; i < AX_SHARDS; i++)
         pthread_mutex_init(&s->shards[i].lock, NULL);
+    s->lives.unit = AX_LINE;
+    s->refs.unit = sizeof(struct ax_refs) + sizeof(struct ax_ref);
     ax_queue_init(&s->queue);
     s->hold = s->listen = AX_LONG_AGO;
     return s;
@@ -112,15 +60,13 @@ void ax_stream_close(struct ax_stream *s)
     if (opened && ax_write_out(s, &err) < 0 && s->o.warn)
         s->o.warn(s->o.ctx, err.text);
     ax_groups_end(s);
-    for (size_t i = 0; i < s->ndefs; i++)
-        ax_def_free(s->all[i]);
     free(s->all);
     ax_index_end(s);
     ax_map_free(&s->tenants);
     ax_map_free(&s->defs);
     for (size_t i = 0; i < AX_SHARDS; i++) {
         pthread_mutex_destroy(&s->shards[i].lock);
-        free(s->shards[i].heap);
+        ax_shard_end(&s->shards[i]);
     }
     ax_queue_end(&s->queue);
     free(s->known);
@@ -159,7 +105,7 @@ void ax_stream_stats(struct ax_stream *s, struct ax_stream_stats *out)
         pthread_mutex_lock(&s->shards[i].lock);
         out->evaluations += s->shards[i].evaluations;
         out->left_out += s->shards[i].left_out;
-        out->bytes += s->shards[i].cap * sizeof *s->shards[i].heap;
+        out->bytes += ax_shard_bytes(&s->shards[i]);
         pthread_mutex_unlock(&s->shards[i].lock);
     }
     pthread_rwlock_unlock(&s->shape);
