@@ -16,6 +16,7 @@ static const struct ax_command commands[] = {
     {"alarms", ax_cmd_alarms, "See", "what is pending or firing"},
     {"events", ax_cmd_events, "See", "what happened"},
     {"query", ax_cmd_query, "See", "ask in PromQL"},
+    {"maintenance", ax_cmd_maintenance, "Quiet", "what is down on purpose, and raises nothing"},
     {"import", ax_cmd_import, "Move", "bring in samples from files"},
     {"export", ax_cmd_export, "Move", "write out every sample of series"},
     {"doctor", ax_cmd_doctor, "Mend", "what is missing for full sight, with remedies"},

@@ -121,7 +121,8 @@ ax_handler ax_import_prometheus, ax_import_jsonl, ax_import_csv, ax_export_jsonl
     ax_export_openmetrics;
 /* Auspex (auspex_*.c) */
 ax_handler ax_resources, ax_resource_one, ax_events, ax_predictions, ax_observations, ax_status,
-    ax_cardinality;
+    ax_cardinality, ax_incidents, ax_maintenance_get, ax_maintenance_post, ax_maintenance_delete,
+    ax_inhibitions_get, ax_inhibitions_post, ax_inhibitions_delete;
 /* The keeper's commands (admin.c) */
 ax_handler ax_delete_series, ax_clean_tombstones, ax_tsdb_snapshot, ax_admin_snapshot;
 /* Monasca (monasca*.c) */

@@ -43,10 +43,12 @@ void ax_reply_auspex_errno(struct ax_reply *r, const struct ax_err *err)
 {
     switch (err->code) {
     case -EINVAL:
+    case -EDQUOT:
     case -EBADMSG: ax_reply_auspex_error(r, 400, "bad_request", err->text); break;
     case -EFBIG: ax_reply_auspex_error(r, 413, "too_large", err->text); break;
     case -EPERM: ax_reply_auspex_error(r, 403, "forbidden", err->text); break;
     case -ENOENT: ax_reply_auspex_error(r, 404, "not_found", err->text); break;
+    case -EALREADY: ax_reply_auspex_error(r, 409, "conflict", err->text); break;
     case -ENOSPC: ax_reply_auspex_error(r, 507, "no_space", err->text); break;
     case -EROFS:
     case -EBUSY: ax_reply_auspex_error(r, 503, "unavailable", err->text); break;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "api/alertmanager.h"
 #include "api/monasca.h"
 
 #include <string.h>
@@ -31,11 +32,26 @@ static const struct ax_route routes[] = {
     {"/api/v1/admin/tsdb/delete_series", AX_POST | AX_PUT, AX_MAY_ADMIN, ax_delete_series},
     {"/api/v1/admin/tsdb/clean_tombstones", AX_POST | AX_PUT, AX_MAY_ADMIN, ax_clean_tombstones},
     {"/api/v1/admin/tsdb/snapshot", AX_POST | AX_PUT, AX_MAY_ADMIN, ax_tsdb_snapshot},
+    {"/api/v2/alerts", AX_GET, AX_MAY_READ, ax_alertmanager_alerts},
+    {"/api/v2/alerts/groups", AX_GET, AX_MAY_READ, ax_alertmanager_groups},
+    {"/api/v2/receivers", AX_GET, AX_MAY_READ, ax_alertmanager_receivers},
+    {"/api/v2/silence/", AX_GET, AX_MAY_READ, ax_silence_one},
+    {"/api/v2/silence/", AX_DELETE, AX_MAY_DEFINE, ax_silence_delete},
+    {"/api/v2/silences", AX_GET, AX_MAY_READ, ax_silences_get},
+    {"/api/v2/silences", AX_POST, AX_MAY_DEFINE, ax_silences_post},
+    {"/api/v2/status", AX_GET, AX_MAY_READ, ax_alertmanager_status},
     {"/auspex/v1/admin/snapshot", AX_POST, AX_MAY_ADMIN, ax_admin_snapshot},
     {"/auspex/v1/resources", AX_GET, AX_MAY_READ, ax_resources},
     {"/auspex/v1/resources/", AX_GET, AX_MAY_READ, ax_resource_one},
     {"/auspex/v1/events", AX_GET, AX_MAY_READ, ax_events},
     {"/auspex/v1/predictions", AX_GET, AX_MAY_READ, ax_predictions},
+    {"/auspex/v1/incidents", AX_GET, AX_MAY_READ, ax_incidents},
+    {"/auspex/v1/maintenance", AX_GET, AX_MAY_READ, ax_maintenance_get},
+    {"/auspex/v1/maintenance", AX_POST, AX_MAY_DEFINE, ax_maintenance_post},
+    {"/auspex/v1/maintenance/", AX_DELETE, AX_MAY_DEFINE, ax_maintenance_delete},
+    {"/auspex/v1/inhibitions", AX_GET, AX_MAY_READ, ax_inhibitions_get},
+    {"/auspex/v1/inhibitions", AX_POST, AX_MAY_DEFINE, ax_inhibitions_post},
+    {"/auspex/v1/inhibitions/", AX_DELETE, AX_MAY_DEFINE, ax_inhibitions_delete},
     {"/auspex/v1/observations", AX_POST, AX_MAY_WRITE, ax_observations},
     {"/auspex/v1/status", AX_GET, AX_MAY_READ, ax_status},
     {"/auspex/v1/status/cardinality", AX_GET, AX_MAY_READ, ax_cardinality},
@@ -124,6 +140,8 @@ void ax_refuse(struct ax_request *q, struct ax_reply *r, int status, const char 
     else if (ax_str_starts(q->path, AX_STR("/api/v1/")))
         ax_reply_prometheus_error(r, status, status == 400 || status == 405 ? "bad_data" : code,
                                   text);
+    else if (ax_str_starts(q->path, AX_STR("/api/v2/")))
+        ax_alertmanager_error(r, status, text);
     else
         ax_reply_auspex_error(r, status, code, text);
 }

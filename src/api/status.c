@@ -240,6 +240,20 @@ static void put_rules(const struct ax_api_options *rooms, struct ax_buf *b)
     ax_alarms_metrics(rooms->alarms, b);
 }
 
+static void put_held(struct ax_dispatch *dispatch, struct ax_buf *b)
+{
+    struct ax_dispatch_stats s;
+    if (ax_dispatch_stats(dispatch, &s, NULL) < 0)
+        return;
+    ax_buf_cstr(b, "# HELP auspex_notifications_held Notifications that are held, by reason.\n"
+                   "# TYPE auspex_notifications_held gauge\n");
+    for (int i = 0; i < AX_HOLDS; i++)
+        ax_buf_printf(b, "auspex_notifications_held{reason=\"%s\"} %llu\n",
+                      ax_hold_name((enum ax_hold)i), (unsigned long long)s.held[i]);
+    metric(b, "auspex_incidents_open", "gauge", "Incidents that are open.", (double)s.incidents);
+    metric(b, "auspex_silences", "gauge", "Silences that are active.", (double)s.silences);
+}
+
 void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
 {
     const struct ax_api_options *rooms = ax_api_rooms(q->api);
@@ -289,6 +303,7 @@ void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
         metric(b, "auspex_tls_certificate_expires_timestamp_seconds", "gauge",
                "End of the server's own certificate.", (double)ax_tls_expires(rooms->tls) / 1000);
     put_rules(rooms, b);
+    put_held(rooms->dispatch, b);
     put_answers(q->api, b);
 }
 

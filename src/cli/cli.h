@@ -30,6 +30,7 @@ int ax_cmd_predict(int argc, char **argv);
 int ax_cmd_alarms(int argc, char **argv);
 int ax_cmd_events(int argc, char **argv);
 int ax_cmd_rules(int argc, char **argv);
+int ax_cmd_maintenance(int argc, char **argv);
 int ax_cmd_top(int argc, char **argv);
 int ax_cmd_doctor(int argc, char **argv);
 int ax_cmd_import(int argc, char **argv);

@@ -163,31 +163,65 @@ static int transfer_failed(const struct ax_client *c, CURLcode rc, const struct 
                    c->server, curl_easy_strerror(rc));
 }
 
-int ax_client_get(struct ax_client *c, const char *path, struct ax_answer *out, struct ax_err *err)
+static CURLcode transfer(struct ax_client *c, const char *path, struct ax_answer *a)
 {
-    AX_CLEANUP(ax_answer_free) struct ax_answer a = {.raw = {.max = BODY_MAX}};
     struct ax_buf url = AX_BUF_INIT;
     ax_buf_printf(&url, "%s%s%c", c->server, path, '\0');
     curl_easy_setopt(c->curl, CURLOPT_URL, url.p);
-    curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &a.raw);
-    curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, &a);
+    curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &a->raw);
+    curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, a);
     c->fault[0] = '\0';
     CURLcode rc = curl_easy_perform(c->curl);
     ax_buf_free(&url);
+    return rc;
+}
+
+/* `empty`: an answer without a body is one, too. */
+static int ask(struct ax_client *c, const char *path, bool empty, struct ax_answer *out,
+               struct ax_err *err)
+{
+    AX_CLEANUP(ax_answer_free) struct ax_answer a = {.raw = {.max = BODY_MAX}};
+    CURLcode rc = transfer(c, path, &a);
     if (rc != CURLE_OK)
         return transfer_failed(c, rc, &a, err);
     long status = 0;
     curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
     json_error_t where;
     a.json = json_loadb(a.raw.p ? a.raw.p : "", a.raw.n, 0, &where);
-    if (status != 200)
+    if (status < 200 || status > 299)
         return refused(c, status, &a, err);
-    if (!a.json)
+    if (!a.json && !(empty && a.raw.n == 0))
         return ax_fail(err, -EPROTO, "%s did not answer with JSON (%s, byte %d); is it Auspex?",
                        c->server, where.text, where.position);
     *out = a;
     a = (struct ax_answer){0};
     return 0;
+}
+
+int ax_client_get(struct ax_client *c, const char *path, struct ax_answer *out, struct ax_err *err)
+{
+    return ask(c, path, false, out, err);
+}
+
+int ax_client_send(struct ax_client *c, const char *method, const char *path, struct ax_str body,
+                   struct ax_answer *out, struct ax_err *err)
+{
+    struct curl_slist *headers = NULL;
+    for (const struct curl_slist *h = c->headers; h; h = h->next)
+        headers = curl_slist_append(headers, h->data);
+    headers = curl_slist_append(headers, "Content-Type: application/json");
+    curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
+    if (body.n) {
+        curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE, (long)body.n);
+        curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body.p);
+    }
+    int rc = ask(c, path, true, out, err);
+    curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, c->headers);
+    curl_easy_setopt(c->curl, CURLOPT_HTTPGET, 1L);
+    curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, NULL);
+    curl_slist_free_all(headers);
+    return rc;
 }
 
 void ax_path_escape(struct ax_buf *path, const char *text)

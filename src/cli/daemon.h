@@ -28,6 +28,7 @@ struct ax_daemon_options {
     const char *smtp_url, *smtp_user, *smtp_password_file, *mail_from;
     const char *notify_rate_text, *notify_burst_text, *max_tenant_alarms_text;
     const char *max_tenant_rate_text, *max_tenant_queries_text, *max_query_samples_text;
+    const char *flap_changes_text, *flap_window_text;
     bool smtp_starttls, notify_local;
     const char *tls_cert, *tls_key, *tls_client_ca;
     const char *statsd, *statsd_tenant, *statsd_interval_text;
@@ -41,7 +42,8 @@ struct ax_daemon_options {
     /* 0: as the rooms have it */
     uint32_t max_series, max_tenant_series, max_tenant_alarms, notify_rate, notify_burst;
     uint32_t max_tenant_rate, max_tenant_queries, max_query_samples;
-    int64_t retention_ms, interval_ms, statsd_interval_ms;
+    uint32_t flap_changes; /* 0: it is not looked at */
+    int64_t retention_ms, interval_ms, statsd_interval_ms, flap_window_ms;
     uint64_t retention_bytes, tenant_bytes; /* 0 = any */
     int64_t commit_ms;
     struct ax_tenant_limit limits[2 * AX_FLAG_TIMES];

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define FLAP_MOST 1000 /* times that are kept of each alarm */
+
 static int read_durations(enum ax_daemon which, struct ax_daemon_options *o)
 {
     const struct {
@@ -19,6 +21,8 @@ static int read_durations(enum ax_daemon which, struct ax_daemon_options *o)
         {o->interval_text, "--interval", &o->interval_ms, 1000, INT64_MAX, " is below 1s"},
         {o->statsd_interval_text, "--statsd-interval", &o->statsd_interval_ms, 1000, 3600000,
          " is not between 1s and 1h"},
+        {o->flap_window_text, "--flap-window", &o->flap_window_ms, 1000, 86400000ll,
+         " is not between 1s and 1d"},
         {o->commit_text, "--commit-interval", &o->commit_ms, 0, 10000, " is above 10s"}};
     for (size_t i = 0; i < AX_ARRAY_LEN(v); i++) {
         struct ax_err err;
@@ -29,6 +33,16 @@ static int read_durations(enum ax_daemon which, struct ax_daemon_options *o)
         if (*v[i].out < v[i].least || *v[i].out > v[i].most)
             return ax_daemon_usage(which, v[i].flag, v[i].bounds);
     }
+    return AX_DAEMON_GO;
+}
+
+static int read_flap_changes(enum ax_daemon which, struct ax_daemon_options *o)
+{
+    uint64_t n;
+    if (!ax_str_u64(ax_str(o->flap_changes_text), &n) || n > FLAP_MOST)
+        return ax_daemon_usage(which, "--flap-changes wants a whole number up to 1000, not ",
+                               o->flap_changes_text);
+    o->flap_changes = (uint32_t)n;
     return AX_DAEMON_GO;
 }
 
@@ -197,6 +211,8 @@ int ax_daemon_read_values(enum ax_daemon which, struct ax_daemon_options *o)
     int status = read_durations(which, o);
     if (status == AX_DAEMON_GO)
         status = read_counts(which, o);
+    if (status == AX_DAEMON_GO)
+        status = read_flap_changes(which, o);
     if (status == AX_DAEMON_GO)
         status = read_sizes(which, o);
     if (status == AX_DAEMON_GO)

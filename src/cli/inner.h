@@ -66,6 +66,9 @@ void ax_client_abort(struct ax_client *c);
  * -ENOENT 404, -EINVAL another 4xx, -EIO the rest; the text is the server's own where it gave one.
  */
 int ax_client_get(struct ax_client *c, const char *path, struct ax_answer *out, struct ax_err *err);
+/* POST, DELETE... with a JSON body, or none; the answer may be empty, with json NULL. */
+int ax_client_send(struct ax_client *c, const char *method, const char *path, struct ax_str body,
+                   struct ax_answer *out, struct ax_err *err);
 void ax_answer_free(struct ax_answer *a);
 void ax_answer_print(const struct ax_answer *a, FILE *out); /* --json: the bytes as they came */
 
@@ -126,5 +129,6 @@ void ax_show_caret(FILE *out, const char *query, const char *error);
 void ax_show_predictions(FILE *out, const json_t *answer, int64_t now);
 void ax_show_alarms(FILE *out, const json_t *answer, int64_t now);
 void ax_show_event(FILE *out, const json_t *event);
+void ax_show_maintenance(FILE *out, const json_t *answer);
 
 #endif

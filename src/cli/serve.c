@@ -199,6 +199,7 @@ static int open_api(struct server *s, struct ax_err *err)
                                .reload_ctx = s->ruling,
                                .stream = s->alarming.stream,
                                .notify = s->alarming.notify,
+                               .dispatch = s->alarming.dispatch,
                                .predictor = s->predictor,
                                .statsd = s->statsd,
                                .retention_ms = s->o->retention_ms,
@@ -269,6 +270,8 @@ static void housekeep(struct server *s, int64_t now, int64_t *next_prune)
         rc = ax_registry_prune(s->registry, now - s->o->retention_ms, &err);
         if (rc == 0)
             rc = ax_stream_prune(s->alarming.stream, now - s->o->retention_ms, &err);
+        if (rc == 0)
+            rc = ax_dispatch_prune(s->alarming.dispatch, now - s->o->retention_ms, &err);
         *next_prune = now + PRUNE_MS;
     }
     if (rc < 0)
@@ -295,7 +298,7 @@ static void keep_going(struct server *s, const sigset_t *end)
     while (wait_tick(s, end)) {
         struct ax_err err;
         int64_t now = ax_now_ms();
-        ax_stream_tick(s->alarming.stream, now);
+        ax_alarming_tick(&s->alarming, now);
         if (s->auth && ax_auth_tick(s->auth, now, &err) < 0)
             ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
         if (ax_predictor_tick(s->predictor, now, &err) < 0)

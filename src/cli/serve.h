@@ -6,6 +6,7 @@
 #include "alarm/alarm.h"
 #include "cli/daemon.h"
 #include "cli/password.h"
+#include "dispatch/dispatch.h"
 #include "notify/notify.h"
 #include "store/store.h"
 
@@ -15,7 +16,9 @@ struct ax_alarming {
     const struct ax_daemon_options *o;
     struct ax_sql *sql;
     struct ax_notify *notify;
+    struct ax_dispatch *dispatch;
     struct ax_stream *stream;
+    int64_t next_release;
     char smtp_password[AX_SECRET_MAX], *ca_file, *script_dir;
 };
 /* Reads files and finds paths, while there still are the privileges, and where paths still mean
@@ -25,6 +28,8 @@ int ax_alarming_prepare(struct ax_alarming *x, const struct ax_daemon_options *o
 /* After the store has subscribed to the intake, before anything is pushed. */
 int ax_alarming_open(struct ax_alarming *x, struct ax_sql *sql, struct ax_registry *registry,
                      struct ax_intake *intake, struct ax_store *store, struct ax_err *err);
+/* Lets go what is held no longer: from the loop. */
+void ax_alarming_tick(struct ax_alarming *x, int64_t now);
 /* When nothing is pushed any more; before the store, the registry and the database are closed. */
 void ax_alarming_close(struct ax_alarming *x);
 

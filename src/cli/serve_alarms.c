@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What ties alarms to notifications: each transition puts what its actions name into the outbox, in
+/* What ties alarms to notifications: each transition is handed to who decides what is told now, in
  * the transaction that writes it. */
 #include "cli/serve.h"
 
@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+
+#define RELEASE_MS 1000
 
 static bool known_action(void *ctx, struct ax_str tenant, struct ax_str id)
 {
@@ -35,15 +37,15 @@ static int on_transition(void *ctx, const struct ax_transition *t, struct ax_err
                                .metrics = t->metrics,
                                .link = t->link,
                                .lifecycle_state = t->lifecycle_state};
-    /* Without actions too: repeats of the older state end with it. */
-    return ax_notify_queue(x->notify, t->actions.v, t->actions_enabled ? t->actions.n : 0, &notice,
-                           err);
+    /* Without actions too: what the older state is owed ends with it. */
+    return ax_dispatch_transition(x->dispatch, &notice, t->actions.v,
+                                  t->actions_enabled ? t->actions.n : 0, t->handle, err);
 }
 
 static int on_ended(void *ctx, struct ax_str tenant, struct ax_str alarm, struct ax_err *err)
 {
     struct ax_alarming *x = ctx;
-    return ax_notify_ended(x->notify, tenant, alarm, err);
+    return ax_dispatch_ended(x->dispatch, tenant, alarm, err);
 }
 
 static void on_committed(void *ctx)
@@ -77,6 +79,12 @@ int ax_alarming_prepare(struct ax_alarming *x, const struct ax_daemon_options *o
     return rc;
 }
 
+static bool is_quiet(void *ctx, struct ax_str tenant, struct ax_str alarm)
+{
+    const struct ax_alarming *x = ctx;
+    return ax_dispatch_quiet(x->dispatch, tenant, alarm);
+}
+
 static int open_notify(struct ax_alarming *x, struct ax_err *err)
 {
     const struct ax_daemon_options *o = x->o;
@@ -91,7 +99,9 @@ static int open_notify(struct ax_alarming *x, struct ax_err *err)
                                   .smtp_password = o->smtp_user ? x->smtp_password : NULL,
                                   .smtp_starttls = o->smtp_starttls,
                                   .mail_from = o->mail_from,
-                                  .script_dir = x->script_dir};
+                                  .script_dir = x->script_dir,
+                                  .quiet = is_quiet,
+                                  .quiet_ctx = x};
     return ax_notify_open(&x->notify, x->sql, &n, err);
 }
 
@@ -99,9 +109,16 @@ int ax_alarming_open(struct ax_alarming *x, struct ax_sql *sql, struct ax_regist
                      struct ax_intake *intake, struct ax_store *store, struct ax_err *err)
 {
     x->sql = sql;
-    int rc = open_notify(x, err);
+    struct ax_dispatch_options hold = {.sql = sql,
+                                       .registry = registry,
+                                       .flap_changes = x->o->flap_changes,
+                                       .flap_window_ms = x->o->flap_window_ms};
+    int rc = ax_dispatch_open(&x->dispatch, &hold, err);
+    if (rc == 0)
+        rc = open_notify(x, err);
     if (rc < 0)
         return rc;
+    ax_dispatch_use(x->dispatch, x->notify);
     struct ax_stream_options o = {.sql = sql,
                                   .intake = intake,
                                   .registry = registry,
@@ -121,10 +138,24 @@ int ax_alarming_open(struct ax_alarming *x, struct ax_sql *sql, struct ax_regist
     return 0;
 }
 
+void ax_alarming_tick(struct ax_alarming *x, int64_t now)
+{
+    static struct ax_log_limit limit;
+    struct ax_err err;
+    ax_stream_tick(x->stream, now);
+    if (now < x->next_release && x->next_release <= now + RELEASE_MS)
+        return;
+    int more = ax_dispatch_tick(x->dispatch, &err);
+    if (more < 0)
+        ax_log_limited(&limit, 60, AX_LOG_ERROR, "notifications that are held: %s", err.text);
+    x->next_release = more > 0 ? now : now + RELEASE_MS;
+}
+
 void ax_alarming_close(struct ax_alarming *x)
 {
     ax_stream_close(x->stream);
     ax_notify_close(x->notify);
+    ax_dispatch_close(x->dispatch);
     explicit_bzero(x->smtp_password, sizeof x->smtp_password);
     free(x->ca_file);
     free(x->script_dir);

@@ -210,3 +210,15 @@ void ax_form_alert_webhook(const struct ax_notify *n, const struct ax_letter *l,
     ax_buf_free(&key);
     dump(o, out);
 }
+
+void ax_notify_labels(const struct ax_notice *x, struct ax_buf *out)
+{
+    const struct ax_letter l = {.x = *x};
+    dump(labels_of(&l), out);
+}
+
+void ax_notify_annotations(const struct ax_notice *x, struct ax_buf *out)
+{
+    const struct ax_letter l = {.x = *x};
+    dump(annotations_of(&l), out);
+}

@@ -76,7 +76,15 @@ static size_t pick_due(struct ax_sender *s, struct ax_flight **picked, int64_t *
     return n;
 }
 
-/* Reads what the items say; those without a row are left out. */
+static bool is_quiet(const struct ax_sender *s, const struct ax_flight *f,
+                     const struct ax_letter *l)
+{
+    const struct ax_notify_options *o = &s->n->o;
+    return l->repeat > 0 && o->quiet && f->type != AX_NOTIFY_ALERTMANAGER &&
+           o->quiet(o->quiet_ctx, l->x.tenant, l->x.alarm);
+}
+
+/* Reads what the items say; those without a row, and repeats that nobody wants, are left out. */
 static int read_letters(struct ax_sender *s, struct ax_flight *f, struct ax_arena *a,
                         struct ax_err *err)
 {
@@ -88,6 +96,10 @@ static int read_letters(struct ax_sender *s, struct ax_flight *f, struct ax_aren
         int there = rc < 0 ? rc : ax_outbox_letter(s->n->sql, i->id, a, &f->letters[n], err);
         if (there == 0) {
             ax_settle_gone(s, i);
+            continue;
+        }
+        if (there > 0 && is_quiet(s, f, &f->letters[n])) {
+            ax_settle_quiet(s, i);
             continue;
         }
         if (there < 0)

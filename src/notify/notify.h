@@ -29,6 +29,7 @@
 #ifndef AX_NOTIFY_NOTIFY_H
 #define AX_NOTIFY_NOTIFY_H
 
+#include "base/buf.h"
 #include "sql/sql.h"
 
 struct ax_notify;
@@ -75,6 +76,10 @@ struct ax_notify_options {
      * it. Not 0: it is not deleted. */
     int (*deleting)(void *ctx, struct ax_str tenant, struct ax_str id, struct ax_err *err);
     void *deleting_ctx;
+    /* With the lock held, before a repeat: true leaves it out. Alertmanagers, which would take an
+     * alert for ended, are told all the same. */
+    bool (*quiet)(void *ctx, struct ax_str tenant, struct ax_str alarm);
+    void *quiet_ctx;
     int64_t (*now)(void *ctx); /* instead of the wall clock, for tests */
     void *now_ctx;
 };
@@ -149,6 +154,9 @@ struct ax_notice {
  * commit: ax_notify_wake. */
 int ax_notify_queue(struct ax_notify *n, const struct ax_str *methods, size_t count,
                     const struct ax_notice *x, struct ax_err *err);
+/* The same for one method that is told later than the others: repeats to them go on. */
+int ax_notify_late(struct ax_notify *n, struct ax_str method, const struct ax_notice *x,
+                   struct ax_err *err);
 /* The alarm is no more: repeats end. Also in the caller's transaction. */
 int ax_notify_ended(struct ax_notify *n, struct ax_str tenant, struct ax_str alarm,
                     struct ax_err *err);
@@ -171,6 +179,10 @@ bool ax_notify_has_alertmanagers(const struct ax_notify *n);
 /* Other annotations for the repeats of an alarm that goes on. Also in the caller's transaction. */
 int ax_notify_reword(struct ax_notify *n, struct ax_str tenant, struct ax_str alarm,
                      struct ax_str annotations, struct ax_err *err);
+
+/* What Alertmanager's forms say of it, as JSON objects of strings. */
+void ax_notify_labels(const struct ax_notice *x, struct ax_buf *out);
+void ax_notify_annotations(const struct ax_notice *x, struct ax_buf *out);
 
 /* Sends one notification that says it is a test, past the outbox and at once, and waits for the
  * outcome: 0 and in *said what the other side answered, or the error (for the method's owner: it

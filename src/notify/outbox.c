@@ -176,27 +176,46 @@ int ax_outbox_queue(struct ax_notify *n, const struct ax_str *ids, size_t count,
     return rc;
 }
 
-int ax_notify_queue(struct ax_notify *n, const struct ax_str *methods, size_t count,
-                    const struct ax_notice *x, struct ax_err *err)
+static int insert_all(struct ax_notify *n, const struct ax_str *methods, size_t count,
+                      const struct ax_notice *x, struct ax_err *err)
 {
-    struct ax_arena a = AX_ARENA_INIT;
-    struct ax_notice b = bounded(x, &a);
     uint64_t unknown = 0;
-    int rc = ax_notify_ended(n, b.tenant, b.alarm, err);
+    int rc = 0;
     for (size_t i = 0; rc == 0 && i < count; i++) {
         struct ax_err why = {0};
-        rc = ax_notify_known(n, b.tenant, methods[i], &why);
+        rc = ax_notify_known(n, x->tenant, methods[i], &why);
         if (rc == -ENOENT) {
             unknown++;
             rc = 0;
         } else if (rc < 0) {
             rc = ax_fail(err, rc, "%s", why.text);
         } else {
-            rc = insert(n, methods[i], &b, err);
+            rc = insert(n, methods[i], x, err);
         }
     }
     if (rc == 0)
         n->unknown += unknown;
+    return rc;
+}
+
+int ax_notify_queue(struct ax_notify *n, const struct ax_str *methods, size_t count,
+                    const struct ax_notice *x, struct ax_err *err)
+{
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_notice b = bounded(x, &a);
+    int rc = ax_notify_ended(n, b.tenant, b.alarm, err);
+    if (rc == 0)
+        rc = insert_all(n, methods, count, &b, err);
+    ax_arena_free(&a);
+    return rc;
+}
+
+int ax_notify_late(struct ax_notify *n, struct ax_str method, const struct ax_notice *x,
+                   struct ax_err *err)
+{
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_notice b = bounded(x, &a);
+    int rc = insert_all(n, &method, 1, &b, err);
     ax_arena_free(&a);
     return rc;
 }

@@ -71,6 +71,8 @@ void ax_sender_end(struct ax_sender *s, struct ax_flight *f);
 void ax_settle_flight(struct ax_sender *s, struct ax_flight *f);
 /* An item whose row is gone. */
 void ax_settle_gone(struct ax_sender *s, struct ax_item *i);
+/* An item whose repeat is left out, until the next. */
+void ax_settle_quiet(struct ax_sender *s, struct ax_item *i);
 /* Writes the outcomes in one transaction. On failure they stay, for the next time. */
 void ax_settle_write(struct ax_sender *s);
 

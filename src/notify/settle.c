@@ -54,14 +54,25 @@ static int64_t pause_of(struct ax_sender *s, int tries)
     return ms - (int64_t)((s->chance >> 33) % (uint64_t)(ms / 2 + 1));
 }
 
-static void sent(struct ax_sender *s, struct ax_item *i)
+/* It stands until its next repeat, if it has one. */
+static void stay(struct ax_sender *s, struct ax_item *i)
 {
-    AX_COUNT(s, i->target->type, sent, 1);
     int64_t pause = every(i);
     add(s, (struct ax_outcome_row){.what = pause ? AX_SETTLE_SENT : AX_SETTLE_GONE,
                                    .item = i,
                                    .id = i->id,
                                    .due = ax_notify_now(s->n) + pause});
+}
+
+static void sent(struct ax_sender *s, struct ax_item *i)
+{
+    AX_COUNT(s, i->target->type, sent, 1);
+    stay(s, i);
+}
+
+void ax_settle_quiet(struct ax_sender *s, struct ax_item *i)
+{
+    stay(s, i);
 }
 
 static void refused(struct ax_sender *s, struct ax_flight *f, struct ax_item *i)

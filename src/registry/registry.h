@@ -41,6 +41,15 @@ int ax_registry_list(struct ax_registry *r, const struct ax_resource_filter *f, 
 int ax_registry_get(struct ax_registry *r, struct ax_str tenant, struct ax_str handle,
                     struct ax_arena *a, struct ax_resource *out, struct ax_err *err);
 
+/* Where a resource is: its host, which for a host is itself. A host may also be given as
+ * "host:NAME", as agents know it. Empty strings where nothing is known. With the SQL lock held. */
+struct ax_place {
+    struct ax_str handle, name, state; /* of the resource */
+    struct ax_str host, host_name, host_state;
+};
+int ax_registry_place(struct ax_registry *r, struct ax_str tenant, struct ax_str handle,
+                      struct ax_arena *a, struct ax_place *out, struct ax_err *err);
+
 int ax_registry_add_event(struct ax_registry *r, struct ax_str tenant, const struct ax_event *e,
                           struct ax_err *err);
 /* Newest first; handle empty = all; only after `since` (ms) and with id < before (0 = no bound). */

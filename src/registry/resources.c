@@ -98,3 +98,40 @@ int ax_registry_get(struct ax_registry *r, struct ax_str tenant, struct ax_str h
                        (int)(handle.n < 200 ? handle.n : 200), handle.p);
     return rc;
 }
+
+static int find_place(struct ax_registry *r, const char *text, struct ax_str tenant,
+                      struct ax_str key, struct ax_arena *a, struct ax_place *out,
+                      struct ax_err *err)
+{
+    struct ax_stmt q;
+    struct ax_place place = {0};
+    struct ax_str *const columns[] = {&place.handle, &place.name,      &place.state,
+                                      &place.host,   &place.host_name, &place.host_state};
+    ax_stmt_begin(&q, r->sql, text);
+    ax_stmt_str(&q, tenant);
+    ax_stmt_str(&q, key);
+    bool there = ax_stmt_row(&q);
+    for (size_t i = 0; there && i < AX_ARRAY_LEN(columns); i++)
+        *columns[i] = ax_arena_str(a, ax_stmt_col(&q, (int)i));
+    int rc = ax_stmt_end(&q, "reading", err);
+    if (rc == 0)
+        *out = place;
+    return rc;
+}
+
+#define PLACE                                                                                      \
+    "SELECT x.handle, x.name, x.state, h.handle, h.name, h.state FROM resource x "                 \
+    "LEFT JOIN resource h ON h.handle = iif(x.kind = 'host', x.handle, x.host) "                   \
+    "AND h.tenant = x.tenant WHERE x.tenant = ? "
+
+int ax_registry_place(struct ax_registry *r, struct ax_str tenant, struct ax_str handle,
+                      struct ax_arena *a, struct ax_place *out, struct ax_err *err)
+{
+    static const struct ax_str host = {"host:", 5};
+    int rc = find_place(r, PLACE "AND x.handle = ?", tenant, handle, a, out, err);
+    if (rc < 0 || out->handle.n || !ax_str_starts(handle, host))
+        return rc;
+    struct ax_str name = {handle.p + host.n, handle.n - host.n};
+    return find_place(r, PLACE "AND x.kind = 'host' AND x.name = ? ORDER BY x.gone, x.handle",
+                      tenant, name, a, out, err);
+}

@@ -229,6 +229,23 @@ static void alarms_tell_of_what_and_since_when(void **state)
     json_decref(j);
 }
 
+static void maintenance_tells_of_what_and_from_when_to_when(void **state)
+{
+    json_t *j =
+        parsed("{\"maintenance\":[{\"id\":\"m1\",\"resource\":\"host:h1\",\"state\":\"active\","
+               "\"starts\":\"2026-11-22T02:00:00.000Z\",\"ends\":\"2026-11-22T04:00:00.000Z\","
+               "\"comment\":\"new disk\"}]}");
+    char *text = SHOWN(ax_show_maintenance(out, j));
+    has(text, "m1 host:h1  active 2026-11-22 02:00:00 2026-11-22 04:00:00 new disk");
+    free(text);
+    json_decref(j);
+    j = parsed("{\"maintenance\":[]}");
+    text = SHOWN(ax_show_maintenance(out, j));
+    has(text, "no maintenance");
+    free(text);
+    json_decref(j);
+}
+
 int main(void)
 {
     setenv("TZ", "UTC", 1);
@@ -245,6 +262,7 @@ int main(void)
         cmocka_unit_test(labels_that_all_series_have_are_told_once),
         cmocka_unit_test(an_answer_of_another_form_is_an_error),
         cmocka_unit_test(alarms_tell_of_what_and_since_when),
+        cmocka_unit_test(maintenance_tells_of_what_and_from_when_to_when),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

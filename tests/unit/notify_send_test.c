@@ -339,6 +339,40 @@ static void a_period_repeats_until_the_next_transition(void **state)
     receiver_free(r);
 }
 
+static atomic_bool hush;
+
+static bool is_hushed(void *ctx, struct ax_str tenant, struct ax_str alarm)
+{
+    return hush && ax_str_eq(tenant, TENANT) && ax_str_eq(alarm, AX_STR("a1"));
+}
+
+static void repeats_are_left_out_while_they_are_not_wanted(void **state)
+{
+    struct receiver *r = receiver_new(200), *manager = receiver_new(200);
+    struct ax_notify_options o = kit_clock();
+    char url[64];
+    o.quiet = is_hushed;
+    hush = true;
+    kit_open(&o);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", manager->port);
+    struct ax_notice x = kit_notice("a1", "ALARM", T0);
+    const struct ax_str both[] = {kit_webhook(r, 60), kit_method("ALERTMANAGER", url, 0)};
+    assert_int_equal(kit_queue_rc(both, 2, &x, NULL), 0);
+    assert_true(receiver_waits(r, 1, 5000)); /* the first is no repeat */
+    for (int i = 2; i <= 3; i++) {
+        WAIT_UNTIL(stats().repeating == 2);
+        kit_pass(61000);
+        assert_true(receiver_waits(manager, i, 5000)); /* to which silence is the end */
+    }
+    WAIT_UNTIL(stats().repeating == 2);
+    assert_int_equal(receiver_count(r), 1);
+    hush = false;
+    kit_pass(61000);
+    assert_true(receiver_waits(r, 2, 5000));
+    receiver_free(r);
+    receiver_free(manager);
+}
+
 static void an_alarm_that_is_no_more_is_not_repeated(void **state)
 {
     struct receiver *r = receiver_new(200);
@@ -649,6 +683,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(over_the_rate_they_wait_and_none_is_lost, kit_begin,
                                         kit_end),
         cmocka_unit_test_setup_teardown(a_period_repeats_until_the_next_transition, kit_begin,
+                                        kit_end),
+        cmocka_unit_test_setup_teardown(repeats_are_left_out_while_they_are_not_wanted, kit_begin,
                                         kit_end),
         cmocka_unit_test_setup_teardown(an_alarm_that_is_no_more_is_not_repeated, kit_begin,
                                         kit_end),

@@ -135,7 +135,8 @@ struct ax_str ax_handle_of(struct ax_labels labels, struct ax_arena *a)
     } names[] = {{AX_STR("handle"), NULL},
                  {AX_STR("vm_uuid"), "vm"},
                  {AX_STR("resource_id"), "vm"},
-                 {AX_STR("hostname"), "host"}};
+                 {AX_STR("hostname"), "host"},
+                 {AX_STR("host"), "host"}};
     for (size_t i = 0; i < AX_ARRAY_LEN(names); i++) {
         enum ax_kind kind;
         struct ax_str id, value = ax_labels_get(labels, names[i].label);

@@ -51,6 +51,7 @@ struct ax_transition {
     struct ax_str reason;
     struct ax_str metrics, sub_alarms; /* JSON */
     struct ax_str lifecycle_state, link;
+    struct ax_str handle;   /* of the resource that it is about; "-": of several; empty: of none */
     struct ax_strs actions; /* for the new state; also when they are not enabled */
 };
 

@@ -180,7 +180,7 @@ static int write_history(struct round *w, const struct ax_transition *t, struct 
 
 /* The alarm and its definition as they are in the database; *found false when they are gone. */
 static int read_alarm(struct round *w, const struct ax_change_entry *e, struct ax_transition *t,
-                      struct ax_str *handle, bool *found, struct ax_err *err)
+                      bool *found, struct ax_err *err)
 {
     char uuid[AX_UUID_TEXT + 1];
     struct ax_arena *a = &w->arena;
@@ -205,6 +205,7 @@ static int read_alarm(struct round *w, const struct ax_change_entry *e, struct a
             .actions = ax_unlines(ax_arena_str(a, ax_stmt_col(&q, 7 + e->state)), a),
             .lifecycle_state = ax_arena_str(a, ax_stmt_col(&q, 10)),
             .link = ax_arena_str(a, ax_stmt_col(&q, 11)),
+            .handle = ax_arena_str(a, ax_stmt_col(&q, 12)),
             .old = (enum ax_state)e->old,
             .state = (enum ax_state)e->state,
             .at = e->at,
@@ -212,7 +213,6 @@ static int read_alarm(struct round *w, const struct ax_change_entry *e, struct a
             .reason = e->text[0],
             .sub_alarms = e->text[1],
         };
-        *handle = ax_arena_str(a, ax_stmt_col(&q, 12));
     }
     return ax_stmt_end(&q, "reading an alarm from", err);
 }
@@ -233,9 +233,9 @@ static int write_state(struct round *w, const struct ax_change_entry *e,
     return ax_stmt_run(&q, "writing an alarm to", err);
 }
 
-static void note_event(struct round *w, const struct ax_transition *t, struct ax_str handle)
+static void note_event(struct round *w, const struct ax_transition *t)
 {
-    if (!w->s->o.registry || !handle.n || ax_str_eq(handle, AX_STR("-")))
+    if (!w->s->o.registry || !t->handle.n || ax_str_eq(t->handle, AX_STR("-")))
         return;
     if (!w->told)
         w->told = AX_NEWS(&w->arena, struct told, MOST);
@@ -245,7 +245,7 @@ static void note_event(struct round *w, const struct ax_transition *t, struct ax
     w->told[w->ntold++] =
         (struct told){t->tenant,
                       {.time = t->at,
-                       .handle = handle,
+                       .handle = t->handle,
                        .type = AX_STR("alarm"),
                        .what = what,
                        .detail = t->name,
@@ -256,9 +256,8 @@ static void note_event(struct round *w, const struct ax_transition *t, struct ax
 static int write_transition(struct round *w, const struct ax_change_entry *e, struct ax_err *err)
 {
     struct ax_transition t;
-    struct ax_str handle;
     bool found;
-    int rc = read_alarm(w, e, &t, &handle, &found, err);
+    int rc = read_alarm(w, e, &t, &found, err);
     if (rc < 0 || !found)
         return rc;
     rc = metrics_of(w, t.alarm, &t.metrics, err);
@@ -271,7 +270,7 @@ static int write_transition(struct round *w, const struct ax_change_entry *e, st
     if (rc == 0 && w->s->o.transition)
         rc = w->s->o.transition(w->s->o.ctx, &t, err);
     w->transitions++;
-    note_event(w, &t, handle);
+    note_event(w, &t);
     return rc;
 }
 
