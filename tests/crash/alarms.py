@@ -149,7 +149,8 @@ def main():
         os.environ["AUSPEX"] = args.server
     chance, receiver = random.Random(args.seed), Receiver(args.seed)
     env = harness.Env("crash-alarms")
-    server = harness.Server(env, args=["--notify-rate", "1000000", "--notify-burst", "1000000"])
+    server = harness.Server(env, args=["--notify-rate", "1000000", "--notify-burst", "1000000",
+                                       "--flap-changes", "0"])
     try:
         method = post(server, "/notification-methods", {"name": "all", "type": "WEBHOOK", "address": receiver.url})["id"]
         post(server, "/alarm-definitions", {
