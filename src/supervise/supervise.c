@@ -36,6 +36,8 @@ static void become(const struct ax_child *c, pid_t parent)
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    if (c->rereads)
+        signal(SIGHUP, SIG_DFL); /* under nohup it is ignored, and would stay so */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) /* it died before the line above */
         _exit(1);
