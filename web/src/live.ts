@@ -4,6 +4,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError } from './api';
+import { watchSession } from './session';
 
 export const PERIOD = 5000;
 
@@ -48,6 +49,15 @@ export interface Polled<T> {
 /** The last answers, so that a page one comes back to is there at once, if they are still worth showing. */
 const cache = new Map<string, { data: unknown; at: number }>();
 const CACHE_AGE = 30_000;
+
+/** What one user or tenant was shown, the next must not see. */
+let turn = 0;
+watchSession((s) => {
+    if (s.turn === turn) return;
+    turn = s.turn;
+    cache.clear();
+    report({ updated: null, failure: null });
+});
 
 function cached<T>(key: string): T | null {
     const entry = cache.get(key);
