@@ -87,9 +87,11 @@ function App() {
                 {out ? <LoginPage /> : state === 'unknown' ? <Loading error={null} /> : <Page key={turn} {...at} />}
             </main>
             <footer>
-                <p>
-                    Keys: <kbd>/</kbd> filter, <kbd>j</kbd> <kbd>k</kbd> or arrows move, <kbd>Enter</kbd> opens, <kbd>Esc</kbd> back.
-                </p>
+                {!out && (
+                    <p>
+                        Keys: <kbd>/</kbd> filter, <kbd>j</kbd> <kbd>k</kbd> or arrows move, <kbd>Enter</kbd> opens, <kbd>Esc</kbd> back.
+                    </p>
+                )}
                 {state === 'open' && ( // a link cannot show a token
                     <p>
                         The server's own <a href="metrics">metrics</a>

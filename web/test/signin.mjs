@@ -100,6 +100,8 @@ await story(async () => {
             return performance.now() - from;
         };
         assert.equal(await page.locator('.defined > li').count(), 50);
+        await page.waitForFunction(() => document.querySelectorAll('.defined .reason').length >= 50, undefined, { timeout: 20_000 });
+        await shot('alarms-many.png');
         const next = await at(() => page.getByRole('navigation', { name: 'Pages of alarms' }).getByRole('button', { name: 'Next' }).click());
         const filter = await at(() => page.getByLabel('Severity').selectOption('CRITICAL'));
         await page.waitForFunction(() => document.querySelectorAll('.defined > li').length === 1);
@@ -129,6 +131,11 @@ await story(async () => {
         await shot('alarms-defined-dark.png');
         assert.deepEqual(await faint(page), [], 'contrast, dark');
         await page.emulateMedia({ colorScheme: 'light' });
+        await page.goto(`${origin}/#/`);
+        await page.locator('[aria-labelledby=firing]').getByText('335 alarms of definitions').waitFor();
+        assert.match(await page.locator('h1').innerText(), /335 alarms are firing/);
+        await page.goto(`${origin}/#/alarms`);
+        await page.getByLabel('Severity').selectOption('CRITICAL');
         const link = alarm.getByRole('link');
         assert.equal(await link.getAttribute('href'), `#/vm/vm:${VM_UUID}`, 'what it is about');
     });
