@@ -117,13 +117,16 @@ async function askReason(a: DefinedAlarm, signal: AbortSignal): Promise<void> {
     reasons.set(reasonKey(a), entries.filter((e) => e.new_state === a.state).at(-1)?.reason ?? '');
 }
 
-/** Asks for those that are not known yet, a few at once: the server bounds what a tenant may ask at a time. */
-export async function learnReasons(of: DefinedAlarm[], signal: AbortSignal): Promise<void> {
+/** Asks for those that are not known yet, a few at once: the server bounds what a tenant may ask at a time. False:
+ *  all were known. */
+export async function learnReasons(of: DefinedAlarm[], signal: AbortSignal): Promise<boolean> {
     const open = of.filter((a) => !reasons.has(reasonKey(a)));
     const worker = async () => {
         for (let a = open.shift(); a; a = open.shift()) await askReason(a, signal);
     };
+    const any = open.length > 0;
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    return any;
 }
 
 /** Dimensions and labels by which samples name what they are of. */

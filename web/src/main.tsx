@@ -61,6 +61,11 @@ function App() {
         document.title = `${out ? 'Sign in' : (TITLES[at.page] ?? 'Auspex')} · Auspex`;
     }, [at, out]);
     useEffect(() => void look(), []);
+    const wasOut = useRef(false);
+    useEffect(() => {
+        if (wasOut.current && !out) main.current?.focus({ preventScroll: true }); // the field that had it is gone
+        wasOut.current = out;
+    }, [out]);
     useEffect(() => {
         const onKey = (e: KeyboardEvent) => {
             if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey) return;

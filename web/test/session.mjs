@@ -136,11 +136,11 @@ test('reasons are asked for once, and again when the state changes', async () =>
     const entry = (id, new_state, reason) => ({ id, new_state, reason });
     answers.set('GET v2.0/alarms/a1/state-history', [200, { elements: [entry('1', 'ALARM', 'too much'), entry('2', 'OK', 'well')] }]);
     const signal = new AbortController().signal;
-    await alarms.learnReasons([alarm], signal);
+    assert.equal(await alarms.learnReasons([alarm], signal), true);
     assert.equal(alarms.knownReason(alarm), 'too much');
     assert.match(asked.at(-1).path, /start_time=2026-11-22T03%3A00%3A00.000Z/);
     const n = asked.length;
-    await alarms.learnReasons([alarm], signal);
+    assert.equal(await alarms.learnReasons([alarm], signal), false);
     assert.equal(asked.length, n);
     await alarms.learnReasons([{ ...alarm, state: 'OK' }], signal);
     assert.equal(alarms.knownReason({ ...alarm, state: 'OK' }), 'well');

@@ -76,6 +76,7 @@ await story(async () => {
     await step('a right token', async () => {
         await typeToken(TOKEN);
         await signedIn();
+        await page.waitForFunction(() => document.activeElement?.id === 'main', undefined, { timeout: 5000 }); // keys and readers go on there
         assert.match(await page.locator('.who').innerText(), /provider/);
         await page.getByRole('heading', { name: 'Definitions', exact: true }).waitFor();
         assert.ok(page.url().endsWith('#/alarms'), 'where one wanted to go');
@@ -160,6 +161,7 @@ await story(async () => {
         await tenant.press('Enter');
         await page.locator('table.vms').getByText(OTHER).waitFor();
         assert.equal(await page.locator('table.vms').getByText('shop1').count(), 0, 'nothing of before is left');
+        assert.equal(await focused(), 'tenant', 'the focus stays');
         await shot('tenant.png');
         await page.getByLabel('Tenant').fill('');
         await page.getByLabel('Tenant').press('Enter');

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Alarms of definitions, page by page: what, since when, why, and what was before.
 
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import * as source from '../alarms';
 import type { Counts, DefinedAlarm, Filter } from '../alarms';
 import { count } from '../format';
@@ -70,13 +70,25 @@ function Choice({ name, values, chosen, onChoose, n }: ChoiceOf) {
     );
 }
 
-/** The reasons come after the list: a round for each alarm that is new or has changed. */
+/** Reasons come after the list: one request for each alarm that is new or has changed. What fails is tried again
+ *  with the next list. */
+function useReasons(list: DefinedAlarm[] | null): void {
+    const [, learnt] = useState(0);
+    useEffect(() => {
+        const control = new AbortController();
+        source.learnReasons(list ?? [], control.signal).then(
+            (any) => any && learnt((n) => n + 1),
+            () => undefined,
+        );
+        return () => control.abort();
+    }, [list]);
+}
+
 function Table({ filter, page }: { filter: Filter; page: number }) {
     const key = `${filter.state}/${filter.severity}/${page}`;
     const { data, error } = usePoll((signal) => source.alarms(filter, page * PAGE, PAGE, signal), `defined alarms ${key}`);
     const index = usePoll(source.resourceIndex, 'resources of alarms', 60_000).data ?? NO_RESOURCES;
-    const seen = data?.map((a) => a.id + a.state_updated_timestamp).join() ?? '';
-    usePoll((signal) => source.learnReasons(data ?? [], signal).then(() => seen), `reasons ${seen}`, 60_000);
+    useReasons(data);
     if (!data) return <Loading error={error} />;
     if (data.length === 0) return <p class="quiet">None of these.</p>;
     return (
@@ -121,20 +133,27 @@ function Alarm({ alarm, index }: { alarm: DefinedAlarm; index: source.ResourceIn
                 ))}
                 {dimensions.length > DIMENSIONS && <span class="quiet">and {dimensions.length - DIMENSIONS} more</span>}
             </p>
-            {open && <History alarm={alarm} />}
+            {open && <History key={alarm.state_updated_timestamp} alarm={alarm} />}
         </li>
     );
 }
 
 function History({ alarm }: { alarm: DefinedAlarm }) {
-    const { data, error } = usePoll((signal) => source.history(alarm, signal), `history ${alarm.id} ${alarm.state_updated_timestamp}`, 60_000);
+    const { data, error } = usePoll(
+        async (signal) => {
+            const all = await source.history(alarm, signal);
+            return { newest: all.slice(0, ENTRIES), total: all.length };
+        },
+        `history ${alarm.id}`,
+        60_000,
+    );
     if (!data) return <Loading error={error} />;
-    if (data.length === 0) return <p class="quiet">It has had no other state yet.</p>;
+    if (data.total === 0) return <p class="quiet">It has had no other state yet.</p>;
     return (
         <div class="history">
-            <p class="quiet">The week before its last change, newest first{data.length > ENTRIES ? `; the newest ${ENTRIES} of ${data.length}` : ''}:</p>
+            <p class="quiet">The week before its last change, newest first{data.total > ENTRIES ? `; the newest ${ENTRIES} of ${data.total}` : ''}:</p>
             <ol>
-                {data.slice(0, ENTRIES).map((e) => (
+                {data.newest.map((e) => (
                     <li key={e.id}>
                         <Time at={e.timestamp} /> <Tag state={e.new_state} /> <span class="quiet">after {e.old_state}.</span> {e.reason}
                     </li>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is signed in, whose things are shown, and the way out.
 
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { chooseTenant, hasToken, isTenant, signOut, useSession } from '../session';
 
 export function Who() {
@@ -12,7 +12,7 @@ export function Who() {
             <span class="name">
                 <b>{who.name || 'a token'}</b> <span class="quiet">{who.roles.join(', ')}</span>
             </span>
-            {who.may.includes('other_tenant') ? <TenantChoice key={tenant} tenant={tenant} own={who.tenant} /> : <span class="quiet">of {tenant}</span>}
+            {who.may.includes('other_tenant') ? <TenantChoice tenant={tenant} own={who.tenant} /> : <span class="quiet">of {tenant}</span>}
             {hasToken() && (
                 <button type="button" onClick={() => void signOut()}>
                     Sign out
@@ -25,11 +25,14 @@ export function Who() {
 function TenantChoice({ tenant, own }: { tenant: string; own: string }) {
     const [name, setName] = useState(tenant);
     const [wrong, setWrong] = useState(false);
+    useEffect(() => setName(tenant), [tenant]);
     function submit(e: Event): void {
         e.preventDefault();
-        const wanted = name.trim();
-        setWrong(wanted !== '' && !isTenant(wanted));
-        if (wanted === '' || isTenant(wanted)) chooseTenant(wanted);
+        const wanted = name.trim() || own;
+        setWrong(!isTenant(wanted));
+        if (!isTenant(wanted)) return;
+        setName(wanted);
+        chooseTenant(wanted);
     }
     return (
         <form class="tenant" onSubmit={submit}>
