@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Alarms of definitions, page by page: what, since when, why, and what was before.
 
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import * as source from '../alarms';
 import type { Counts, DefinedAlarm, Filter } from '../alarms';
 import { count } from '../format';
@@ -19,15 +19,20 @@ export function DefinedAlarms({ all }: { all: Counts }) {
     const found = source.total(all, filter);
     const pages = Math.max(1, Math.ceil(found / PAGE));
     const page = Math.min(wanted, pages - 1);
+    const section = useRef<HTMLElement>(null);
+    const turn = (to: number) => {
+        setPage(to);
+        section.current?.scrollIntoView({ block: 'start' });
+    };
     const choose = (next: Partial<Filter>) => {
         setFilter({ ...filter, ...next });
         setPage(0);
     };
     return (
-        <section class="panel" aria-labelledby="defined-alarms">
+        <section class="panel under-bar" ref={section} aria-labelledby="defined-alarms">
             <div class="tablehead">
                 <h2 id="defined-alarms">
-                    Alarms of definitions <span class="number">{source.total(all, { state: '', severity: '' })}</span>
+                    Alarms of definitions <span class="number">{source.total(all, { state: '', severity: '' }).toLocaleString('en')}</span>
                 </h2>
                 <Choice name="State" values={source.STATES} chosen={filter.state} onChoose={(state) => choose({ state })} n={(state) => source.total(all, { ...filter, state })} />
                 <Choice
@@ -42,7 +47,7 @@ export function DefinedAlarms({ all }: { all: Counts }) {
                 </span>
             </div>
             <Table filter={filter} page={page} />
-            <Pager page={page} pages={pages} onTurn={setPage} what="alarms" />
+            <Pager page={page} pages={pages} onTurn={turn} what="alarms" />
         </section>
     );
 }
@@ -62,7 +67,7 @@ function Choice({ name, values, chosen, onChoose, n }: ChoiceOf) {
             <select value={chosen} onChange={(e) => onChoose(e.currentTarget.value)}>
                 {['', ...values].map((v) => (
                     <option key={v} value={v}>
-                        {v || 'any'} ({n(v)})
+                        {v || 'any'} ({n(v).toLocaleString('en')})
                     </option>
                 ))}
             </select>
