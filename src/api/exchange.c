@@ -98,7 +98,9 @@ static void be_greeted(struct exchange *x)
 {
     bool welcome = ax_greet(&x->greeting, &x->q, x->route, &x->r) && x->route;
     x->stage = welcome ? WELCOME : TURNED_AWAY;
-    if (welcome)
+    if (welcome && x->route->methods & AX_OPEN)
+        x->q.body.max = AX_OPEN_BODY;
+    else if (welcome)
         expect_body(&x->q.body, ax_header(x->connection, "Content-Length"));
 }
 
@@ -310,7 +312,9 @@ static bool read_form(struct exchange *x)
                   "too many large requests at once: try again in a second");
         x->r.retry_after = 1;
     } else if (x->too_large)
-        ax_refuse(q, &x->r, 413, "too_large", "the body has more than 16 MiB");
+        ax_refuse(q, &x->r, 413, "too_large",
+                  x->route->methods & AX_OPEN ? "the body has more than 4 KiB"
+                                              : "the body has more than 16 MiB");
     else if (q->method != AX_GET && q->body.n <= FORM_BYTES &&
              ax_str_starts(q->content_type, AX_STR("application/x-www-form-urlencoded")))
         ax_params_parse(q, ax_arena_str(&q->arena, ax_buf_view(&q->body)));

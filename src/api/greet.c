@@ -83,6 +83,7 @@ void ax_greeting_begin(struct ax_greeting *g, struct ax_request *q, struct MHD_C
 {
     struct ax_auth *auth = ax_api_rooms(q->api)->auth;
     *g = (struct ax_greeting){.asked = kept_header(q, c, "X-Scope-OrgID")};
+    q->greeting = g;
     if (g->asked.n == 0)
         g->asked = kept_header(q, c, "X-Tenant-Id");
     if (is_unix || !auth) {
@@ -104,7 +105,7 @@ void ax_greeting_ask(struct ax_greeting *g, struct ax_request *q)
     g->rc = ax_auth_check(ax_api_rooms(q->api)->auth, &g->claim, ax_now_ms(), &q->who, &g->err);
 }
 
-static void refuse(struct ax_request *q, struct ax_reply *r, const struct ax_err *err)
+void ax_greet_refuse(struct ax_request *q, struct ax_reply *r, const struct ax_err *err)
 {
     r->allow = NULL;
     switch (err->code) {
@@ -144,6 +145,6 @@ bool ax_greet(const struct ax_greeting *g, struct ax_request *q, const struct ax
     if (rc == 0)
         rc = ax_who_tenant(&q->who, g->asked, &q->tenant, &err);
     if (rc < 0)
-        refuse(q, r, &err);
+        ax_greet_refuse(q, r, &err);
     return rc == 0;
 }

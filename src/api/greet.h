@@ -29,5 +29,7 @@ void ax_greeting_ask(struct ax_greeting *g, struct ax_request *q);
  * sender is known. */
 bool ax_greet(const struct ax_greeting *g, struct ax_request *q, const struct ax_route *route,
               struct ax_reply *r);
+/* The answer that an error of ax_auth_check is. */
+void ax_greet_refuse(struct ax_request *q, struct ax_reply *r, const struct ax_err *err);
 
 #endif

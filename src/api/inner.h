@@ -15,16 +15,18 @@ struct ax_param {
 
 enum ax_method { AX_GET = 1, AX_POST = 2, AX_PUT = 4, AX_PATCH = 32, AX_DELETE = 64 };
 
+struct ax_greeting;
 struct ax_request {
     struct ax_api *api;
     struct ax_arena arena; /* everything that this request needs, until the answer is sent */
     enum ax_method method; /* HEAD counts as GET */
     bool head;
-    bool tls;                /* it came by TLS */
-    struct ax_str uri;       /* as sent, from the path on */
-    struct ax_str host;      /* the name under which the client knows the server */
-    struct ax_str path;      /* percent-decoded */
-    struct ax_str rest;      /* what followed the route's prefix */
+    bool tls;           /* it came by TLS */
+    struct ax_str uri;  /* as sent, from the path on */
+    struct ax_str host; /* the name under which the client knows the server */
+    struct ax_str path; /* percent-decoded */
+    struct ax_str rest; /* what followed the route's prefix */
+    const struct ax_greeting *greeting;
     struct ax_who who;       /* without authentication a provider */
     struct ax_str tenant;    /* whose things it is about: who may see them is checked */
     struct ax_param *params; /* of the URL, then of a form body */
@@ -125,6 +127,8 @@ ax_handler ax_resources, ax_resource_one, ax_events, ax_predictions, ax_observat
     ax_inhibitions_get, ax_inhibitions_post, ax_inhibitions_delete;
 /* The keeper's commands (admin.c) */
 ax_handler ax_delete_series, ax_clean_tombstones, ax_tsdb_snapshot, ax_admin_snapshot;
+/* Logins (login.c) */
+ax_handler ax_login, ax_logout, ax_whoami;
 /* Monasca (monasca*.c) */
 ax_handler ax_monasca_versions, ax_monasca_version, ax_monasca_healthcheck, ax_monasca_post,
     ax_monasca_metrics, ax_monasca_names, ax_monasca_dimension_names, ax_monasca_dimension_values,
@@ -152,8 +156,9 @@ struct ax_route {
 };
 /* The handler takes no time and waits for nothing: it runs on the I/O thread. */
 #define AX_QUICK 8u
-/* For everybody: no credentials are looked at. */
-#define AX_OPEN 16u
+/* For everybody: no credentials are looked at, and what anybody may send is small. */
+#define AX_OPEN      16u
+#define AX_OPEN_BODY 4096
 /* Finds the route and checks the method; NULL: the reply says why there is none. */
 const struct ax_route *ax_route(struct ax_request *q, struct ax_reply *r);
 

@@ -162,16 +162,24 @@ static void answer_history(struct ax_request *q, struct ax_reply *r, struct ax_h
     ax_monasca_list_end(&j, q, more ? id_of(q, &v[page.limit - 1]) : AX_STR_NULL);
 }
 
-void ax_monasca_alarm_history(struct ax_request *q, struct ax_reply *r)
-{
-    struct ax_history_filter f = {.alarm = q->rest};
-    answer_history(q, r, &f);
-}
-
 /* Times before 1970 are before all entries; 0 would say that there is no bound. */
 static int64_t since_1970(int64_t t)
 {
     return t > 1 ? t : 1;
+}
+
+/* Monasca has no times here; without them the last entry is behind all others. */
+void ax_monasca_alarm_history(struct ax_request *q, struct ax_reply *r)
+{
+    struct ax_history_filter f = {.alarm = q->rest, .start = 1, .end = INT64_MAX};
+    struct ax_err err;
+    int rc = ax_monasca_span(q, &f.start, &f.end, &err);
+    f.start = since_1970(f.start);
+    f.end = since_1970(f.end);
+    if (rc < 0)
+        ax_monasca_failed(r, &err);
+    else
+        answer_history(q, r, &f);
 }
 
 void ax_monasca_history(struct ax_request *q, struct ax_reply *r)

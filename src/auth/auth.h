@@ -191,10 +191,12 @@ int ax_auth_user_password(struct ax_auth *a, struct ax_str name, struct ax_str p
 int ax_auth_user_disable(struct ax_auth *a, struct ax_str name, bool disabled, struct ax_err *err);
 int ax_auth_user_remove(struct ax_auth *a, struct ax_str name, struct ax_err *err);
 
-/* A token for lifetime_ms in exchange for a password; a user keeps the newest 32 of these. Errors
- * as a check's. */
-int ax_auth_login(struct ax_auth *a, struct ax_str user, struct ax_str password, struct ax_str peer,
-                  int64_t now, int64_t lifetime_ms, char text[AX_TOKEN_TEXT], struct ax_who *who,
-                  struct ax_err *err);
+/* A token for lifetime_ms in exchange for a password, of the user's tenant, or of `tenant` where
+ * the role may act for others; a user keeps the newest 32 of these. Errors as a check's. */
+int ax_auth_login(struct ax_auth *a, struct ax_str user, struct ax_str password,
+                  struct ax_str tenant, struct ax_str peer, int64_t now, int64_t lifetime_ms,
+                  char text[AX_TOKEN_TEXT], struct ax_who *who, struct ax_err *err);
+/* Ends the token of the claim if a login has made it: others are their keeper's to revoke. */
+int ax_auth_logout(struct ax_auth *a, const struct ax_claim *c, bool *ended, struct ax_err *err);
 
 #endif

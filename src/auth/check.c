@@ -180,6 +180,15 @@ static bool scheme_is(struct ax_str scheme, const char *name)
     return scheme.n == strlen(name) && strncasecmp(scheme.p, name, scheme.n) == 0;
 }
 
+struct ax_str ax_claim_token(const struct ax_claim *c)
+{
+    struct ax_str rest = ax_str_trim(c->authorization), scheme = AX_STR_NULL;
+    if (c->x_auth_token.n)
+        return ax_str_trim(c->x_auth_token);
+    return ax_str_cut(&rest, ' ', &scheme) && scheme_is(scheme, "Bearer") ? ax_str_trim(rest)
+                                                                          : AX_STR("");
+}
+
 static int check(const struct ax_check *k, const struct ax_claim *c, struct ax_who *out)
 {
     struct ax_str rest = ax_str_trim(c->authorization), scheme;

@@ -44,6 +44,8 @@ struct ax_check {
     bool wait; /* else -EINPROGRESS where it takes its time */
     struct ax_err *err;
 };
+/* The token of X-Auth-Token or Bearer, else empty. */
+struct ax_str ax_claim_token(const struct ax_claim *c);
 int ax_check_password(const struct ax_check *k, struct ax_str user, struct ax_str password,
                       struct ax_who *out);
 

@@ -121,25 +121,48 @@ int ax_auth_user_remove(struct ax_auth *a, struct ax_str name, struct ax_err *er
     return change(a, "DELETE FROM auth_user WHERE name = ?", AX_STR_NULL, name, true, err);
 }
 
-int ax_auth_login(struct ax_auth *a, struct ax_str user, struct ax_str password, struct ax_str peer,
-                  int64_t now, int64_t lifetime_ms, char text[AX_TOKEN_TEXT], struct ax_who *who,
-                  struct ax_err *err)
+int ax_auth_login(struct ax_auth *a, struct ax_str user, struct ax_str password,
+                  struct ax_str tenant, struct ax_str peer, int64_t now, int64_t lifetime_ms,
+                  char text[AX_TOKEN_TEXT], struct ax_who *who, struct ax_err *err)
 {
-    struct ax_who known;
+    struct ax_who known, made;
+    struct ax_str chosen;
     int64_t id;
     struct ax_check k = {a, peer, now, true, err};
     int rc = ax_check_password(&k, user, password, &known);
+    if (rc == 0)
+        rc = ax_who_tenant(&known, tenant, &chosen, err);
     if (rc < 0)
         return rc;
-    struct ax_token t = {.tenant = ax_str(known.tenant),
+    struct ax_token t = {.tenant = chosen,
                          .role = (enum ax_role)known.roles,
                          .name = AX_STR("login"),
                          .user = user,
                          .expires = now + lifetime_ms};
     rc = ax_auth_token_add(a, &t, now, text, &id, err);
     if (rc == 0) {
-        known.expires = t.expires;
-        *who = known;
+        ax_who_fill(&made, known.roles, chosen, user, t.expires);
+        *who = made;
     }
+    return rc;
+}
+
+int ax_auth_logout(struct ax_auth *a, const struct ax_claim *c, bool *ended, struct ax_err *err)
+{
+    char hex[AX_DIGEST_TEXT];
+    uint8_t digest[AX_DIGEST];
+    struct ax_str token = ax_claim_token(c);
+    struct ax_stmt q;
+    ax_secret_digest(&token, 1, digest);
+    int rc = ax_sql_begin(a->sql, err);
+    if (rc < 0)
+        return rc;
+    ax_stmt_begin(&q, a->sql, "DELETE FROM auth_token WHERE digest = ? AND user <> ''");
+    ax_stmt_str(&q, ax_str(ax_digest_print(digest, hex)));
+    rc = ax_stmt_run(&q, "ending a login in", err);
+    bool found = rc == 0 && ax_sql_changed(a->sql) > 0;
+    rc = ax_auth_changed(a, rc, err);
+    if (rc == 0)
+        *ended = found;
     return rc;
 }

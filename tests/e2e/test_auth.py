@@ -16,6 +16,8 @@ FLAGS = {"AX_GET": "GET", "AX_POST": "POST", "AX_PUT": "PUT", "AX_PATCH": "PATCH
 # What each role may, as the product's documentation has it.
 MAY = {"provider": {"READ", "WRITE", "DEFINE", "ADMIN"}, "member": {"READ", "WRITE", "DEFINE"},
        "reader": {"READ"}, "agent": {"WRITE"}, "delegate": {"READ", "WRITE"}}
+for held in MAY.values():
+    held.add("0")                           # what everybody may who is known
 OTHERS = ("provider", "delegate")           # who may act for another tenant
 
 
@@ -96,7 +98,8 @@ def test_every_route_without_credentials(env, server):
     for path, method, may in routes():
         status, body = ask(server, path, method)
         if may is None:
-            equal(status, 200, f"{method} {path}, which is for everybody")
+            # A login without user and password is refused for what it is, not for who sends it.
+            equal(status, 400 if path.endswith("/login") else 200, f"{method} {path}, which is for everybody")
         else:
             equal(status, 401, f"{method} {path} without a token")
     env.note(f"{len(routes())} ways in")
@@ -205,6 +208,60 @@ def test_a_large_body_without_a_token_gets_its_answer(env, server):
         check(status in (401, 429), f"{status} {body[:200]!r}")
 
 
+def login(server, document, kind="application/json", path="/auspex/v1/login"):
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    status, answer = server.http(path, body, {"Content-Type": kind})
+    return status, json.loads(answer)
+
+
+def whoami(server, credentials=None):
+    status, answer = ask(server, "/auspex/v1/whoami", credentials=credentials)
+    equal(status, 200, "whoami")
+    return json.loads(answer)
+
+
+def test_a_password_becomes_a_token(env, server):
+    secret = os.path.join(env.dir, "secret-of-adam")
+    with open(secret, "w") as f:
+        f.write("paradise lost\n")
+    for name, role in (("adam", "member"), ("paula", "provider")):
+        status, _, err = auspex("admin", "user", "add", name, "--tenant", "acme", "--role", role,
+                                "--password-file", secret, "--data", server.data)
+        check(status == 0, err)
+    good = {"user": "adam", "password": "paradise lost"}
+    status, session = wait_for("the server to know adam", 10, lambda: (lambda a: a[0] == 200 and a)(login(server, good)))
+    equal((session["tenant"], session["role"]), ("acme", "member"), "who")
+    check(session["expires"] > time.strftime("%Y-%m-%dT%H:%M"), f"expires {session['expires']}")
+    equal(ask(server, "/api/v1/labels", credentials=session["token"])[0], 200, "with the token")
+    me = whoami(server, session["token"])
+    equal((me["asked"], me["users"], me["why"]), (True, True, None), "whoami")
+    equal({k: me["who"][k] for k in ("name", "tenant", "roles", "may")},
+          {"name": "adam", "tenant": "acme", "roles": ["member"], "may": ["read", "write", "define"]}, "who")
+    nobody = whoami(server)
+    check(nobody["asked"] and nobody["who"] is None and "who asks" in nobody["why"], f"{nobody}")
+    for bad in ({"user": "adam"}, [], b"", b"{", {"user": 1, "password": "x"}, {**good, "tenant": "a|b"}):
+        status, answer = login(server, bad)
+        check(status == 400 and "paradise" not in json.dumps(answer), f"{bad}: {status} {answer}")
+    equal(login(server, good, "text/plain")[0], 400, "a form of another site's page")
+    equal(login(server, {**good, "user": "a" * 5000})[0], 413, "a body that is too large")
+    status, answer = login(server, {**good, "password": "paradise found"})
+    equal((status, answer["error"]["code"]), (401, "unauthorized"), "a wrong password")
+    equal(login(server, {**good, "tenant": "other"})[0], 403, "a member for another tenant")
+    status, paula = login(server, {"user": "paula", "password": "paradise lost", "tenant": "other"})
+    equal((status, paula["tenant"]), (200, "other"), "a provider for another tenant")
+
+    def out(token):
+        status, answer = ask(server, "/auspex/v1/logout", "POST", token)
+        equal(status, 200, "logout")
+        return json.loads(answer)["ended"]
+    equal(out(session["token"]), True, "the login ends")
+    status, _ = ask(server, "/api/v1/labels", credentials=session["token"])
+    check(status in (401, 429), f"the token after its logout: {status}")      # 429: wrong ones came from here before
+    equal(out(env.tokens["reader"]), False, "a token of the keeper's stays")
+    equal(ask(server, "/api/v1/labels", credentials=env.tokens["reader"])[0], 200, "and goes on")
+    env.secret_words = (session["token"], paula["token"], "paradise lost", "paradise found")
+
+
 def test_users_come_with_basic_authentication(env, server):
     secret = os.path.join(env.dir, "secret")
     with open(secret, "w") as f:
@@ -290,7 +347,7 @@ def test_no_token_is_written_anywhere(env, server):
             if stat.S_ISREG(os.stat(path).st_mode):
                 with open(path, "rb") as f:
                     data = f.read()
-                for secret in (*env.tokens.values(), "open sesame"):
+                for secret in (*env.tokens.values(), *env.secret_words, "open sesame"):
                     check(secret.encode() not in data, f"a secret in {path}")
     check(stat.S_IMODE(os.stat(os.path.join(server.data, "registry.db")).st_mode) == 0o600, "its mode")
     check("axt_" not in server.process.said(), "a token in the log")

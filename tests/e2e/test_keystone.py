@@ -61,6 +61,19 @@ def test_roles_of_keystone(env, server):
         equal(got, wanted, f"{name}, {ROLES[name]}: write, read, the server's own metrics")
 
 
+def test_whoami_asks_keystone(env, server):
+    """As the dashboard does with the token that somebody pastes."""
+    def whoami(token):
+        status, body = server.http("/auspex/v1/whoami", headers={"Authorization": "Bearer " + token})
+        equal(status, 200, "whoami")
+        return json.loads(body)
+    alice, agnes = whoami(env.token["alice"])["who"], whoami(env.token["agnes"])["who"]
+    equal((alice["tenant"], alice["roles"], alice["may"]), (env.demo, ["member"], ["read", "write", "define"]), "alice")
+    equal((agnes["roles"], agnes["may"]), (["agent"], ["write"]), "agnes")
+    nobody = whoami("gAAAAA-nothing")
+    check(nobody["asked"] and nobody["who"] is None and nobody["why"], f"{nobody}")
+
+
 def test_projects_are_tenants(env, server):
     equal(write(server, env.token["olga"], "of_other"), 204, "a write")
     equal(series(server, env.token["olga"]), ["of_other"], "other sees")

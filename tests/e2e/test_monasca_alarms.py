@@ -483,8 +483,13 @@ def test_times_of_the_history(env, server):
     c.do("PATCH", ALARMS + "/" + names["a"], {"state": "OK"})
     first, second = c.list(ALARMS + "/state-history")
 
+    for path in (ALARMS + "/state-history", ALARMS + "/" + names["a"] + "/state-history"):
+        check_times(c, path, first, second)
+
+
+def check_times(c, path, first, second):
     def between(**times):
-        return [h["id"] for h in c.list(ALARMS + "/state-history", **times)]
+        return [h["id"] for h in c.list(path, **times)]
     equal(between(start_time=first["timestamp"]), [first["id"], second["id"]], "start_time is part of it")
     equal(between(end_time=second["timestamp"]), [first["id"], second["id"]], "and so is end_time")
     equal(between(start_time=second["timestamp"]), [second["id"]], "from the second on")

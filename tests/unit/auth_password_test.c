@@ -136,8 +136,8 @@ static void changes_of_a_user_count_at_once(void **state)
 {
     struct ax_who who;
     char text[AX_TOKEN_TEXT], header[128];
-    assert_int_equal(ax_auth_login(auth, AX_STR("eve"), AX_STR("correct horse"), AX_STR_NULL, NOW,
-                                   60000, text, &who, &err),
+    assert_int_equal(ax_auth_login(auth, AX_STR("eve"), AX_STR("correct horse"), AX_STR_NULL,
+                                   AX_STR_NULL, NOW, 60000, text, &who, &err),
                      0);
     snprintf(header, sizeof header, "Bearer %s", text);
     assert_int_equal(basic(header, NOW, &who), 0);
@@ -167,7 +167,7 @@ static void logins_are_bounded(void **state)
     char first[AX_TOKEN_TEXT], text[AX_TOKEN_TEXT], header[128];
     for (int i = 0; i < 40; i++)
         assert_int_equal(ax_auth_login(auth, AX_STR("eve"), AX_STR("correct horse"), AX_STR_NULL,
-                                       NOW, 60000, i ? text : first, &who, &err),
+                                       AX_STR_NULL, NOW, 60000, i ? text : first, &who, &err),
                          0);
     assert_int_equal(ax_auth_tokens(auth, &arena, &v, &n, &err), 0);
     assert_int_equal(n, 32);
@@ -175,6 +175,53 @@ static void logins_are_bounded(void **state)
     assert_int_equal(basic(header, NOW, &who), -EKEYREJECTED);
     snprintf(header, sizeof header, "Bearer %s", text);
     assert_int_equal(basic(header, NOW, &who), 0);
+}
+
+static void a_login_ends_when_its_user_leaves(void **state)
+{
+    struct ax_token t = {.tenant = AX_STR("acme"), .role = AX_ROLE_READER, .name = AX_STR("kept")};
+    char text[AX_TOKEN_TEXT], kept[AX_TOKEN_TEXT], header[128];
+    struct ax_who who;
+    int64_t id;
+    bool ended;
+    assert_int_equal(ax_auth_login(auth, AX_STR("eve"), AX_STR("correct horse"), AX_STR_NULL,
+                                   AX_STR_NULL, NOW, 60000, text, &who, &err),
+                     0);
+    assert_int_equal(ax_auth_token_add(auth, &t, NOW, kept, &id, &err), 0);
+    snprintf(header, sizeof header, "bearer  %s", text);
+    struct ax_claim c = {.authorization = ax_str(header)};
+    assert_int_equal(ax_auth_logout(auth, &c, &ended, &err), 0);
+    assert_true(ended);
+    assert_int_equal(basic(header, NOW, &who), -EKEYREJECTED);
+    assert_int_equal(ax_auth_logout(auth, &c, &ended, &err), 0);
+    assert_false(ended);
+    c = (struct ax_claim){.x_auth_token = ax_str(kept)};
+    assert_int_equal(ax_auth_logout(auth, &c, &ended, &err), 0);
+    assert_false(ended); /* no login has made it */
+    assert_int_equal(ax_auth_check(auth, &c, NOW, &who, &err), 0);
+    assert_int_equal(ax_auth_logout(auth, &(struct ax_claim){0}, &ended, &err), 0);
+    assert_false(ended);
+}
+
+static void only_who_may_logs_in_to_another_tenant(void **state)
+{
+    struct ax_user pam = {
+        .name = AX_STR("pam"), .tenant = AX_STR("home"), .role = AX_ROLE_PROVIDER};
+    char text[AX_TOKEN_TEXT] = "untouched", header[128];
+    struct ax_who who;
+    assert_int_equal(ax_auth_login(auth, AX_STR("eve"), AX_STR("correct horse"), AX_STR("other"),
+                                   AX_STR_NULL, NOW, 60000, text, &who, &err),
+                     -EPERM);
+    assert_string_equal(text, "untouched");
+    assert_int_equal(ax_auth_user_add(auth, &pam, AX_STR("of a provider"), NOW, &err), 0);
+    assert_int_equal(ax_auth_login(auth, AX_STR("pam"), AX_STR("of a provider"), AX_STR("other"),
+                                   AX_STR_NULL, NOW, 60000, text, &who, &err),
+                     0);
+    assert_string_equal(who.tenant, "other");
+    snprintf(header, sizeof header, "Bearer %s", text);
+    assert_int_equal(basic(header, NOW, &who), 0);
+    assert_string_equal(who.tenant, "other");
+    assert_string_equal(who.name, "pam");
 }
 
 static void bad_users_are_not_made(void **state)
@@ -250,6 +297,8 @@ int main(void)
                                        T(wrong_tokens_keep_nobody_from_their_password),
                                        T(changes_of_a_user_count_at_once),
                                        T(logins_are_bounded),
+                                       T(a_login_ends_when_its_user_leaves),
+                                       T(only_who_may_logs_in_to_another_tenant),
                                        T(bad_users_are_not_made),
                                        T(few_are_hashed_at_once),
                                        cmocka_unit_test(base64_is_read_to_the_letter)};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server's answers as types, and how they are asked for (docs/api.md).
 
+import { currentToken, headers, refused } from './session';
+
 export type Verdict = 'exhaust' | 'steady' | 'abstain';
 export type Quantile = '0.05' | '0.5' | '0.95';
 
@@ -114,29 +116,33 @@ export class ApiError extends Error {
     }
 }
 
-type Params = Record<string, string | number | undefined>;
+export type Params = Record<string, string | number | undefined>;
 
-async function request(path: string, params: Params, signal: AbortSignal): Promise<unknown> {
+export async function request(path: string, params: Params, signal: AbortSignal): Promise<unknown> {
     const url = new URLSearchParams();
     for (const [key, value] of Object.entries(params))
         if (value !== undefined) url.set(key, String(value));
     const query = url.toString();
+    const token = currentToken();
     let response: Response;
     try {
-        response = await fetch(query ? `${path}?${query}` : path, { signal, cache: 'no-store' });
+        response = await fetch(query ? `${path}?${query}` : path, { signal, cache: 'no-store', headers: headers() });
     } catch (cause) {
         if (signal.aborted) throw cause;
         throw new ApiError(0, 'the server does not answer');
     }
     const body: unknown = await response.json().catch(() => null);
+    if (response.status === 401) refused(token, errorText(body, response));
     if (!response.ok || body === null) throw new ApiError(response.status, errorText(body, response));
     return body;
 }
 
 function errorText(body: unknown, response: Response): string {
-    const error = (body as { error?: string | { message?: string } } | null)?.error;
+    const error = (body as { error?: string } | null)?.error;
     if (typeof error === 'string') return error;
-    return error?.message ?? `the server answered ${response.status} ${response.statusText}`;
+    // Under a key that is "error", or with Monasca the kind of error.
+    const inner = Object.values((body ?? {}) as Record<string, { message?: string } | null>)[0];
+    return inner?.message ?? `the server answered ${response.status} ${response.statusText}`;
 }
 
 const own = (path: string) => `auspex/v1/${path}`;

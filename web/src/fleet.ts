@@ -2,6 +2,7 @@
 // Joins what the server says about hosts and VMs (resources, samples, predictions) into rows to show.
 
 import type { Alert, Prediction, Resource, Series } from './api';
+import { counts, total } from './alarms';
 import * as api from './api';
 import { secondsLeft } from './words';
 
@@ -43,7 +44,8 @@ export interface Fleet {
     vms: Vm[];
     hosts: Host[];
     risks: Prediction[]; // most urgent first
-    alerts: Alert[];
+    alerts: Alert[]; // of rules
+    inAlarm: number; // alarms of definitions
     problems: string[]; // parts of the picture that could not be read
 }
 
@@ -125,11 +127,12 @@ export async function loadFleet(signal: AbortSignal): Promise<Fleet> {
             problems.push(`${name}: ${cause.message}`);
             return [];
         });
-    const [vms, hosts, predictions, alerts, vmFigures, vmCpu, hostFigures, hostCpu] = await Promise.all([
+    const [vms, hosts, predictions, alerts, defined, vmFigures, vmCpu, hostFigures, hostCpu] = await Promise.all([
         api.resources('vm', signal),
         api.resources('host', signal),
         part('forecasts', api.predictions(true, signal)),
         part('alarms', api.alerts(signal)),
+        part('alarms', counts(signal)),
         part('memory', api.query(VM_FIGURES, signal)),
         part('CPU', api.query(VM_CPU, signal)),
         part('hosts', api.query(HOST_FIGURES, signal)),
@@ -148,6 +151,7 @@ export async function loadFleet(signal: AbortSignal): Promise<Fleet> {
         hosts: hosts.map((h) => makeHost(h, rows, hostMemory.get(h.handle), hostCpus.get(h.handle), verdicts.get(h.handle))),
         risks,
         alerts,
+        inAlarm: total(defined, { state: 'ALARM', severity: '' }),
         problems,
     };
 }

@@ -4,6 +4,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError } from './api';
+import { watchSession } from './session';
 
 export const PERIOD = 5000;
 
@@ -49,6 +50,20 @@ export interface Polled<T> {
 const cache = new Map<string, { data: unknown; at: number }>();
 const CACHE_AGE = 30_000;
 
+function remember(key: string, data: unknown): void {
+    for (const [k, entry] of cache) if (Date.now() - entry.at >= CACHE_AGE) cache.delete(k);
+    cache.set(key, { data, at: Date.now() });
+}
+
+/** What one user or tenant was shown, the next must not see. */
+let turn = 0;
+watchSession((s) => {
+    if (s.turn === turn) return;
+    turn = s.turn;
+    cache.clear();
+    report({ updated: null, failure: null });
+});
+
 function cached<T>(key: string): T | null {
     const entry = cache.get(key);
     return entry && Date.now() - entry.at < CACHE_AGE ? (entry.data as T) : null;
@@ -73,7 +88,7 @@ export function usePoll<T>(load: (signal: AbortSignal) => Promise<T>, key: strin
             busy = true;
             try {
                 const data = await latest.current(AbortSignal.any([control.signal, AbortSignal.timeout(20_000)]));
-                cache.set(key, { data, at: Date.now() });
+                remember(key, data);
                 set({ data, error: null, key });
                 report({ updated: Date.now(), failure: null });
             } catch (cause) {

@@ -11,8 +11,12 @@ import { AlarmsPage } from './pages/alarms';
 import { EventsPage } from './pages/events';
 import { FleetPage } from './pages/fleet';
 import { HostPage } from './pages/host';
+import { LoginPage } from './pages/login';
 import { VmPage } from './pages/vm';
+import { Loading } from './parts/bits';
+import { Who } from './parts/who';
 import { goBack, route, type Route } from './router';
+import { look, useSession } from './session';
 import { currentTheme, setTheme, type Theme } from './theme';
 
 const TITLES: Record<string, string> = { '': 'Fleet', alarms: 'Alarms', events: 'Events', vm: 'VM', host: 'Host' };
@@ -41,6 +45,8 @@ function Page({ page, handle }: Route) {
 function App() {
     const [at, setAt] = useState(route());
     const main = useRef<HTMLElement>(null);
+    const { state, turn } = useSession();
+    const out = state === 'out';
 
     useEffect(() => {
         const follow = () => {
@@ -52,8 +58,14 @@ function App() {
         return () => removeEventListener('hashchange', follow);
     }, []);
     useEffect(() => {
-        document.title = `${TITLES[at.page] ?? 'Auspex'} · Auspex`;
-    }, [at]);
+        document.title = `${out ? 'Sign in' : (TITLES[at.page] ?? 'Auspex')} · Auspex`;
+    }, [at, out]);
+    useEffect(() => void look(), []);
+    const wasOut = useRef(false);
+    useEffect(() => {
+        if (wasOut.current && !out) main.current?.focus({ preventScroll: true }); // the field that had it is gone
+        wasOut.current = out;
+    }, [out]);
     useEffect(() => {
         const onKey = (e: KeyboardEvent) => {
             if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey) return;
@@ -74,24 +86,28 @@ function App() {
             <a class="skip" href="#main" onClick={(e) => (e.preventDefault(), main.current?.focus())}>
                 Skip to the content
             </a>
-            <Bar page={at.page} />
-            <Trouble />
+            <Bar page={at.page} out={out} />
+            {!out && <Trouble />}
             <main id="main" ref={main} tabIndex={-1}>
-                <Page {...at} />
+                {out ? <LoginPage /> : state === 'unknown' ? <Loading error={null} /> : <Page key={turn} {...at} />}
             </main>
             <footer>
-                <p>
-                    Keys: <kbd>/</kbd> filter, <kbd>j</kbd> <kbd>k</kbd> or arrows move, <kbd>Enter</kbd> opens, <kbd>Esc</kbd> back.
-                </p>
-                <p>
-                    The server's own <a href="metrics">metrics</a>
-                </p>
+                {!out && (
+                    <p>
+                        Keys: <kbd>/</kbd> filter, <kbd>j</kbd> <kbd>k</kbd> or arrows move, <kbd>Enter</kbd> opens, <kbd>Esc</kbd> back.
+                    </p>
+                )}
+                {state === 'open' && ( // a link cannot show a token
+                    <p>
+                        The server's own <a href="metrics">metrics</a>
+                    </p>
+                )}
             </footer>
         </>
     );
 }
 
-function Bar({ page }: { page: string }) {
+function Bar({ page, out }: { page: string; out: boolean }) {
     const link = (to: string, name: string, pages: string[]) => (
         <a href={to} aria-current={pages.includes(page) ? 'page' : undefined}>
             {name}
@@ -107,12 +123,19 @@ function Bar({ page }: { page: string }) {
                 </svg>
                 Auspex
             </a>
-            <nav aria-label="Pages">
-                {link('#/', 'Fleet', ['', 'vm', 'host'])}
-                {link('#/alarms', 'Alarms', ['alarms'])}
-                {link('#/events', 'Events', ['events'])}
-            </nav>
-            <Freshness />
+            {out ? (
+                <span class="space" />
+            ) : (
+                <>
+                    <nav aria-label="Pages">
+                        {link('#/', 'Fleet', ['', 'vm', 'host'])}
+                        {link('#/alarms', 'Alarms', ['alarms'])}
+                        {link('#/events', 'Events', ['events'])}
+                    </nav>
+                    <Who />
+                    <Freshness />
+                </>
+            )}
             <ThemeButton />
         </header>
     );

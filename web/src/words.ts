@@ -118,3 +118,10 @@ function join(clauses: string[]): string {
 export function alertTitle(a: Alert): string {
     return a.annotations['summary'] ?? a.annotations['description'] ?? a.labels['alertname'] ?? 'alarm';
 }
+
+/** How many alarms there are, of definitions and of rules together. */
+export function alarmHeadline(firing: number, pending: number, undetermined: number): string {
+    const first = firing === 0 ? 'No alarm is firing' : firing === 1 ? 'One alarm is firing' : `${firing} alarms are firing`;
+    const rest = [pending > 0 ? `${pending} pending` : '', undetermined > 0 ? `${undetermined} undetermined` : ''].filter(Boolean);
+    return `${[first, ...rest].join(', ')}.`;
+}

@@ -226,6 +226,26 @@ function alerts() {
     return out;
 }
 
+const DEFINITION = { id: 'd1', name: 'queue long', description: '', expression: 'max(queue.length) > 5', match_by: ['queue'], severity: 'LOW',
+    actions_enabled: true, alarm_actions: ['m1'], ok_actions: [], undetermined_actions: [] };
+const definedAlarms = Array.from({ length: VMS ? Math.max(70, VMS) : 0 }, (_, i) => ({
+    id: `a${i}`, alarm_definition: DEFINITION, state: i % 3 ? 'OK' : 'ALARM', lifecycle_state: null, link: null,
+    state_updated_timestamp: iso(started - 60_000 * i),
+    metrics: [{ name: 'queue.length', dimensions: { queue: `q${i}`, resource_id: vms[i % VMS].uuid } }],
+}));
+
+/** Alarms of definitions: the worst first. */
+function defined(path, q) {
+    const list = definedAlarms.filter((a) => (!q.get('state') || a.state === q.get('state')) && (!q.get('severity') || q.get('severity') === 'LOW'));
+    if (path === 'alarms') return { elements: page(list.sort((a, b) => a.state.localeCompare(b.state)), q) };
+    if (path === 'alarms/count')
+        return { columns: ['count', 'state', 'severity'], counts: ['ALARM', 'OK'].map((s) => [definedAlarms.filter((a) => a.state === s).length, s, 'LOW']) };
+    if (path === 'alarm-definitions') return { elements: VMS ? [DEFINITION] : [] };
+    if (path === 'notification-methods') return { elements: VMS ? [{ id: 'm1', name: 'ops', type: 'EMAIL' }] : [] };
+    const alarm = definedAlarms.find((a) => path === `alarms/${a.id}/state-history`);
+    return alarm ? { elements: [{ id: '1', old_state: 'UNDETERMINED', new_state: alarm.state, reason: 'It was so.', timestamp: alarm.state_updated_timestamp }] } : null;
+}
+
 const pathOf = (url) => decodeURIComponent(url.pathname);
 const page = (list, params) => list.slice(Number(params.get('offset') ?? 0)).slice(0, Number(params.get('limit') ?? 100));
 const found = (r, handle) => ({ ...r, events: eventList(handle).slice(0, 50), predictions: allPredictions().filter((p) => p.handle === handle) });
@@ -257,6 +277,8 @@ function answer(url) {
             labels: { severity: 'page' }, annotations: {}, state: VMS ? 'firing' : 'inactive', health: 'ok', alerts: alerts() };
         return { status: 'success', data: { groups: [{ name: 'forecasts', file: '/etc/auspex/rules.yml', interval: 5, rules: [rule] }] } };
     }
+    if (path === '/auspex/v1/whoami') return { asked: false, users: false, who: null, why: null };
+    if (path.startsWith('/v2.0/')) return defined(path.slice('/v2.0/'.length), q);
     if (path === '/api/v1/query') {
         const result = evaluate(q.get('query'), [secondsNow()]).map(({ metric, values }) => ({ metric, value: values[0] }));
         return { status: 'success', data: { resultType: 'vector', result } };

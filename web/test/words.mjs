@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sentences and figures that people read, checked word by word: node test/words.mjs
 import assert from 'node:assert/strict';
-import { dirname, join } from 'node:path';
 import test from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
-
-const source = join(dirname(fileURLToPath(import.meta.url)), '..', 'src');
-
-async function load(name) {
-    const { outputFiles } = await build({ entryPoints: [join(source, name)], bundle: true, format: 'esm', write: false, logLevel: 'warning' });
-    return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].text).toString('base64')}`);
-}
+import { load } from './load.mjs';
 
 const { bytes, percent, duration, longDuration } = await load('format.ts');
-const { range, shortRange, stateOfThings, verdict } = await load('words.ts');
+const { alarmHeadline, range, shortRange, stateOfThings, verdict } = await load('words.ts');
 const { grid, gridTimes } = await load('history.ts');
 
 const now = Date.parse('2026-11-22T03:00:00Z');
@@ -92,4 +83,10 @@ test('the grid of a chart stays put between two polls, and bridges no gap', () =
     assert.equal((next.start - first.start) % first.step, 0);
     assert.equal(gridTimes(first).at(-1), first.end);
     assert.equal(grid(86400, now).step, 360);
+});
+
+test('how many alarms there are', () => {
+    assert.equal(alarmHeadline(0, 0, 0), 'No alarm is firing.');
+    assert.equal(alarmHeadline(1, 2, 0), 'One alarm is firing, 2 pending.');
+    assert.equal(alarmHeadline(335, 0, 666), '335 alarms are firing, 666 undetermined.');
 });

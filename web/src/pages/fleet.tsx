@@ -4,7 +4,7 @@
 import { useState } from 'preact/hooks';
 import type { Alert } from '../api';
 import { loadFleet, type Fleet, type Host } from '../fleet';
-import { bytes, percent } from '../format';
+import { bytes, count, percent } from '../format';
 import { useNow, usePoll } from '../live';
 import { Share } from '../parts/bars';
 import { Ago, href, Loading, Problems, State, Unknown } from '../parts/bits';
@@ -22,7 +22,7 @@ export function FleetPage() {
         hosts: fleet.hosts.length,
         hostsDown: fleet.hosts.filter((h) => h.resource.state !== 'up').length,
         crashed: fleet.vms.filter((v) => v.resource.state === 'crashed').length,
-        firing: firing.length,
+        firing: firing.length + fleet.inAlarm,
         risks: fleet.risks,
     };
     const tone = facts.hostsDown || facts.crashed ? 'bad' : facts.risks.length || facts.firing ? 'warn' : facts.hosts ? 'good' : '';
@@ -36,7 +36,7 @@ export function FleetPage() {
             {(fleet.hosts.length > 0 || fleet.vms.length > 0) && (
                 <div class="columns">
                     <Risks list={fleet.risks} />
-                    <Firing alerts={firing} pending={fleet.alerts.length - firing.length} />
+                    <Firing alerts={firing} inAlarm={fleet.inAlarm} pending={fleet.alerts.length - firing.length} />
                     {fleet.hosts.length === 1 && <HostCard host={fleet.hosts[0]!} />}
                 </div>
             )}
@@ -46,14 +46,19 @@ export function FleetPage() {
     );
 }
 
-function Firing({ alerts, pending }: { alerts: Alert[]; pending: number }) {
+function Firing({ alerts, inAlarm, pending }: { alerts: Alert[]; inAlarm: number; pending: number }) {
     const shown = alerts.slice(0, 8);
     return (
         <section class="panel" aria-labelledby="firing">
             <h2 id="firing">
-                Alarms firing <span class="number">{alerts.length}</span>
+                Alarms firing <span class="number">{alerts.length + inAlarm}</span>
             </h2>
-            {alerts.length === 0 && <p class="quiet">{pending > 0 ? `None; ${pending} pending.` : 'None.'}</p>}
+            {inAlarm > 0 && (
+                <p>
+                    <a href="#/alarms">{count(inAlarm, 'alarm')} of definitions</a>
+                </p>
+            )}
+            {alerts.length + inAlarm === 0 && <p class="quiet">{pending > 0 ? `None; ${pending} pending.` : 'None.'}</p>}
             <ol>
                 {shown.map((a) => (
                     <li key={JSON.stringify(a.labels)}>

@@ -33,6 +33,42 @@ export function State({ state, reason }: { state: string; reason?: string | null
     );
 }
 
+/** An alarm's state: the word, with a shape of its own. */
+const TAGS: Record<string, [string, string]> = {
+    ALARM: ['▲', 'bad'],
+    firing: ['▲', 'bad'],
+    pending: ['◆', 'warn'],
+    UNDETERMINED: ['◌', 'idle'],
+    OK: ['●', 'good'],
+    inactive: ['●', 'good'],
+};
+
+export function Tag({ state }: { state: string }) {
+    const [glyph, tone] = TAGS[state] ?? ['?', 'idle'];
+    return (
+        <span class={`badge ${tone}`}>
+            <i aria-hidden="true">{glyph}</i> {state}
+        </span>
+    );
+}
+
+export function Pager({ page, pages, onTurn, what }: { page: number; pages: number; onTurn: (page: number) => void; what: string }) {
+    if (pages <= 1) return null;
+    return (
+        <nav class="pager" aria-label={`Pages of ${what}`}>
+            <button type="button" disabled={page === 0} onClick={() => onTurn(page - 1)}>
+                Previous
+            </button>
+            <span role="status">
+                page {page + 1} of {pages}
+            </span>
+            <button type="button" disabled={page + 1 >= pages} onClick={() => onTurn(page + 1)}>
+                Next
+            </button>
+        </nav>
+    );
+}
+
 /** A time in the reader's zone, with UTC at hand. */
 export function Time({ at }: { at: string | null | undefined }) {
     const ms = millis(at);
