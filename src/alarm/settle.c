@@ -93,6 +93,7 @@ static void wake(struct ax_alarms *al)
 {
     if (al->o.notify)
         ax_notify_wake(al->o.notify);
+    ax_registry_committed(al->o.registry);
 }
 
 /* One transaction. */

@@ -94,6 +94,7 @@ void ax_greeting_begin(struct ax_greeting *g, struct ax_request *q, struct MHD_C
                                  .authorization = kept_header(q, c, "Authorization"),
                                  .peer = peer_of(q, c)};
     read_certificate(q, c, &g->claim);
+    q->claim = &g->claim;
     g->from_elsewhere = g->claim.certificate.n && is_others_page(c);
     g->rc = ax_auth_check_quick(auth, &g->claim, ax_now_ms(), &q->who, &g->err);
     g->slow = g->rc == -EINPROGRESS;
@@ -143,6 +144,7 @@ bool ax_greet(const struct ax_greeting *g, struct ax_request *q, const struct ax
         rc = ax_who_may(&q->who, route->may, &err);
     if (rc == 0)
         rc = ax_who_tenant(&q->who, g->asked, &q->tenant, &err);
+    q->names_tenant = g->asked.n > 0;
     if (rc < 0)
         refuse(q, r, &err);
     return rc == 0;

@@ -166,6 +166,7 @@ static int bury_missing(struct ax_registry *r, struct ax_str tenant, const struc
         int rc = ax_stmt_run(&q, "writing", err);
         if (rc < 0)
             return rc;
+        ax_registry_wrote(r);
     }
     return 0;
 }
@@ -217,7 +218,7 @@ int ax_registry_observe(struct ax_registry *r, struct ax_str tenant, const struc
         if (o->complete[k])
             rc = bury_missing(r, tenant, o, (enum ax_kind)k, err);
     ax_arena_free(&a);
-    return ax_sql_end(r->sql, rc, err);
+    return ax_registry_end(r, rc, err);
 }
 
 int ax_registry_expire(struct ax_registry *r, int64_t now, int64_t deadline, struct ax_err *err)
@@ -239,6 +240,7 @@ int ax_registry_expire(struct ax_registry *r, int64_t now, int64_t deadline, str
         ax_stmt_int(&q, now);
         ax_stmt_int(&q, deadline);
         rc = ax_stmt_run(&q, "writing", err);
+        ax_registry_wrote(r);
     }
-    return ax_sql_end(r->sql, rc, err);
+    return ax_registry_end(r, rc, err);
 }

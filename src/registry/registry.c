@@ -29,9 +29,10 @@ int ax_registry_open(struct ax_registry **out, struct ax_sql *sql, struct ax_err
         return rc;
     struct ax_registry *r = ax_calloc(1, sizeof *r);
     r->sql = sql;
+    pthread_mutex_init(&r->lock, NULL);
     rc = ax_registry_open_value_meta(r, err);
     if (rc < 0)
-        free(r);
+        ax_registry_close(r);
     else
         *out = r;
     return rc;
@@ -39,6 +40,8 @@ int ax_registry_open(struct ax_registry **out, struct ax_sql *sql, struct ax_err
 
 void ax_registry_close(struct ax_registry *r)
 {
+    if (r)
+        pthread_mutex_destroy(&r->lock);
     free(r);
 }
 
