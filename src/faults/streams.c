@@ -10,8 +10,11 @@
 
 #define ROOM (64u << 10)
 
-static const char greeting[] = "retry: 1000\n: faults follow\n\n";
-static const char sign_of_life[] = ": alive\n\n";
+/* An id without an event: from there a client goes on that has seen none since. */
+static void put_place(struct ax_fault_stream *s, const char *before)
+{
+    ax_buf_printf(&s->out, "%s\nid: %lld\n\n", before, (long long)s->at);
+}
 
 static void copy_strings(struct ax_fault_stream *s)
 {
@@ -59,7 +62,7 @@ static struct ax_fault_stream *make(struct ax_faults *f, const struct ax_fault_s
     s->ends_ns = o->lasts_ms < 0 ? INT64_MAX : now + o->lasts_ms * 1000000;
     pthread_mutex_init(&s->lock, NULL);
     copy_strings(s);
-    ax_buf_cstr(&s->out, greeting);
+    put_place(s, "retry: 1000");
     return s;
 }
 
@@ -200,7 +203,7 @@ static void beat(struct ax_fault_stream *s, int64_t now_ns)
     ask(s);
     pthread_mutex_lock(&s->lock);
     if (s->out.n == 0)
-        ax_buf_cstr(&s->out, sign_of_life);
+        put_place(s, ": alive");
     unpark(s);
     pthread_mutex_unlock(&s->lock);
 }

@@ -24,7 +24,8 @@ void ax_registry_close(struct ax_registry *r); /* NULL is fine */
 int ax_registry_observe(struct ax_registry *r, struct ax_str tenant, const struct ax_observation *o,
                         struct ax_err *err);
 
-/* Marks hosts down that were last seen before `deadline`, with an event each. */
+/* Marks hosts down that were last seen before `deadline`, and what ran on them as unknown, with an
+ * event each. */
 int ax_registry_expire(struct ax_registry *r, int64_t now, int64_t deadline, struct ax_err *err);
 
 struct ax_resource_filter {
