@@ -146,6 +146,8 @@ struct ax_news {
 };
 
 /* As a notification; its strings are in n->a. */
+/* LOW, MEDIUM, HIGH, CRITICAL, by the label "severity". */
+struct ax_str ax_news_severity(struct ax_labels labels);
 struct ax_notice ax_news_notice(const struct ax_news *n);
 /* Tells those whom the annotation auspex_notify names, and the operator's Alertmanagers. In a
  * transaction. */

@@ -29,12 +29,14 @@ bool ax_fault_severity_parse(struct ax_str name, enum ax_fault_severity *out);
 
 struct ax_fault_kind {
     const char *type, *what;
-    const char *detail; /* NULL: whichever */
-    enum ax_fault_severity severity;
+    const char *detail;              /* NULL: whichever */
+    enum ax_fault_severity severity; /* unless the event has one of its own */
     enum ax_fault_phase phase;
 };
 /* NULL: the event tells of no fault. */
 const struct ax_fault_kind *ax_fault_of(const struct ax_event *e);
+enum ax_fault_severity ax_fault_severity_of(const struct ax_event *e,
+                                            const struct ax_fault_kind *k);
 /* One JSON object. */
 void ax_fault_json(const struct ax_told *t, const struct ax_fault_kind *k, struct ax_buf *out);
 

@@ -86,11 +86,18 @@ const struct ax_fault_kind *ax_fault_of(const struct ax_event *e)
     return NULL;
 }
 
+enum ax_fault_severity ax_fault_severity_of(const struct ax_event *e, const struct ax_fault_kind *k)
+{
+    enum ax_fault_severity own;
+    return ax_fault_severity_parse(e->severity, &own) ? own : k->severity;
+}
+
 bool ax_fault_matches(const struct ax_fault_filter *f, const struct ax_told *t,
                       const struct ax_fault_kind *k)
 {
     const struct ax_event *e = &t->event;
-    return k->severity >= f->severity && (!f->tenant.n || ax_str_eq(f->tenant, t->tenant)) &&
+    return ax_fault_severity_of(e, k) >= f->severity &&
+           (!f->tenant.n || ax_str_eq(f->tenant, t->tenant)) &&
            (!f->type.n || ax_str_eq(f->type, e->type)) &&
            (!f->resource.n || ax_str_eq(f->resource, e->handle)) &&
            (!f->host.n || ax_str_eq(f->host, e->handle) || ax_str_eq(f->host, t->host));
@@ -131,7 +138,7 @@ void ax_fault_json(const struct ax_told *t, const struct ax_fault_kind *k, struc
     text(&j, "type", t->event.type);
     text(&j, "what", t->event.what);
     text(&j, "detail", t->event.detail);
-    text(&j, "severity", ax_str(severities[k->severity]));
+    text(&j, "severity", ax_str(severities[ax_fault_severity_of(&t->event, k)]));
     text(&j, "phase", ax_str(phases[k->phase]));
     text(&j, "text", t->event.text);
     ax_json_end(&j);

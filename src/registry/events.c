@@ -6,8 +6,8 @@ int ax_registry_store_event(struct ax_registry *r, struct ax_str tenant, const s
 {
     struct ax_stmt q;
     ax_stmt_begin(&q, r->sql,
-                  "INSERT OR IGNORE INTO event(time, tenant, handle, type, what, detail, text) "
-                  "VALUES(?, ?, ?, ?, ?, ?, ?)");
+                  "INSERT OR IGNORE INTO event(time, tenant, handle, type, what, detail, text, "
+                  "severity) VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
     ax_stmt_int(&q, e->time);
     ax_stmt_str(&q, tenant);
     ax_stmt_str(&q, e->handle);
@@ -15,6 +15,7 @@ int ax_registry_store_event(struct ax_registry *r, struct ax_str tenant, const s
     ax_stmt_str(&q, e->what);
     ax_stmt_str(&q, e->detail);
     ax_stmt_str(&q, e->text);
+    ax_stmt_str(&q, e->severity);
     int rc = ax_stmt_run(&q, "writing an event to", err);
     if (rc == 0)
         ax_registry_wrote(r);

@@ -45,7 +45,8 @@ static void read_told(struct ax_stmt *q, struct ax_arena *a, struct ax_told *t)
                   .type = ax_arena_str(a, ax_stmt_col(q, 3)),
                   .what = ax_arena_str(a, ax_stmt_col(q, 4)),
                   .detail = ax_arena_str(a, ax_stmt_col(q, 5)),
-                  .text = ax_arena_str(a, ax_stmt_col(q, 6))},
+                  .text = ax_arena_str(a, ax_stmt_col(q, 6)),
+                  .severity = ax_arena_str(a, ax_stmt_col(q, 10))},
         .tenant = ax_arena_str(a, ax_stmt_col(q, 7)),
         .name = ax_arena_str(a, ax_stmt_col(q, 8)),
         .host = ax_arena_str(a, ax_stmt_col(q, 9)),
@@ -62,7 +63,7 @@ int ax_registry_events_after(struct ax_registry *r, int64_t after, uint32_t limi
     ax_sql_lock(r->sql);
     ax_stmt_begin(&q, r->sql,
                   "SELECT e.id, e.time, e.handle, e.type, e.what, e.detail, e.text, e.tenant, "
-                  "coalesce(r.name, ''), coalesce(r.host, '') FROM event e "
+                  "coalesce(r.name, ''), coalesce(r.host, ''), e.severity FROM event e "
                   "LEFT JOIN resource r ON r.handle = e.handle AND r.tenant = e.tenant "
                   "WHERE e.id > ? ORDER BY e.id LIMIT ?");
     ax_stmt_int(&q, after);

@@ -20,6 +20,7 @@ static const char *const steps[] = {
     "CREATE INDEX IF NOT EXISTS event_by_time ON event(time);"
     "CREATE TABLE IF NOT EXISTS kept(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;",
     "CREATE INDEX resource_by_name ON resource(tenant, kind, name);",
+    "ALTER TABLE event ADD COLUMN severity TEXT NOT NULL DEFAULT '';",
 };
 
 int ax_registry_open(struct ax_registry **out, struct ax_sql *sql, struct ax_err *err)

@@ -211,7 +211,7 @@ def test_an_alarm_that_fires_is_a_fault(env, given):
     hooked, _ = wait_for("the alarm by webhook", 10, lambda: env.hook.of(env.vm, "firing"), 0.005)[0]
     env.note(f"from the sample to the client: stream {(at - begun) * 1000:.0f} ms, webhook {(hooked - begun) * 1000:.0f} ms")
     check(at - begun < 1 and hooked - begun < 1, "within a second")
-    equal((fault["detail"], fault["phase"]), ("too hot", "begins"), "fault")
+    equal((fault["detail"], fault["phase"], fault["severity"]), ("too hot", "begins", "critical"), "fault")
     stream.close()
 
 
