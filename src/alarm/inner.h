@@ -145,6 +145,8 @@ struct ax_news {
     struct ax_arena *a;
 };
 
+/* LOW, MEDIUM, HIGH or CRITICAL, by the label "severity". */
+struct ax_str ax_news_severity(struct ax_labels labels);
 /* As a notification; its strings are in n->a. */
 struct ax_notice ax_news_notice(const struct ax_news *n);
 /* Tells those whom the annotation auspex_notify names, and the operator's Alertmanagers. In a

@@ -68,7 +68,7 @@ static struct ax_str metrics_json(const struct ax_news *n)
     return s;
 }
 
-static struct ax_str severity_of(struct ax_labels labels)
+struct ax_str ax_news_severity(struct ax_labels labels)
 {
     struct ax_str s = ax_labels_get(labels, AX_STR("severity"));
     return ax_str_eq(s, AX_STR("critical")) || ax_str_eq(s, AX_STR("page")) ? AX_STR("CRITICAL")
@@ -94,7 +94,7 @@ struct ax_notice ax_news_notice(const struct ax_news *n)
         .alarm = alarm_id(n),
         .name = n->rule,
         .description = description.n ? description : c->summary,
-        .severity = severity_of(c->labels),
+        .severity = ax_news_severity(c->labels),
         .state = fires ? AX_STR("ALARM") : AX_STR("OK"),
         .old_state = fires ? AX_STR("OK") : AX_STR("ALARM"),
         .reason =

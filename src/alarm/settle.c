@@ -30,6 +30,15 @@ static struct ax_str tenant_of(struct ax_str key)
     return tenant;
 }
 
+/* A fault's severity has three words. */
+static struct ax_str fault_severity(struct ax_labels labels)
+{
+    struct ax_str s = ax_news_severity(labels);
+    return ax_str_eq(s, AX_STR("LOW"))      ? AX_STR("info")
+           : ax_str_eq(s, AX_STR("MEDIUM")) ? AX_STR("warning")
+                                            : AX_STR("critical");
+}
+
 static int add_event(const struct ax_news *n, int64_t time, struct ax_err *err)
 {
     bool firing = n->c->kind == AX_CHANGE_FIRING;
@@ -41,6 +50,7 @@ static int add_event(const struct ax_news *n, int64_t time, struct ax_err *err)
         .detail = n->rule,
         .text = firing ? n->c->summary
                        : ax_arena_printf(n->a, "resolved: %.*s", AX_STR_ARG(n->c->summary)),
+        .severity = fault_severity(n->c->labels),
     };
     return ax_registry_add_event_within(n->al->o.registry, n->tenant, &e, err);
 }
@@ -93,6 +103,7 @@ static void wake(struct ax_alarms *al)
 {
     if (al->o.notify)
         ax_notify_wake(al->o.notify);
+    ax_registry_committed(al->o.registry);
 }
 
 /* One transaction. */

@@ -8,6 +8,7 @@
 #include "alarm/alarm.h"
 #include "api/assets.h"
 #include "dispatch/dispatch.h"
+#include "faults/faults.h"
 #include "notify/notify.h"
 #include "predict/predict.h"
 #include "statsd/statsd.h"
@@ -48,6 +49,7 @@ struct ax_api_options {
     struct ax_stream *stream; /* alarms of definitions */
     struct ax_notify *notify;
     struct ax_dispatch *dispatch;
+    struct ax_faults *faults;
     struct ax_predictor *predictor;
     struct ax_statsd *statsd; /* NULL: none is listened for; for /metrics */
     /* Reads files anew: 0, or what is wrong in *said, a line each. And how that went last, and when

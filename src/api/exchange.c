@@ -80,6 +80,7 @@ static void read_head(struct exchange *x)
     q->content_encoding = ax_header(x->connection, "Content-Encoding");
     q->commit_now = ax_str_eq(ax_header(x->connection, "X-Auspex-Commit"), AX_STR("now"));
     q->if_none_match = ax_header(x->connection, "If-None-Match");
+    q->last_event_id = ax_header(x->connection, "Last-Event-ID");
     q->host = ax_header(x->connection, "Host");
     struct ax_str accept = ax_header(x->connection, "Accept");
     q->accepts_json = mentions(accept, "application/json") && !mentions(accept, "text/html");

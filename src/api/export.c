@@ -218,7 +218,7 @@ static void export(struct ax_request *q, struct ax_reply *r, enum ax_export_form
 {
     struct export *x = ax_calloc(1, sizeof *x);
     struct ax_err err;
-    x->stream = (struct ax_body){fill, close_export};
+    x->stream = (struct ax_body){.fill = fill, .close = close_export};
     x->store = ax_api_rooms(q->api)->store;
     x->tenant = q->tenant;
     x->format = format;

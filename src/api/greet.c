@@ -95,6 +95,7 @@ void ax_greeting_begin(struct ax_greeting *g, struct ax_request *q, struct MHD_C
                                  .authorization = kept_header(q, c, "Authorization"),
                                  .peer = peer_of(q, c)};
     read_certificate(q, c, &g->claim);
+    g->judged = true;
     g->from_elsewhere = g->claim.certificate.n && is_others_page(c);
     g->rc = ax_auth_check_quick(auth, &g->claim, ax_now_ms(), &q->who, &g->err);
     g->slow = g->rc == -EINPROGRESS;

@@ -13,6 +13,7 @@ struct MHD_Connection;
 
 struct ax_greeting {
     struct ax_claim claim; /* in the request's arena */
+    bool judged;           /* there is authentication: the claim counts */
     struct ax_str asked;   /* the tenant that the head names */
     bool from_elsewhere;   /* a browser's page that has no business here */
     bool slow;             /* ask is due */

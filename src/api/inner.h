@@ -21,14 +21,15 @@ struct ax_request {
     struct ax_arena arena; /* everything that this request needs, until the answer is sent */
     enum ax_method method; /* HEAD counts as GET */
     bool head;
-    bool tls;           /* it came by TLS */
-    struct ax_str uri;  /* as sent, from the path on */
-    struct ax_str host; /* the name under which the client knows the server */
-    struct ax_str path; /* percent-decoded */
-    struct ax_str rest; /* what followed the route's prefix */
-    const struct ax_greeting *greeting;
-    struct ax_who who;       /* without authentication a provider */
-    struct ax_str tenant;    /* whose things it is about: who may see them is checked */
+    bool tls;                           /* it came by TLS */
+    struct ax_str uri;                  /* as sent, from the path on */
+    struct ax_str host;                 /* the name under which the client knows the server */
+    struct ax_str path;                 /* percent-decoded */
+    struct ax_str rest;                 /* what followed the route's prefix */
+    const struct ax_greeting *greeting; /* credentials, and the tenant that a header names */
+    struct ax_who who;                  /* without authentication a provider */
+    struct ax_str tenant;               /* whose things it is about: who may see them is checked */
+    struct ax_str last_event_id;
     struct ax_param *params; /* of the URL, then of a form body */
     size_t nparams;
     struct ax_buf body;
@@ -40,11 +41,19 @@ struct ax_request {
 };
 
 /* An answer that is made while it is sent. */
+struct MHD_Connection;
 struct ax_body {
-    /* Appends the next part; 1 more follows, 0 that was all, negative: it cannot go on. */
+    /* Appends the next part; 1 more follows, 0 that was all, negative: it cannot go on. Or
+     * AX_BODY_PARKED: nothing is there now, and ax_body_park was called. */
     int (*fill)(struct ax_body *s, struct ax_buf *out);
-    void (*close)(struct ax_body *s); /* when the answer is sent, or the client gone */
+    void (*close)(struct ax_body *s);  /* when the answer is sent, or the client gone */
+    struct MHD_Connection *connection; /* filled in by who sends */
 };
+#define AX_BODY_PARKED 2
+/* From fill alone; until ax_body_wake, on any thread, the connection takes no thread, nor is it
+ * closed. What keeps the two in this order is the body's. */
+void ax_body_park(struct ax_body *s);
+void ax_body_wake(struct ax_body *s);
 
 #define AX_REPLY_COUNTS 4
 
@@ -124,7 +133,8 @@ ax_handler ax_import_prometheus, ax_import_jsonl, ax_import_csv, ax_export_jsonl
 /* Auspex (auspex_*.c) */
 ax_handler ax_resources, ax_resource_one, ax_events, ax_predictions, ax_observations, ax_status,
     ax_cardinality, ax_incidents, ax_maintenance_get, ax_maintenance_post, ax_maintenance_delete,
-    ax_inhibitions_get, ax_inhibitions_post, ax_inhibitions_delete;
+    ax_inhibitions_get, ax_inhibitions_post, ax_inhibitions_delete, ax_fault_stream,
+    ax_subscriptions, ax_subscription, ax_subscription_create, ax_subscription_delete;
 /* The keeper's commands (admin.c) */
 ax_handler ax_delete_series, ax_clean_tombstones, ax_tsdb_snapshot, ax_admin_snapshot;
 /* Logins (login.c) */

@@ -17,6 +17,8 @@ static ssize_t on_more(void *cls, uint64_t pos, char *to, size_t max)
         ax_buf_clear(&x->part);
         x->sent = 0;
         int rc = x->stream->fill(x->stream, &x->part);
+        if (rc == AX_BODY_PARKED)
+            return 0;
         if (rc < 0 || x->part.overflow)
             return MHD_CONTENT_READER_END_WITH_ERROR;
         x->last_part = rc == 0;
@@ -27,10 +29,23 @@ static ssize_t on_more(void *cls, uint64_t pos, char *to, size_t max)
     return (ssize_t)n;
 }
 
-static struct MHD_Response *response_of(struct ax_sending *x, struct ax_reply *r)
+void ax_body_park(struct ax_body *s)
+{
+    MHD_suspend_connection(s->connection);
+}
+
+void ax_body_wake(struct ax_body *s)
+{
+    MHD_resume_connection(s->connection);
+}
+
+static struct MHD_Response *response_of(struct MHD_Connection *c, struct ax_sending *x,
+                                        struct ax_reply *r)
 {
     struct MHD_Response *resp;
     x->stream = r->stream; /* closed when the sending ends, whatever happens */
+    if (r->stream)
+        r->stream->connection = c;
     if (r->stream)
         return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BYTES, on_more, x, NULL);
     resp = MHD_create_response_from_buffer(r->body.n, r->body.p, MHD_RESPMEM_MUST_FREE);
@@ -61,7 +76,7 @@ bool ax_send(struct MHD_Connection *c, struct ax_sending *x, struct ax_reply *r)
                   {"Referrer-Policy", "no-referrer"},
                   {"X-Frame-Options", "DENY"},
                   {"Content-Security-Policy", "default-src 'self'; img-src 'self' data:"}};
-    struct MHD_Response *resp = response_of(x, r);
+    struct MHD_Response *resp = response_of(c, x, r);
     if (!resp)
         return false;
     if (r->status != 204 && r->status != 304)

@@ -200,6 +200,29 @@ static void put_notified(struct ax_notify *notify, struct ax_buf *b)
            (double)s.unknown);
 }
 
+static void put_faults(struct ax_faults *faults, struct ax_buf *b)
+{
+    struct ax_faults_stats s;
+    ax_faults_stats(faults, &s);
+    metric(b, "auspex_fault_streams", "gauge", "Open streams of faults.", (double)s.streams);
+    metric(b, "auspex_fault_streams_refused_total", "counter", "Streams above a limit.",
+           (double)s.streams_refused);
+    metric(b, "auspex_fault_streams_cut_total", "counter",
+           "Streams whose client took nothing for a minute.", (double)s.streams_cut);
+    metric(b, "auspex_fault_subscriptions", "gauge", "Webhooks that faults are sent to.",
+           (double)s.subscriptions);
+    ax_buf_printf(
+        b,
+        "# HELP auspex_faults_sent_total Faults put into streams, and queued for webhooks."
+        "\n# TYPE auspex_faults_sent_total counter\n"
+        "auspex_faults_sent_total{way=\"stream\"} %llu\n"
+        "auspex_faults_sent_total{way=\"webhook\"} %llu\n",
+        (unsigned long long)s.streamed, (unsigned long long)s.queued);
+    metric(b, "auspex_faults_failures_total", "counter",
+           "Readings and writings of the registry for faults that failed and are made again.",
+           (double)s.failed);
+}
+
 static void put_statsd(struct ax_statsd *statsd, struct ax_buf *b)
 {
     struct ax_statsd_stats s;
@@ -298,6 +321,7 @@ void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
     put_quotas(q->api, b);
     put_alarms(rooms->stream, b);
     put_notified(rooms->notify, b);
+    put_faults(rooms->faults, b);
     put_statsd(rooms->statsd, b);
     if (rooms->tls)
         metric(b, "auspex_tls_certificate_expires_timestamp_seconds", "gauge",

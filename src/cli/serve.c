@@ -34,6 +34,7 @@ struct server {
     struct ax_intake *intake;
     struct ax_store *store;
     struct ax_alarming alarming;
+    struct ax_faults *faults;
     struct ax_ruling *ruling;
     struct ax_predictor *predictor;
     struct ax_statsd *statsd;
@@ -121,6 +122,21 @@ static int open_auth(struct server *s, struct ax_err *err)
     return s->o->auth == AX_AUTH_NONE ? 0 : ax_auth_open(&s->auth, &o, err);
 }
 
+static void warn_of_faults(const char *text)
+{
+    static struct ax_log_limit limit;
+    ax_log_limited(&limit, 60, AX_LOG_ERROR, "faults: %s", text);
+}
+
+static int open_faults(struct server *s, struct ax_err *err)
+{
+    struct ax_faults_options o = {.sql = s->sql,
+                                  .registry = s->registry,
+                                  .notify = s->alarming.notify,
+                                  .warn = warn_of_faults};
+    return ax_faults_open(&s->faults, &o, err);
+}
+
 /* The process has moved into the data directory: errors name paths inside it, so say which it is.
  */
 static int open_data(struct server *s, struct ax_err *err)
@@ -134,6 +150,8 @@ static int open_data(struct server *s, struct ax_err *err)
         rc = open_auth(s, err);
     if (rc == 0)
         rc = ax_alarming_open(&s->alarming, s->sql, s->registry, s->intake, s->store, err);
+    if (rc == 0)
+        rc = open_faults(s, err);
     return rc < 0 ? ax_err_wrap(err, "%s", s->o->data) : 0;
 }
 
@@ -200,6 +218,7 @@ static int open_api(struct server *s, struct ax_err *err)
                                .stream = s->alarming.stream,
                                .notify = s->alarming.notify,
                                .dispatch = s->alarming.dispatch,
+                               .faults = s->faults,
                                .predictor = s->predictor,
                                .statsd = s->statsd,
                                .retention_ms = s->o->retention_ms,
@@ -319,6 +338,7 @@ static void close_all(struct server *s)
         pthread_join(s->keeper, NULL);
     ax_predictor_free(s->predictor);
     ax_ruling_close(s->ruling);
+    ax_faults_close(s->faults);
     ax_alarming_close(&s->alarming);
     ax_store_close(s->store);
     ax_intake_free(s->intake);

@@ -50,11 +50,12 @@ struct ax_event {
     int64_t id; /* given by the registry, rising */
     int64_t time;
     struct ax_str handle;
-    struct ax_str type;   /* lifecycle (told by the hypervisor), state (noticed by comparing two
-                             rounds), memory, alarm */
-    struct ax_str what;   /* started, stopped, crashed, ... */
-    struct ax_str detail; /* booted, panicked, ... */
-    struct ax_str text;   /* one sentence for people */
+    struct ax_str type;     /* lifecycle (told by the hypervisor), state (noticed by comparing two
+                               rounds), memory, alarm */
+    struct ax_str what;     /* started, stopped, crashed, ... */
+    struct ax_str detail;   /* booted, panicked, ... */
+    struct ax_str text;     /* one sentence for people */
+    struct ax_str severity; /* of an alarm: info, warning, critical; empty: what is usual for it */
 };
 
 /* What a collector saw at one moment on one host. */

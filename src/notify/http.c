@@ -56,6 +56,10 @@ static void write_url(const struct ax_notify *n, enum ax_notify_type type, struc
 static void write_body(struct ax_try *t, const struct ax_notify *n, struct ax_str address,
                        const struct ax_letter *l, size_t count)
 {
+    if (ax_words_is_document(l)) {
+        ax_buf_str(&t->body, l->x.metrics);
+        return;
+    }
     switch (t->type) {
     case AX_NOTIFY_SLACK: ax_form_slack(n, l, count, &t->body); break;
     case AX_NOTIFY_PAGERDUTY: ax_form_pagerduty(n, l, address, &t->body); break;

@@ -61,6 +61,7 @@ bool ax_words_is_rule(const struct ax_letter *l);
 void ax_words_link(const struct ax_notify *n, const struct ax_letter *l, struct ax_buf *out);
 /* The longest beginning of at most max bytes that ends with a whole character. */
 struct ax_str ax_words_cut(struct ax_str s, size_t max);
+bool ax_words_is_document(const struct ax_letter *l); /* of another room (document.c) */
 bool ax_syslog_facility(struct ax_str name, int *out);
 
 /* ---- one transfer ---- */

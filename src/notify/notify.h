@@ -184,6 +184,27 @@ int ax_notify_reword(struct ax_notify *n, struct ax_str tenant, struct ax_str al
 void ax_notify_labels(const struct ax_notice *x, struct ax_buf *out);
 void ax_notify_annotations(const struct ax_notice *x, struct ax_buf *out);
 
+/* ---- documents of other rooms ---- */
+
+/* A http or https URL that documents are posted to, as to a method of type WEBHOOK: the same
+ * outbox, retries, rate and limits, and it counts as one; no list of methods shows it. All in the
+ * caller's transaction; after the commit: ax_notify_wake. -EINVAL the URL is wrong. */
+#define AX_NOTIFY_ADDRESS_ID 37
+int ax_notify_address_add(struct ax_notify *n, struct ax_str url, char id[AX_NOTIFY_ADDRESS_ID],
+                          struct ax_err *err);
+/* What waits for it goes with it. */
+int ax_notify_address_remove(struct ax_notify *n, struct ax_str id, struct ax_err *err);
+
+struct ax_document {
+    struct ax_str tenant;
+    struct ax_str about; /* those about the same thing keep their order */
+    struct ax_str name;  /* tells it from all others: the key is made of these four */
+    int64_t time;
+    struct ax_str json; /* an object of at most 256 KiB, sent as it is */
+};
+int ax_notify_queue_document(struct ax_notify *n, struct ax_str address,
+                             const struct ax_document *d, struct ax_err *err);
+
 /* Sends one notification that says it is a test, past the outbox and at once, and waits for the
  * outcome: 0 and in *said what the other side answered, or the error (for the method's owner: it
  * may repeat the address). -ENOENT no such method, -EIO it could not be delivered. */

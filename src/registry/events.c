@@ -6,8 +6,8 @@ int ax_registry_store_event(struct ax_registry *r, struct ax_str tenant, const s
 {
     struct ax_stmt q;
     ax_stmt_begin(&q, r->sql,
-                  "INSERT OR IGNORE INTO event(time, tenant, handle, type, what, detail, text) "
-                  "VALUES(?, ?, ?, ?, ?, ?, ?)");
+                  "INSERT OR IGNORE INTO event(time, tenant, handle, type, what, detail, text, "
+                  "severity) VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
     ax_stmt_int(&q, e->time);
     ax_stmt_str(&q, tenant);
     ax_stmt_str(&q, e->handle);
@@ -15,14 +15,18 @@ int ax_registry_store_event(struct ax_registry *r, struct ax_str tenant, const s
     ax_stmt_str(&q, e->what);
     ax_stmt_str(&q, e->detail);
     ax_stmt_str(&q, e->text);
-    return ax_stmt_run(&q, "writing an event to", err);
+    ax_stmt_str(&q, e->severity);
+    int rc = ax_stmt_run(&q, "writing an event to", err);
+    if (rc == 0)
+        ax_registry_wrote(r);
+    return rc;
 }
 
 int ax_registry_add_event(struct ax_registry *r, struct ax_str tenant, const struct ax_event *e,
                           struct ax_err *err)
 {
     int rc = ax_sql_begin(r->sql, err);
-    return rc < 0 ? rc : ax_sql_end(r->sql, ax_registry_store_event(r, tenant, e, err), err);
+    return rc < 0 ? rc : ax_registry_end(r, ax_registry_store_event(r, tenant, e, err), err);
 }
 
 int ax_registry_add_event_within(struct ax_registry *r, struct ax_str tenant,

@@ -94,7 +94,8 @@ static int tell_change(struct ax_registry *r, struct ax_str tenant, const struct
         if (rc < 0)
             return rc;
     }
-    if (ax_str_eq(k->state, seen->state) || told)
+    bool lost = ax_str_eq(k->state, AX_STR("unknown")); /* nothing told what it is now */
+    if (ax_str_eq(k->state, seen->state) || (told && !lost))
         return 0;
     return tell(r, tenant, time, seen->handle, seen->state, seen->reason,
                 ax_arena_printf(a, "%s %.*s went from %.*s to %.*s%s%.*s%s", kind,
@@ -166,6 +167,7 @@ static int bury_missing(struct ax_registry *r, struct ax_str tenant, const struc
         int rc = ax_stmt_run(&q, "writing", err);
         if (rc < 0)
             return rc;
+        ax_registry_wrote(r);
     }
     return 0;
 }
@@ -217,18 +219,28 @@ int ax_registry_observe(struct ax_registry *r, struct ax_str tenant, const struc
         if (o->complete[k])
             rc = bury_missing(r, tenant, o, (enum ax_kind)k, err);
     ax_arena_free(&a);
-    return ax_sql_end(r->sql, rc, err);
+    return ax_registry_end(r, rc, err);
 }
 
+#define SILENT "kind = 'host' AND gone = 0 AND state != 'down' AND last_seen < ?2"
+#define STRANDED                                                                                   \
+    "kind = 'vm' AND gone = 0 AND state IN ('running', 'blocked', 'paused', 'suspended') "         \
+    "AND host IN (SELECT handle FROM resource WHERE " SILENT ")"
+
+/* What is on a host that nobody hears of may run or not: it must not be shown as running. */
 int ax_registry_expire(struct ax_registry *r, int64_t now, int64_t deadline, struct ax_err *err)
 {
     static const char *const statements[] = {
         "INSERT OR IGNORE INTO event(time, tenant, handle, type, what, detail, text) "
+        "SELECT ?1, tenant, handle, 'state', 'unknown', 'host-silent', "
+        "'vm ' || name || ' was ' || state || ', and its host has not reported' "
+        "FROM resource WHERE " STRANDED,
+        "UPDATE resource SET state = 'unknown', reason = 'host-silent', since = ?1 "
+        "WHERE " STRANDED,
+        "INSERT OR IGNORE INTO event(time, tenant, handle, type, what, detail, text) "
         "SELECT ?1, tenant, handle, 'state', 'down', 'silent', "
-        "'host ' || name || ' has not reported' FROM resource "
-        "WHERE kind = 'host' AND gone = 0 AND state != 'down' AND last_seen < ?2",
-        "UPDATE resource SET state = 'down', reason = 'silent', since = ?1 "
-        "WHERE kind = 'host' AND gone = 0 AND state != 'down' AND last_seen < ?2",
+        "'host ' || name || ' has not reported' FROM resource WHERE " SILENT,
+        "UPDATE resource SET state = 'down', reason = 'silent', since = ?1 WHERE " SILENT,
     };
     int rc = ax_sql_begin(r->sql, err);
     if (rc < 0)
@@ -239,6 +251,7 @@ int ax_registry_expire(struct ax_registry *r, int64_t now, int64_t deadline, str
         ax_stmt_int(&q, now);
         ax_stmt_int(&q, deadline);
         rc = ax_stmt_run(&q, "writing", err);
+        ax_registry_wrote(r);
     }
-    return ax_sql_end(r->sql, rc, err);
+    return ax_registry_end(r, rc, err);
 }

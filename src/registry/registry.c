@@ -20,6 +20,7 @@ static const char *const steps[] = {
     "CREATE INDEX IF NOT EXISTS event_by_time ON event(time);"
     "CREATE TABLE IF NOT EXISTS kept(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;",
     "CREATE INDEX resource_by_name ON resource(tenant, kind, name);",
+    "ALTER TABLE event ADD COLUMN severity TEXT NOT NULL DEFAULT '';",
 };
 
 int ax_registry_open(struct ax_registry **out, struct ax_sql *sql, struct ax_err *err)
@@ -29,9 +30,10 @@ int ax_registry_open(struct ax_registry **out, struct ax_sql *sql, struct ax_err
         return rc;
     struct ax_registry *r = ax_calloc(1, sizeof *r);
     r->sql = sql;
+    pthread_mutex_init(&r->lock, NULL);
     rc = ax_registry_open_value_meta(r, err);
     if (rc < 0)
-        free(r);
+        ax_registry_close(r);
     else
         *out = r;
     return rc;
@@ -39,6 +41,8 @@ int ax_registry_open(struct ax_registry **out, struct ax_sql *sql, struct ax_err
 
 void ax_registry_close(struct ax_registry *r)
 {
+    if (r)
+        pthread_mutex_destroy(&r->lock);
     free(r);
 }
 

@@ -24,7 +24,8 @@ void ax_registry_close(struct ax_registry *r); /* NULL is fine */
 int ax_registry_observe(struct ax_registry *r, struct ax_str tenant, const struct ax_observation *o,
                         struct ax_err *err);
 
-/* Marks hosts down that were last seen before `deadline`, with an event each. */
+/* Marks hosts down that were last seen before `deadline`, and what ran on them as unknown, with an
+ * event each. */
 int ax_registry_expire(struct ax_registry *r, int64_t now, int64_t deadline, struct ax_err *err);
 
 struct ax_resource_filter {
@@ -56,6 +57,21 @@ int ax_registry_add_event(struct ax_registry *r, struct ax_str tenant, const str
 int ax_registry_events(struct ax_registry *r, struct ax_str tenant, struct ax_str handle,
                        int64_t since, int64_t before, uint32_t limit, struct ax_arena *a,
                        struct ax_event **out, size_t *n, struct ax_err *err);
+/* An event with whose it is and what that tenant's registry knows of its resource now. */
+struct ax_told {
+    struct ax_event event;
+    struct ax_str tenant, name, host; /* the latter two empty when nothing is known */
+};
+/* Those with id > after, of all tenants, by id. */
+int ax_registry_events_after(struct ax_registry *r, int64_t after, uint32_t limit,
+                             struct ax_arena *a, struct ax_told **out, size_t *n,
+                             struct ax_err *err);
+/* Of the newest event; 0 = there is none. */
+int ax_registry_last_event(struct ax_registry *r, int64_t *id, struct ax_err *err);
+/* Who wants to know that there are new events: called after the commit, on the thread that made it,
+ * so it wakes somebody and no more. NULL: nobody. */
+void ax_registry_on_events(struct ax_registry *r, void (*call)(void *ctx), void *ctx);
+
 /* Drops events and value_meta older than `before`, and the gone that went before it. */
 int ax_registry_prune(struct ax_registry *r, int64_t before, struct ax_err *err);
 
@@ -82,6 +98,7 @@ int ax_registry_put_within(struct ax_registry *r, struct ax_str key, struct ax_s
                            struct ax_err *err);
 int ax_registry_add_event_within(struct ax_registry *r, struct ax_str tenant,
                                  const struct ax_event *e, struct ax_err *err);
+void ax_registry_committed(struct ax_registry *r); /* to be called when such a one is in */
 struct ax_kv {
     struct ax_str key, value;
 };

@@ -242,6 +242,90 @@ static void silent_hosts_go_down_once(void **state)
     close_registry(r);
 }
 
+static void observe_host(struct ax_registry *r, int64_t time, const char *vm_state)
+{
+    struct ax_resource both[] = {{.handle = AX_STR("host:a"),
+                                  .kind = AX_KIND_HOST,
+                                  .name = AX_STR("hv1"),
+                                  .state = AX_STR("up")},
+                                 {.handle = AX_STR("vm:1"),
+                                  .kind = AX_KIND_VM,
+                                  .name = AX_STR("web1"),
+                                  .state = ax_str(vm_state)}};
+    struct ax_event e = {.time = time,
+                         .handle = AX_STR("vm:1"),
+                         .type = AX_STR("lifecycle"),
+                         .what = AX_STR("started")};
+    struct ax_observation o = {.time = time,
+                               .host = AX_STR("host:a"),
+                               .resources = both,
+                               .nresources = 2,
+                               .events = &e,
+                               .nevents = time == T0};
+    assert_int_equal(ax_registry_observe(r, TENANT, &o, NULL), 0);
+}
+
+/* Also when the last thing heard of it was a lifecycle event. */
+static void guests_of_a_silent_host_are_in_an_unknown_state(void **state)
+{
+    struct ax_registry *r = open_registry();
+    struct ax_event *e;
+    observe_host(r, T0, "running");
+    size_t before = events_of(r, "vm:1", &e);
+    assert_int_equal(ax_registry_expire(r, T0 + 20000, T0 + 5000, NULL), 0);
+    assert_int_equal(ax_registry_expire(r, T0 + 30000, T0 + 15000, NULL), 0);
+    assert_true(ax_str_eq(get(r, "vm:1").state, AX_STR("unknown")));
+    assert_int_equal(events_of(r, "vm:1", &e), before + 1);
+    assert_true(ax_str_eq(e[0].detail, AX_STR("host-silent")));
+    observe_host(r, T0 + 40000, "running");
+    assert_true(ax_str_eq(get(r, "vm:1").state, AX_STR("running")));
+    assert_int_equal(events_of(r, "vm:1", &e), before + 2);
+    observe_host(r, T0 + 45000, "shutoff");
+    assert_int_equal(ax_registry_expire(r, T0 + 90000, T0 + 80000, NULL), 0);
+    assert_true(ax_str_eq(get(r, "vm:1").state, AX_STR("shutoff"))); /* it did not run */
+    close_registry(r);
+}
+
+static void count_call(void *ctx)
+{
+    ++*(int *)ctx;
+}
+
+static void who_follows_is_called_after_commits_that_bring_events(void **state)
+{
+    struct ax_registry *r = open_registry();
+    struct ax_told *told;
+    size_t n;
+    int calls = 0;
+    ax_registry_on_events(r, count_call, &calls);
+    observe_vm(r, T0, "vm:1", "web1", "running", "host:a");
+    assert_int_equal(calls, 1);
+    observe_vm(r, T0 + 1000, "vm:1", "web1", "running", "host:a");
+    assert_int_equal(calls, 1); /* nothing happened */
+    struct ax_event e = {.time = T0,
+                         .handle = AX_STR("vm:9"),
+                         .type = AX_STR("alarm"),
+                         .what = AX_STR("firing"),
+                         .severity = AX_STR("critical")};
+    assert_int_equal(ax_sql_begin(sql, NULL), 0);
+    assert_int_equal(ax_registry_add_event_within(r, TENANT, &e, NULL), 0);
+    assert_int_equal(ax_sql_end(sql, 0, NULL), 0);
+    assert_int_equal(calls, 1);
+    ax_registry_committed(r);
+    ax_registry_committed(r);
+    assert_int_equal(calls, 2);
+    assert_int_equal(ax_registry_events_after(r, 0, 10, &arena, &told, &n, NULL), 0);
+    assert_int_equal(n, 2);
+    assert_true(ax_str_eq(told[0].name, AX_STR("web1")));
+    assert_true(ax_str_eq(told[0].host, AX_STR("host:a")));
+    assert_true(ax_str_eq(told[1].event.severity, AX_STR("critical")));
+    assert_int_equal(told[1].name.n, 0);
+    int64_t last;
+    assert_int_equal(ax_registry_last_event(r, &last, NULL), 0);
+    assert_int_equal(last, told[1].event.id);
+    close_registry(r);
+}
+
 static void small_state_is_kept_and_pruning_forgets_the_old(void **state)
 {
     struct ax_registry *r = open_registry();
@@ -321,6 +405,8 @@ int main(void)
         LIFE(tenants_do_not_see_each_other),
         LIFE(a_handle_stays_with_the_tenant_that_told_of_it),
         LIFE(silent_hosts_go_down_once),
+        LIFE(guests_of_a_silent_host_are_in_an_unknown_state),
+        LIFE(who_follows_is_called_after_commits_that_bring_events),
         LIFE(small_state_is_kept_and_pruning_forgets_the_old),
         LIFE(what_came_beside_values_is_kept_by_metric_and_time),
         LIFE(another_schema_is_refused_untouched),

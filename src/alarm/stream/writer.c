@@ -239,6 +239,7 @@ static void note_event(struct round *w, const struct ax_transition *t)
         return;
     if (!w->told)
         w->told = AX_NEWS(&w->arena, struct told, MOST);
+    static const char *const severities[] = {"info", "warning", "critical", "critical"};
     struct ax_str what = AX_STR("undetermined");
     if (t->state != AX_UNDETERMINED)
         what = t->state == AX_ALARM ? AX_STR("firing") : AX_STR("resolved");
@@ -249,6 +250,7 @@ static void note_event(struct round *w, const struct ax_transition *t)
                        .type = AX_STR("alarm"),
                        .what = what,
                        .detail = t->name,
+                       .severity = ax_str(severities[t->severity & 3]),
                        .text = ax_arena_printf(&w->arena, "%.*s: %.*s", AX_STR_ARG(t->name),
                                                AX_STR_ARG(ax_arena_str(&w->arena, t->reason)))}};
 }

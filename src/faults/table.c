@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a fault is: the one place that says so (docs/faults.md has it in words). The first row that
+ * matches counts. Changes of state that somebody wanted (a shutdown, a migration) have none. */
+#include "faults/faults.h"
+
+#include "base/json.h"
+
+#define CRITICAL AX_FAULT_CRITICAL
+#define WARNING  AX_FAULT_WARNING
+#define INFO     AX_FAULT_INFO
+#define BEGINS   AX_FAULT_BEGINS
+#define ENDS     AX_FAULT_ENDS
+#define ONCE     AX_FAULT_ONCE
+
+static const struct ax_fault_kind kinds[] = {
+    {"state", "down", NULL, CRITICAL, BEGINS},
+    {"state", "up", NULL, CRITICAL, ENDS},
+    {"state", "crashed", NULL, CRITICAL, BEGINS},
+    {"state", "unknown", "host-silent", CRITICAL, BEGINS},
+    {"state", "paused", "I/O error", CRITICAL, BEGINS},
+    {"state", "paused", "watchdog", CRITICAL, BEGINS},
+    {"state", "paused", "crashed", CRITICAL, BEGINS},
+    {"state", "paused", "post-copy failed", CRITICAL, BEGINS},
+    {"state", "paused", "api error", CRITICAL, BEGINS},
+    {"state", "paused", "user", WARNING, BEGINS},
+    {"state", "paused", "unknown", WARNING, BEGINS},
+    {"state", "shutoff", "destroyed", CRITICAL, BEGINS},
+    {"state", "shutoff", "crashed", CRITICAL, BEGINS},
+    {"state", "shutoff", "failed", CRITICAL, BEGINS},
+    {"state", "shutoff", "daemon", CRITICAL, BEGINS},
+    {"state", "running", NULL, CRITICAL, ENDS},
+    {"state", "blocked", NULL, CRITICAL, ENDS},
+    {"state", "deleted", NULL, CRITICAL, ENDS},
+    {"state", "returned", "running", CRITICAL, ENDS},
+    {"state", "returned", "up", CRITICAL, ENDS},
+    {"state", "inactive", NULL, WARNING, BEGINS},
+    {"state", "active", NULL, WARNING, ENDS},
+    {"lifecycle", "crashed", NULL, CRITICAL, BEGINS},
+    {"lifecycle", "suspended", "I/O error", CRITICAL, BEGINS},
+    {"lifecycle", "suspended", "watchdog", CRITICAL, BEGINS},
+    {"lifecycle", "suspended", "api error", CRITICAL, BEGINS},
+    {"lifecycle", "suspended", "post-copy failed", CRITICAL, BEGINS},
+    {"lifecycle", "suspended", "paused", WARNING, BEGINS},
+    {"lifecycle", "stopped", "destroyed", CRITICAL, BEGINS},
+    {"lifecycle", "stopped", "crashed", CRITICAL, BEGINS},
+    {"lifecycle", "stopped", "failed", CRITICAL, BEGINS},
+    {"lifecycle", "started", NULL, CRITICAL, ENDS},
+    {"lifecycle", "resumed", NULL, CRITICAL, ENDS},
+    {"lifecycle", "watchdog", NULL, CRITICAL, ONCE},
+    {"lifecycle", "io-error", NULL, CRITICAL, ONCE},
+    {"lifecycle", "memory-failure", NULL, CRITICAL, ONCE},
+    {"lifecycle", "agent-disconnected", NULL, WARNING, BEGINS},
+    {"lifecycle", "agent-connected", NULL, WARNING, ENDS},
+    {"lifecycle", "rebooted", NULL, INFO, ONCE},
+    {"memory", "oom-suspected", NULL, WARNING, ONCE},
+    {"alarm", "firing", NULL, WARNING, BEGINS},
+    {"alarm", "resolved", NULL, WARNING, ENDS},
+    {"alarm", "undetermined", NULL, INFO, ONCE},
+};
+
+static const char *const severities[] = {"info", "warning", "critical"};
+static const char *const phases[] = {"begins", "ends", "once"};
+
+const char *ax_fault_severity_name(enum ax_fault_severity s)
+{
+    return severities[s];
+}
+
+bool ax_fault_severity_parse(struct ax_str name, enum ax_fault_severity *out)
+{
+    for (size_t i = 0; i < AX_ARRAY_LEN(severities); i++)
+        if (ax_str_eq(name, ax_str(severities[i]))) {
+            *out = (enum ax_fault_severity)i;
+            return true;
+        }
+    return false;
+}
+
+const struct ax_fault_kind *ax_fault_of(const struct ax_event *e)
+{
+    for (size_t i = 0; i < AX_ARRAY_LEN(kinds); i++)
+        if (ax_str_eq(e->type, ax_str(kinds[i].type)) &&
+            ax_str_eq(e->what, ax_str(kinds[i].what)) &&
+            (!kinds[i].detail || ax_str_eq(e->detail, ax_str(kinds[i].detail))))
+            return &kinds[i];
+    return NULL;
+}
+
+enum ax_fault_severity ax_fault_severity_of(const struct ax_event *e, const struct ax_fault_kind *k)
+{
+    enum ax_fault_severity own;
+    return ax_fault_severity_parse(e->severity, &own) ? own : k->severity;
+}
+
+bool ax_fault_matches(const struct ax_fault_filter *f, const struct ax_told *t,
+                      const struct ax_fault_kind *k)
+{
+    const struct ax_event *e = &t->event;
+    return ax_fault_severity_of(e, k) >= f->severity &&
+           (!f->tenant.n || ax_str_eq(f->tenant, t->tenant)) &&
+           (!f->type.n || ax_str_eq(f->type, e->type)) &&
+           (!f->resource.n || ax_str_eq(f->resource, e->handle)) &&
+           (!f->host.n || ax_str_eq(f->host, e->handle) || ax_str_eq(f->host, t->host));
+}
+
+static void text(struct ax_json *j, const char *key, struct ax_str v)
+{
+    ax_json_key(j, key);
+    if (v.n)
+        ax_json_str(j, v);
+    else
+        ax_json_null(j);
+}
+
+static void put_resource(struct ax_json *j, const struct ax_told *t)
+{
+    struct ax_str handle = t->event.handle, rest = handle, kind = AX_STR_NULL;
+    ax_str_cut(&rest, ':', &kind);
+    ax_json_key(j, "resource");
+    ax_json_obj(j);
+    text(j, "handle", handle);
+    text(j, "name", t->name);
+    text(j, "kind", kind);
+    text(j, "tenant", t->tenant);
+    text(j, "host", t->host);
+    ax_json_end(j);
+}
+
+void ax_fault_json(const struct ax_told *t, const struct ax_fault_kind *k, struct ax_buf *out)
+{
+    struct ax_json j = {.out = out};
+    ax_json_obj(&j);
+    ax_json_key(&j, "id");
+    ax_json_int(&j, t->event.id);
+    ax_json_key(&j, "time");
+    ax_json_time(&j, t->event.time);
+    put_resource(&j, t);
+    text(&j, "type", t->event.type);
+    text(&j, "what", t->event.what);
+    text(&j, "detail", t->event.detail);
+    text(&j, "severity", ax_str(severities[ax_fault_severity_of(&t->event, k)]));
+    text(&j, "phase", ax_str(phases[k->phase]));
+    text(&j, "text", t->event.text);
+    ax_json_end(&j);
+}
