@@ -92,6 +92,7 @@ class Hook:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.handle_error = lambda *_: None      # a server that was killed in the middle of sending
         self.url = f"http://127.0.0.1:{self.server.server_port}/faults"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
