@@ -40,6 +40,7 @@ struct server {
     struct ax_statsd *statsd;
     struct ax_api *api;
     struct ax_leap clock;
+    int64_t listening; /* since when */
     pthread_t keeper;
     bool keeping;
     _Atomic bool stop;
@@ -283,7 +284,9 @@ static void housekeep(struct server *s, int64_t now, int64_t *next_prune)
 {
     static struct ax_log_limit limit;
     struct ax_err err = {0};
-    int rc = ax_registry_expire(s->registry, now, now - 3 * s->o->interval_ms - 5000, &err);
+    int64_t patience = 3 * s->o->interval_ms + 5000;
+    bool listened = now - s->listening >= patience; /* or else nobody heard whether they spoke */
+    int rc = listened ? ax_registry_expire(s->registry, now, now - patience, &err) : 0;
     bool believed = clock_is_steady(s, now);
     if (rc == 0 && believed && now >= *next_prune) {
         rc = ax_registry_prune(s->registry, now - s->o->retention_ms, &err);
@@ -314,6 +317,7 @@ static void keep_going(struct server *s, const sigset_t *end)
 {
     static struct ax_log_limit limit;
     int64_t next_housekeep = ax_now_ms() + HOUSEKEEP_MS, next_prune = 0;
+    s->listening = ax_now_ms();
     while (wait_tick(s, end)) {
         struct ax_err err;
         int64_t now = ax_now_ms();
