@@ -240,7 +240,7 @@ int ax_registry_expire(struct ax_registry *r, int64_t now, int64_t deadline, str
         "INSERT OR IGNORE INTO event(time, tenant, handle, type, what, detail, text) "
         "SELECT ?1, tenant, handle, 'state', 'down', 'silent', "
         "'host ' || name || ' has not reported' FROM resource WHERE " SILENT,
-        "UPDATE resource SET state = 'down', reason = 'silent', since = ?1 WHERE " SILENT,
+        ("UPDATE resource SET state = 'down', reason = 'silent', since = ?1 WHERE " SILENT),
     };
     int rc = ax_sql_begin(r->sql, err);
     if (rc < 0)
