@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Notifications at a real Alertmanager and a real mail server (aiosmtpd, with STARTTLS and AUTH),
-through the notification room alone (notify-probe)."""
+through the notification room alone (notify-probe), and at the end from the sample on."""
 import email
 import email.policy
 import json
@@ -281,3 +281,53 @@ def test_mail_waits_for_a_server_that_drops_refuses_or_has_no_tls(env, _):
     equal((wrong.stats("EMAIL")["failed"], wrong.stats("EMAIL")["waiting"]), (0, 1), "a wrong password is no refusal")
     ended_well(wrong)
     sink.close()
+
+
+def test_from_a_sample_to_mail_alertmanager_and_script(env, _):
+    needs_mail()
+    cert, hook = certificate(env), Webhook()
+    sink, manager = Sink(cert), Alertmanager(env, hook)
+    password, scripts = os.path.join(env.dir, "password"), os.path.join(env.dir, "scripts")
+    with open(password, "w", encoding="ascii") as f:
+        f.write("s3cret\n")
+    os.mkdir(scripts)
+    with open(os.path.join(scripts, "keep"), "w", encoding="ascii") as f:
+        f.write(f"#!/bin/sh\ncat >>{env.dir}/told/kept\n")
+    os.chmod(os.path.join(scripts, "keep"), 0o755)
+    os.mkdir(os.path.join(env.dir, "told"))
+    os.chmod(os.path.join(env.dir, "told"), 0o777)          # the server may have become another user
+    server = env.server("whole", args=[
+        "--smtp-url", f"smtp://127.0.0.1:{sink.port}", "--smtp-user", "auspex", "--smtp-password-file", password,
+        "--smtp-starttls", "--notify-ca", cert[0], "--mail-from", "auspex@example.org", "--script-dir", scripts,
+        "--url", "https://auspex.example"])
+    text = {"Content-Type": "application/json"}
+
+    def post(path, what):
+        status, body = server.http("/v2.0" + path, json.dumps(what).encode(), text)
+        check(status in (201, 204), f"POST {path}: {status} {body!r}")
+        return json.loads(body) if body else None
+
+    def send(value):
+        post("/metrics", {"name": "level", "dimensions": {"hostname": "web1"}, "value": value,
+                          "timestamp": int(time.time() * 1000)})
+    methods = [post("/notification-methods", {"name": kind, "type": kind, "address": address})["id"]
+               for kind, address in (("EMAIL", "ops@example.org"), ("ALERTMANAGER", manager.url), ("SCRIPT", "keep"))]
+    post("/alarm-definitions", {"name": "too high", "expression": "last(level) > 9", "severity": "HIGH",
+                                "match_by": ["hostname"], "alarm_actions": methods, "ok_actions": methods})
+    send(10)
+    wait_for("the mail", 15, lambda: sink.mails)
+    equal(sink.mails[0][1]["Subject"], 'ALARM HIGH "too high" for Host: web1', "subject")
+    alarm = server.get("/v2.0/alarms")["elements"][0]["id"]
+    alert = wait_for("the alert", 10, lambda: manager.alerts()[alarm])
+    equal(alert["generatorURL"], f"https://auspex.example/v2.0/alarms/{alarm}", "generatorURL")
+    kept = os.path.join(env.dir, "told", "kept")
+    wait_for("the script", 10, lambda: os.path.exists(kept) and "too high" in open(kept, encoding="utf-8").read())
+    server.process.kill()
+    server.start()
+    send(1)
+    wait_for("the mail of the end", 15, lambda: len(sink.mails) == 2)
+    equal(sink.mails[1][1]["Subject"], 'OK HIGH "too high" for Host: web1', "subject")
+    wait_for("the resolved alert", 10, lambda: hook.got and hook.got[-1]["status"] == "resolved")
+    check("s3cret" not in server.process.said(), "a secret in the log")
+    sink.close()
+    hook.close()
