@@ -122,5 +122,5 @@ def test_nothing_was_foretold_of_the_steady_guest(env, story):
 
 def test_the_series_says_it_too(env, story):
     values = story.server.values(
-        f'auspex_exhaustion_seconds{{handle="{story.handle}",resource="memory",quantile="0.5"}}[10m]')
+        f'auspex_exhaustion_seconds{{handle="{story.handle}",resource="memory",quantile="0.5"}}[2h]')
     check(len(values) >= 5, f"only {len(values)} samples of auspex_exhaustion_seconds")
