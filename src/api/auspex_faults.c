@@ -161,19 +161,9 @@ void ax_fault_stream(struct ax_request *q, struct ax_reply *r)
         (rc = ax_fault_stream_open(ax_api_rooms(q->api)->faults, &o, &t->stream, &err)) < 0)
         free_tap(t);
     if (rc < 0) {
-        ax_fault_failed(r, &err);
+        ax_reply_auspex_errno(r, &err);
         return;
     }
     r->type = "text/event-stream";
     r->stream = &t->body;
-}
-
-void ax_fault_failed(struct ax_reply *r, const struct ax_err *err)
-{
-    if (err->code != -EAGAIN && err->code != -EDQUOT) {
-        ax_reply_auspex_errno(r, err);
-        return;
-    }
-    ax_reply_auspex_error(r, 429, "too_many_requests", err->text);
-    r->retry_after = err->code == -EAGAIN ? 10 : 0;
 }

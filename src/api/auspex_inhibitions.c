@@ -119,16 +119,10 @@ void ax_inhibitions_post(struct ax_request *q, struct ax_reply *r)
     int rc = read(q, &x, &err);
     if (rc == 0)
         rc = ax_inhibition_add(ax_api_rooms(q->api)->dispatch, q->tenant, &x, id, &err);
-    if (rc < 0) {
+    if (rc < 0)
         ax_reply_auspex_errno(r, &err);
-        return;
-    }
-    r->status = 201;
-    struct ax_json j = {.out = &r->body};
-    ax_json_obj(&j);
-    ax_json_key(&j, "id");
-    ax_json_cstr(&j, id);
-    ax_json_end(&j);
+    else
+        ax_reply_made(r, id);
 }
 
 void ax_inhibitions_delete(struct ax_request *q, struct ax_reply *r)

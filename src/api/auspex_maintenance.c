@@ -81,16 +81,10 @@ void ax_maintenance_post(struct ax_request *q, struct ax_reply *r)
     int rc = read(q, &m, &err);
     if (rc == 0)
         rc = ax_maintenance_add(ax_api_rooms(q->api)->dispatch, q->tenant, &m, id, &err);
-    if (rc < 0) {
+    if (rc < 0)
         ax_reply_auspex_errno(r, &err);
-        return;
-    }
-    r->status = 201;
-    struct ax_json j = {.out = &r->body};
-    ax_json_obj(&j);
-    ax_json_key(&j, "id");
-    ax_json_cstr(&j, id);
-    ax_json_end(&j);
+    else
+        ax_reply_made(r, id);
 }
 
 void ax_maintenance_delete(struct ax_request *q, struct ax_reply *r)

@@ -55,7 +55,7 @@ void ax_subscription_create(struct ax_request *q, struct ax_reply *r)
     if (rc == 0)
         rc = ax_subscription_add(ax_api_rooms(q->api)->faults, &s, &q->arena, &err);
     if (rc < 0) {
-        ax_fault_failed(r, &err);
+        ax_reply_auspex_errno(r, &err);
         return;
     }
     struct ax_json j = {.out = &r->body};
@@ -70,7 +70,7 @@ void ax_subscriptions(struct ax_request *q, struct ax_reply *r)
     struct ax_err err;
     if (ax_subscription_list(ax_api_rooms(q->api)->faults, q->tenant, AX_STR(""), &q->arena, &v, &n,
                              &err) < 0) {
-        ax_fault_failed(r, &err);
+        ax_reply_auspex_errno(r, &err);
         return;
     }
     struct ax_json j = {.out = &r->body};
@@ -94,7 +94,7 @@ void ax_subscription(struct ax_request *q, struct ax_reply *r)
         rc = ax_fail(&err, -ENOENT, "there is no such subscription");
     struct ax_json j = {.out = &r->body};
     if (rc < 0)
-        ax_fault_failed(r, &err);
+        ax_reply_auspex_errno(r, &err);
     else
         put(&j, &v[0]);
 }
@@ -105,5 +105,5 @@ void ax_subscription_delete(struct ax_request *q, struct ax_reply *r)
     int rc = ax_subscription_remove(ax_api_rooms(q->api)->faults, q->tenant, q->rest, &err);
     r->status = 204;
     if (rc < 0)
-        ax_fault_failed(r, &err);
+        ax_reply_auspex_errno(r, &err);
 }

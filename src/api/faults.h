@@ -9,6 +9,5 @@
  * sees all. */
 int ax_fault_check(struct ax_request *q, struct ax_fault_filter *f, struct ax_str severity,
                    struct ax_err *err);
-void ax_fault_failed(struct ax_reply *r, const struct ax_err *err);
 
 #endif

@@ -102,6 +102,9 @@ void ax_reply_auspex_error(struct ax_reply *r, int status, const char *code, con
 /* The status and code that a negative errno means. */
 void ax_reply_auspex_errno(struct ax_reply *r, const struct ax_err *err);
 
+/* 201, {"id":...}. */
+void ax_reply_made(struct ax_reply *r, const char *id);
+
 void ax_reply_count(struct ax_reply *r, const char *header, uint64_t n);
 
 /* Memory for bodies on their way in, and for what becomes of them: all requests together get no
@@ -177,6 +180,7 @@ const struct ax_api_options *ax_api_rooms(const struct ax_api *api);
 int64_t ax_api_started(const struct ax_api *api);
 struct ax_budget *ax_api_budget(struct ax_api *api);
 struct ax_quotas *ax_api_quotas(const struct ax_api *api);
+int64_t ax_resident_bytes(void); /* memory of the process (status.c) */
 /* Counts an answer for /metrics. */
 void ax_api_count(struct ax_api *api, int status);
 void ax_api_counts(const struct ax_api *api, uint64_t by_class[6]);

@@ -43,13 +43,17 @@ void ax_reply_auspex_errno(struct ax_reply *r, const struct ax_err *err)
 {
     switch (err->code) {
     case -EINVAL:
-    case -EDQUOT:
     case -EBADMSG: ax_reply_auspex_error(r, 400, "bad_request", err->text); break;
     case -EFBIG: ax_reply_auspex_error(r, 413, "too_large", err->text); break;
     case -EPERM: ax_reply_auspex_error(r, 403, "forbidden", err->text); break;
     case -ENOENT: ax_reply_auspex_error(r, 404, "not_found", err->text); break;
     case -EALREADY: ax_reply_auspex_error(r, 409, "conflict", err->text); break;
     case -ENOSPC: ax_reply_auspex_error(r, 507, "no_space", err->text); break;
+    case -EDQUOT: ax_reply_auspex_error(r, 429, "too_many_requests", err->text); break;
+    case -EAGAIN:
+        ax_reply_auspex_error(r, 429, "too_many_requests", err->text);
+        r->retry_after = 10;
+        break;
     case -EROFS:
     case -EBUSY: ax_reply_auspex_error(r, 503, "unavailable", err->text); break;
     default: ax_reply_auspex_error(r, 500, "internal", err->text); break;
@@ -61,4 +65,14 @@ void ax_reply_count(struct ax_reply *r, const char *header, uint64_t n)
     AX_ASSERT(r->ncounts < AX_REPLY_COUNTS);
     r->counts[r->ncounts].name = header;
     r->counts[r->ncounts++].n = n;
+}
+
+void ax_reply_made(struct ax_reply *r, const char *id)
+{
+    struct ax_json j = {.out = &r->body};
+    r->status = 201;
+    ax_json_obj(&j);
+    ax_json_key(&j, "id");
+    ax_json_cstr(&j, id);
+    ax_json_end(&j);
 }

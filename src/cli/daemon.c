@@ -269,8 +269,10 @@ static size_t put_flag(const struct flag *f, const struct ax_daemon_options *o, 
 char *const *ax_daemon_command_line(enum ax_daemon which, const char *self,
                                     const struct ax_daemon_options *o, struct ax_arena *a)
 {
-    const char **v = AX_NEWS(a, const char *, AX_ARRAY_LEN(flags) + 5 * AX_FLAG_TIMES + 3);
-    size_t n = 0;
+    size_t most = 3, n = 0;
+    for (size_t i = 0; i < AX_ARRAY_LEN(flags); i++)
+        most += flags[i].which & SEVERAL ? AX_FLAG_TIMES : 1;
+    const char **v = AX_NEWS(a, const char *, most);
     v[n++] = self;
     v[n++] = command_name(which);
     for (size_t i = 0; i < AX_ARRAY_LEN(flags); i++)

@@ -334,3 +334,17 @@ def test_flapping_is_told_once(env, _):
     wait_for("its state, when it has been steady", 20, lambda: site.hook.got)
     check("held since" in site.told()[0][2], "why it is told late")
     check("--flap-changes" in auspex("serve", "--flap-changes", "x")[2], "a flag that is none")
+
+
+def test_the_limit_of_inhibitions_is_told(env, site):
+    rule = json.dumps({"source_matchers": ['alertname="never"'], "target_matchers": ['alertname="never either"']}).encode()
+    there = len(site.ask("GET", "/auspex/v1/inhibitions")["inhibitions"])
+    made = []
+    for _ in range(1000 - there):
+        status, answer = site.server.http("/auspex/v1/inhibitions", rule, JSON)
+        equal(status, 201, f"rule {len(made)}: {answer!r}")
+        made.append(json.loads(answer)["id"])
+    status, answer = site.server.http("/auspex/v1/inhibitions", rule, JSON)
+    check(status == 429 and b"1000 inhibitions" in answer, f"{status} {answer!r}")
+    equal(site.server.http(f"/auspex/v1/inhibitions/{made[0]}", method="DELETE")[0], 204, "one goes")
+    equal(site.server.http("/auspex/v1/inhibitions", rule, JSON)[0], 201, "there is room again")
