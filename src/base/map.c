@@ -17,6 +17,11 @@ uint64_t ax_hash(const void *p, size_t n)
     return XXH3_64bits(p, n);
 }
 
+uint64_t ax_hash_secret(const void *p, size_t n, uint64_t secret)
+{
+    return XXH3_64bits_withSeed(p, n, secret);
+}
+
 static struct ax_map_slot *find(const struct ax_map *m, struct ax_str key, uint64_t hash)
 {
     for (size_t i = hash & (m->cap - 1);; i = (i + 1) & (m->cap - 1)) {

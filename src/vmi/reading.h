@@ -149,8 +149,8 @@ struct ax_missing {
 struct ax_reading {
     struct ax_str kernel;   /* release: 6.1.0-51-cloud-amd64 */
     struct ax_str build_id; /* hex */
-    int64_t attach_us;      /* CPU time of finding the kernel */
-    int64_t poll_us;        /* CPU time of this reading, at least 1 */
+    int64_t attach_ns;      /* CPU time of finding the kernel */
+    int64_t poll_ns;        /* CPU time of this reading */
     unsigned parts;         /* which are there */
     unsigned torn;          /* walks that had to be repeated */
 

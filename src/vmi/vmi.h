@@ -27,10 +27,21 @@
 
 struct ax_vmi;
 
+/* Where plans are kept from one attachment to the next. A plan follows from the bytes of the
+ * kernel's own tables, and its key is a hash over these bytes with a secret of this machine: a
+ * guest that calls itself another kernel gets a plan of its own. */
+struct ax_plan_store {
+    void *self;
+    uint64_t secret;
+    bool (*get)(void *self, const char *key, struct ax_buf *out); /* false: there is none */
+    void (*put)(void *self, const char *key, struct ax_str plan);
+};
+
 struct ax_vmi_options {
-    enum ax_scope scope;  /* the most that polls of this attachment may read */
-    const char *plan_dir; /* plans by build id are kept here; NULL = none are */
-    uint64_t step_limit;  /* reads per poll; 0 = 20 million */
+    enum ax_scope scope;               /* the most that polls of this attachment may read */
+    const struct ax_plan_store *plans; /* NULL = none are kept */
+    int64_t now_ms;                    /* wall clock; 0 = unknown (a dump) */
+    uint64_t step_limit;               /* reads per poll; 0 = 20 million */
 };
 
 /* Finds the kernel. Takes the ram in any case (ax_vmi_detach closes it).
