@@ -18,7 +18,7 @@ struct ax_map {
         0                                                                                          \
     }
 
-uint64_t ax_hash(const void *p, size_t n); /* XXH3, 64 bits */
+uint64_t ax_hash(const void *p, size_t n);                         /* XXH3, 64 bits */
 uint64_t ax_hash_secret(const void *p, size_t n, uint64_t secret); /* the same, seeded */
 
 bool ax_map_get(const struct ax_map *m, struct ax_str key, uint64_t *out); /* out may be NULL */

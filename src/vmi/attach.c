@@ -33,14 +33,16 @@ static void place_image(struct ax_guest *g, uint64_t stext)
 static bool describes_itself(struct ax_vmi *v)
 {
     struct ax_str release;
-    uint64_t uts;
     int64_t name;
     char sysname[66], found[66];
     if (!ax_vmcoreinfo_text(&v->info, AX_STR("OSRELEASE"), &release) || release.n > 64 ||
-        !ax_vmcoreinfo_hex(&v->info, AX_STR("SYMBOL(init_uts_ns)"), &uts) ||
-        !ax_vmcoreinfo_number(&v->info, AX_STR("OFFSET(uts_namespace.name)"), &name) ||
-        !ax_guest_text(&v->guest, uts + (uint64_t)name, sysname, 65) ||
-        !ax_guest_text(&v->guest, uts + (uint64_t)name + 130, found, 65))
+        !ax_vmcoreinfo_hex(&v->info, AX_STR("SYMBOL(init_uts_ns)"), &v->uts_name))
+        return false;
+    if (!ax_vmcoreinfo_number(&v->info, AX_STR("OFFSET(uts_namespace.name)"), &name))
+        name = 4; /* behind a counter, before 5.11 */
+    v->uts_name += (uint64_t)name;
+    if (!ax_guest_text(&v->guest, v->uts_name, sysname, 65) ||
+        !ax_guest_text(&v->guest, v->uts_name + 130, found, 65))
         return false;
     memcpy(v->release, release.p, release.n);
     v->release[release.n] = '\0';

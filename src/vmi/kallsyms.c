@@ -201,11 +201,12 @@ static void by_order(struct ax_kallsyms *k, struct ax_symbol_wanted *w)
         else
             high = middle;
     }
-    for (; low < k->count && nth_by_name(k, low, &symbol, name); low++) {
+    for (bool sure = false; !sure && low < k->count && nth_by_name(k, low, &symbol, name); low++) {
         if (strcmp(name + 1, w->name) != 0)
             return;
-        if (kind_fits(w->kind, name[0]) && address_of(k, symbol, &w->address))
-            return;
+        sure = kind_fits(w->kind, name[0]);
+        if (sure || !w->address)
+            (void)address_of(k, symbol, &w->address);
     }
 }
 
@@ -220,8 +221,8 @@ static void in_one_pass(struct ax_kallsyms *k, struct ax_symbol_wanted *wanted, 
             return;
         expand(k, tokens, len, name);
         for (size_t i = 0; i < n; i++)
-            if (!wanted[i].address && name[1] == wanted[i].name[0] &&
-                strcmp(name + 1, wanted[i].name) == 0 && kind_fits(wanted[i].kind, name[0]))
+            if (name[1] == wanted[i].name[0] && strcmp(name + 1, wanted[i].name) == 0 &&
+                (!wanted[i].address || kind_fits(wanted[i].kind, name[0])))
                 (void)address_of(k, symbol, &wanted[i].address);
     }
 }
@@ -293,8 +294,10 @@ static bool place_markers(struct ax_kallsyms *k, uint64_t behind_offsets)
     k->seqs = 0;
     if (!lengths_fit(k))
         return false;
-    for (uint64_t words = 0; words < 2; words++) { /* behind relative_base, or without one */
-        k->seqs = behind_offsets + (1 - words) * 8;
+    /* Behind the offsets, and perhaps relative_base; kernels of 2026 leave no gaps. */
+    const uint64_t places[] = {align8(behind_offsets) + 8, align8(behind_offsets), behind_offsets};
+    for (size_t i = 0; i < AX_ARRAY_LEN(places); i++) {
+        k->seqs = places[i];
         if (seqs_fit(k))
             return true;
     }
@@ -311,7 +314,7 @@ static bool settle(struct ax_kallsyms *k, uint64_t stext)
     if (k->count < 256 || k->count > MAX_SYMBOLS)
         return false;
     k->names_size = (uint64_t)k->count * 64; /* they have 12 bytes on average */
-    if (!copy_tokens(k) || !place_markers(k, align8(k->offsets + 4 * (uint64_t)k->count)))
+    if (!copy_tokens(k) || !place_markers(k, k->offsets + 4 * (uint64_t)k->count))
         return false;
     for (uint32_t symbol = 0; symbol < k->count; symbol++) {
         const uint8_t *tokens = names_next(&s, &len);

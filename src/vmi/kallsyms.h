@@ -41,6 +41,8 @@ struct ax_kallsyms {
 int ax_kallsyms_find(struct ax_kallsyms *k, struct ax_guest *g, const struct ax_vmcoreinfo *info,
                      struct ax_err *err);
 
+/* Which of several symbols of one name is meant. A preference only: kernels of 2026 call data text.
+ */
 enum ax_symbol_kind { AX_SYMBOL_ANY, AX_SYMBOL_TEXT, AX_SYMBOL_DATA };
 struct ax_symbol_wanted {
     const char *name;

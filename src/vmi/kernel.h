@@ -15,7 +15,8 @@ struct ax_vmi {
     struct ax_plan plan;
     struct ax_vmi_options options;
     char release[66], build_id[48];
-    uint64_t moved; /* by KASLR */
+    uint64_t moved;    /* by KASLR */
+    uint64_t uts_name; /* struct new_utsname: six names of 65 bytes */
     bool has_types;
     char types_missing[AX_ERR_TEXT]; /* why not */
     int64_t attach_ns;

@@ -212,13 +212,9 @@ static int64_t online_cpus(struct ax_vmi *v)
 
 static void read_hostname(struct ax_vmi *v, struct ax_arena *a, struct ax_system *s)
 {
-    uint64_t uts;
-    int64_t name;
     char text[66];
     if (v->options.scope < AX_SCOPE_PROCESSES ||
-        !ax_vmcoreinfo_hex(&v->info, AX_STR("SYMBOL(init_uts_ns)"), &uts) ||
-        !ax_vmcoreinfo_number(&v->info, AX_STR("OFFSET(uts_namespace.name)"), &name) ||
-        !ax_guest_text(&v->guest, uts + (uint64_t)name + 65, text, 65))
+        !ax_guest_text(&v->guest, v->uts_name + 65, text, 65))
         return;
     s->hostname = ax_arena_str(a, ax_str(text));
 }
