@@ -81,6 +81,18 @@ int64_t ax_kernel_int(struct ax_vmi *v, enum ax_plan_symbol s, int64_t offset)
     return (int32_t)value;
 }
 
+uint64_t ax_kernel_scheduler_clock(struct ax_vmi *v)
+{
+    uint64_t latest = 0, now;
+    int32_t at = ax_off(v, AX_OFF_rq_clock);
+    for (uint32_t cpu = 0; cpu < v->cpus && at >= 0 && ax_sym(v, AX_SYM_runqueues); cpu++) {
+        uint64_t rq = ax_sym(v, AX_SYM_runqueues) + v->per_cpu[cpu];
+        if (ax_guest_u64(&v->guest, rq + (uint64_t)at, &now) && now > latest)
+            latest = now;
+    }
+    return latest;
+}
+
 int64_t ax_kernel_percpu_counter(struct ax_vmi *v, uint64_t va)
 {
     uint64_t count, counters;

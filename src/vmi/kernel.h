@@ -62,6 +62,9 @@ void ax_kernel_cpus(struct ax_vmi *v);
 int64_t ax_kernel_long(struct ax_vmi *v, enum ax_plan_symbol s, int64_t offset);
 int64_t ax_kernel_int(struct ax_vmi *v, enum ax_plan_symbol s, int64_t offset);
 
+/* The scheduler's clock, ns since about boot: the latest of all CPUs; 0 when it cannot be read. */
+uint64_t ax_kernel_scheduler_clock(struct ax_vmi *v);
+
 /* struct percpu_counter: the common count and what each CPU has added since. */
 int64_t ax_kernel_percpu_counter(struct ax_vmi *v, uint64_t va);
 

@@ -10,21 +10,34 @@
 
 /* --- Clocks --------------------------------------------------------------------------------- */
 
+static bool is_wall(int64_t s)
+{
+    return s > 1000000000 && s < INT64_C(100000000000); /* 2001 to 5138 */
+}
+
+/* What programs read without a system call: basetime[CLOCK_REALTIME], seconds first. */
+static int64_t shared_seconds(struct ax_vmi *v)
+{
+    uint64_t data = (uint64_t)ax_kernel_long(v, AX_SYM_vdso_k_time_data, 0), s;
+    int32_t clock = ax_off(v, AX_OFF_vdso_clock_data), base = ax_off(v, AX_OFF_vdso_basetime);
+    if (clock < 0 || base < 0 || !ax_guest_u64(&v->guest, data + (uint64_t)(clock + base), &s))
+        return AX_UNKNOWN;
+    return is_wall((int64_t)s) ? (int64_t)s : AX_UNKNOWN;
+}
+
 /* struct timekeeper follows a sequence counter, whose size depends on how the kernel was built;
- * kernels since 6.13 name the struct that holds both. */
+ * kernels since 6.13 name the struct that holds both, and some hide the symbol. */
 static int64_t wall_seconds(struct ax_vmi *v)
 {
     int32_t at = ax_off(v, AX_OFF_timekeeper_xtime_sec);
     int32_t named = ax_off(v, AX_OFF_tk_data_timekeeper);
     const int32_t places[] = {named, 8, 16, 64};
-    if (at < 0)
-        return AX_UNKNOWN;
-    for (size_t i = named < 0; i < AX_ARRAY_LEN(places); i++) {
+    for (size_t i = named < 0; i < AX_ARRAY_LEN(places) && at >= 0; i++) {
         int64_t s = ax_kernel_long(v, AX_SYM_tk_core, places[i] + (int64_t)at);
-        if (s > 1000000000 && s < INT64_C(100000000000)) /* 2001 to 5138 */
+        if (is_wall(s))
             return s;
     }
-    return AX_UNKNOWN;
+    return shared_seconds(v);
 }
 
 int64_t ax_kernel_time_ms(struct ax_vmi *v)
@@ -34,26 +47,39 @@ int64_t ax_kernel_time_ms(struct ax_vmi *v)
 }
 
 /* Jiffies begin five minutes below the point where 32 bits wrap. */
-static double uptime_of(uint64_t jiffies, int64_t tick_ns)
+static double uptime_of(uint64_t jiffies, double hz)
 {
-    double hz = 1e9 / (double)tick_ns;
     double first = (double)(uint32_t)(-300 * (int32_t)lround(hz));
     return ((double)jiffies - first) / hz;
+}
+
+/* Ticks per second: said by tick_nsec; else the usual one that fits the scheduler's clock. */
+static double ticks_per_second(struct ax_vmi *v, uint64_t jiffies)
+{
+    static const double usual[] = {250, 1000, 100, 300};
+    int64_t tick = ax_kernel_long(v, AX_SYM_tick_nsec, 0);
+    double seconds = (double)ax_kernel_scheduler_clock(v) / 1e9, best = 0, least = INFINITY;
+    if (tick >= 100000 && tick <= 100000000)
+        return 1e9 / (double)tick;
+    for (size_t i = 0; i < AX_ARRAY_LEN(usual); i++) {
+        double apart = fabs(uptime_of(jiffies, usual[i]) - seconds);
+        if (apart < least) {
+            least = apart;
+            best = usual[i];
+        }
+    }
+    return best;
 }
 
 static int read_clock(struct ax_vmi *v, struct ax_system *s, struct ax_err *err)
 {
     uint64_t jiffies;
-    int64_t tick = ax_kernel_long(v, AX_SYM_tick_nsec, 0);
     if (!ax_sym(v, AX_SYM_jiffies_64) ||
         !ax_guest_u64(&v->guest, ax_sym(v, AX_SYM_jiffies_64), &jiffies))
         return ax_fail(err, -EIO, "the kernel's clock (jiffies_64) cannot be read");
-    if (tick < 100000 || tick > 100000000)
-        return ax_fail(err, -EIO, "the kernel's clock ticks each %lld ns: that cannot be",
-                       (long long)tick);
     int64_t wall = wall_seconds(v);
     s->jiffies = jiffies;
-    s->uptime = uptime_of(jiffies, tick);
+    s->uptime = uptime_of(jiffies, ticks_per_second(v, jiffies));
     s->time = wall == AX_UNKNOWN ? (double)NAN : (double)wall;
     return 0;
 }

@@ -258,22 +258,10 @@ static bool walk_once(struct walk *w)
     return ax_guest_u64(g, head + 8, &last) && last == before;
 }
 
-static uint64_t scheduler_clock(struct ax_vmi *v)
-{
-    uint64_t latest = 0, now;
-    int32_t at = ax_off(v, AX_OFF_rq_clock);
-    for (uint32_t cpu = 0; cpu < v->cpus && at >= 0 && ax_sym(v, AX_SYM_runqueues); cpu++) {
-        uint64_t rq = ax_sym(v, AX_SYM_runqueues) + v->per_cpu[cpu];
-        if (ax_guest_u64(&v->guest, rq + (uint64_t)at, &now) && now > latest)
-            latest = now;
-    }
-    return latest;
-}
-
 int ax_read_processes(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r,
                       struct ax_err *err)
 {
-    struct walk w = {.v = v, .a = a, .from = SIZE_MAX, .now_ns = scheduler_clock(v)};
+    struct walk w = {.v = v, .a = a, .from = SIZE_MAX, .now_ns = ax_kernel_scheduler_clock(v)};
     int rc = ax_need_members(v, needed, AX_ARRAY_LEN(needed), err);
     enum ax_plan_symbol list = AX_SYM_init_task;
     if (rc == 0)
