@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A guest under plain QEMU, in software: any Debian kernel, any way to hold its memory, a shell in
+it, and the faults that a look from outside must survive. Made by tests/vmi/build."""
+import json
+import mmap
+import os
+import re
+import shutil
+import socket
+import struct
+import time
+
+import harness
+from harness import Failure, Process, Skip, check, run, wait_for
+
+OUT = os.path.join(harness.DEMO, "out", "guests")
+COUNTER_MARK = b"AUSPEX COUNTS HERE "
+UNUSED_CALL = 180                           # tests/vmi/module hooks this one
+
+
+def images(suite="bookworm", flavour="cloud"):
+    """The directory of a built guest; built now if it is not."""
+    status, out, err = run([os.path.join(harness.REPO, "tests/vmi/build"), suite, flavour, OUT], timeout=600)
+    if status != 0:
+        raise Skip(f"no guest of {suite}/{flavour}: {(err or out).strip()[-300:]}")
+    return out.strip().splitlines()[-1]
+
+
+def memory_free():
+    """What this machine can give, in bytes."""
+    with open("/proc/meminfo") as f:
+        return next(int(line.split()[1]) << 10 for line in f if line.startswith("MemAvailable"))
+
+
+class Guest(Process):
+    """ram: file, memfd or anonymous. What it says on its console is in the log. Whatever happens to
+    it, it is ended by its PID."""
+
+    def __init__(self, env, built, name="guest", ram="file", memory=256, cpus=1, machine="q35", cpu="max",
+                 words="", pvpanic=True, wait=90):
+        if not shutil.which("qemu-system-x86_64"):
+            raise Skip("no qemu-system-x86_64 here (tools/install-deps test)")
+        self.dir, self.memory, self.kind, self.waits = env.dir, memory, ram, wait
+        self.release = open(os.path.join(built, "release")).read().strip()
+        self.sockets = {s: self.path(name, s) for s in ("control", "qmp")}
+        self.file = self.path(name, "ram") if ram == "file" else None
+        self.disk = self.path(name, "disk")
+        shutil.copy(os.path.join(built, "disk.img"), self.disk)
+        argv = self.command(built, name, ram, cpus, machine, cpu, words, pvpanic)
+        super().__init__(name, argv, self.path(name, "log"))
+        env.processes.append(self)
+        self.shell = self.monitor = None
+        if wait:
+            self.booted(wait)
+
+    def path(self, name, what):
+        return os.path.join(self.dir, f"{name}.{what}")
+
+    def command(self, built, name, ram, cpus, machine, cpu, words, pvpanic):
+        size = f"size={self.memory}M,share=on"
+        backend = {"file": ["-object", f"memory-backend-file,id=ram,{size},mem-path={self.file}"],
+                   "memfd": ["-object", f"memory-backend-memfd,id=ram,{size}"], "anonymous": []}[ram]
+        return [
+            "qemu-system-x86_64", "-name", name, "-nodefaults", "-no-user-config", "-display", "none",
+            # QEMU 7.2's software CMPXCHG16B corrupts the slab lists of kernels 6.12: it has none.
+            "-machine", machine + (",memory-backend=ram" if backend else ""), "-cpu", cpu + ",cx16=off", *backend,
+            "-accel", "tcg,tb-size=64,thread=multi", "-smp", str(cpus), "-m", str(self.memory),
+            "-kernel", f"{built}/vmlinuz", "-initrd", f"{built}/initramfs",
+            "-append", f"console=ttyS0 quiet loglevel=3 mitigations=off guest.name={name} {words}",
+            "-chardev", f"file,id=console,path={self.path(name, 'log')},append=on", "-serial", "chardev:console",
+            "-qmp", f"unix:{self.sockets['qmp']},server=on,wait=off",
+            "-device", "virtio-serial-pci",
+            "-chardev", f"socket,id=control,path={self.sockets['control']},server=on,wait=off",
+            "-device", "virtserialport,chardev=control,name=control",
+            "-drive", f"if=none,id=disk,file={self.disk},format=raw,cache=none,aio=threads",
+            "-device", "virtio-blk-pci,drive=disk",
+            "-netdev", "user,id=net,restrict=on", "-device", "virtio-net-pci,netdev=net,romfile=",
+            "-device", "virtio-rng-pci", *(["-device", "pvpanic"] if pvpanic else []),
+            "-action", "panic=none"]
+
+    def booted(self, seconds):
+        def ready():
+            check(self.alive(), f"QEMU ended: {self.said()[-400:]}")
+            return "guest: ready" in self.said()
+        wait_for(f"{self.name} ({self.release}) to boot", seconds, ready)
+
+    # The shell.
+
+    def run(self, command, timeout=30):
+        """What a shell command in the guest printed; a Failure unless it succeeded."""
+        status, text = self.attempt(command, timeout)
+        check(status == 0, f"in the guest: {command!r}: status {status}, {text[-300:]!r}")
+        return text
+
+    def attempt(self, command, timeout=30):
+        """(exit status, output) of a shell command in the guest, one line."""
+        check("\n" not in command, "a command is one line")
+        if self.shell is None:
+            self.shell = socket.socket(socket.AF_UNIX)
+            self.shell.connect(self.sockets["control"])
+        self.shell.settimeout(timeout)
+        try:
+            self.shell.sendall(command.encode() + b"\n")
+            status, length = self.take(until=b"\n").split()
+            return int(status), self.take(int(length)).decode(errors="surrogateescape")
+        except OSError as e:
+            self.shell = None               # an answer that comes late is nobody's
+            raise Failure(f"in the guest: {command!r}: {e}") from e
+
+    def take(self, length=None, until=None):
+        got = bytearray()
+        while not (got.endswith(until) if until else len(got) == length):
+            part = self.shell.recv(1 if until else length - len(got))
+            check(part, "the guest's shell is gone")
+            got += part
+        return bytes(got)
+
+    def begin(self, command):
+        """Starts a command in the background of the guest; its PID there."""
+        return int(self.run(f"{command} >/dev/null 2>&1 & echo $!"))
+
+    # The monitor.
+
+    def qmp(self, execute, **arguments):
+        if self.monitor is None:
+            self.monitor = socket.socket(socket.AF_UNIX)
+            self.monitor.settimeout(30)
+            self.monitor.connect(self.sockets["qmp"])
+            self.answers = self.monitor.makefile()
+            self.answers.readline()         # the greeting
+            self.qmp("qmp_capabilities")
+        self.monitor.sendall(json.dumps({"execute": execute, "arguments": arguments}).encode())
+        while True:
+            answer = json.loads(self.answers.readline())
+            if "return" in answer:
+                return answer["return"]
+            check("error" not in answer, f"QMP {execute}: {answer}")
+
+    def throttle(self, bytes_per_second):
+        """A disk that is this slow; 1 is one that hangs, 0 one that is well."""
+        self.qmp("block_set_io_throttle", device="disk", bps=bytes_per_second, bps_rd=0, bps_wr=0,
+                 iops=0, iops_rd=0, iops_wr=0)
+
+    # The memory.
+
+    @property
+    def memory_path(self):
+        """Where the memory can be opened; None if it is anonymous."""
+        if self.kind == "memfd":
+            fds = f"/proc/{self.pid}/fd"
+            return next(f"{fds}/{n}" for n in os.listdir(fds)
+                        if os.readlink(f"{fds}/{n}").startswith("/memfd:memory-backend"))
+        return self.file
+
+    def find(self, mark):
+        """Offsets of the pages in the memory that begin with that."""
+        with open(self.memory_path, "rb") as f:
+            at, found = 0, []
+            while True:
+                try:                        # a hole that is read would be filled
+                    at = os.lseek(f.fileno(), at, os.SEEK_DATA)
+                except OSError:
+                    return found
+                end = os.lseek(f.fileno(), at, os.SEEK_HOLE)
+                while at < end:
+                    part = os.pread(f.fileno(), min(end - at, 1 << 24), at)
+                    found += [at + m.start() for m in re.finditer(re.escape(mark), part) if m.start() % 4096 == 0]
+                    at += len(part)
+
+    def counter(self):
+        """Reads the counter of `work count`, with nothing for the guest to do: call it for the value."""
+        self.begin("work count")
+        pages = wait_for("the counter's page", 20, lambda: self.find(COUNTER_MARK))
+        check(len(pages) == 1, f"{len(pages)} pages have the counter's mark")
+        f = open(self.memory_path, "rb")
+        view = mmap.mmap(f.fileno(), 4096, prot=mmap.PROT_READ, offset=pages[0])
+        return lambda: struct.unpack_from("<Q", view, 64)[0]
+
+    def cpu_seconds(self):
+        """CPU time of QEMU's threads that are processors of the guest."""
+        total = 0
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            with open(f"/proc/{self.pid}/task/{task}/comm") as f:
+                if not f.read().startswith(("CPU ", "qemu-system")):
+                    continue
+            if task == str(self.pid):
+                continue
+            with open(f"/proc/{self.pid}/task/{task}/schedstat") as f:
+                total += int(f.read().split()[0])
+        return total / 1e9
+
+    # Faults.
+
+    def panic(self):
+        """The kernel's panic; what QEMU and the console say of it can be seen after this."""
+        self.attempt("(sleep 0.2; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &")
+        wait_for("the panic on the console", 20, lambda: "end Kernel panic" in self.said())
+
+    def module(self, *parameters):
+        """Loads the test module: tests/vmi/module says with which parameters it does what."""
+        if self.attempt("test -e /lib/modules/auspex_test.ko")[0] != 0:
+            raise Skip(f"the test module does not build here for {self.release}")
+        return self.run("insmod /lib/modules/auspex_test.ko " + " ".join(parameters))
+
+    def hook_call(self):
+        self.module(f"hook=0x{self.symbol('sys_call_table'):x}")
+
+    def lock_up(self):
+        """All processors with interrupts off, for ever."""
+        self.attempt("(sleep 0.2; insmod /lib/modules/auspex_test.ko lockup=1) >/dev/null 2>&1 &")
+        time.sleep(1)
+        try:
+            self.attempt("true", 2)
+        except Failure:
+            return
+        raise Failure("the guest still answers: it did not lock up")
+
+    def symbol(self, name):
+        return int(self.run(f"grep -m1 ' {name}$' /proc/kallsyms").split()[0], 16)
+
+    def poke_call(self):
+        """Changes the unused system call's entry from outside, where no module can do it: it leads
+        to a function of a module. Only for memory that is a file."""
+        start = int(self.run("grep -m1 'Kernel code' /proc/iomem").split("-")[0], 16)
+        entry = start + self.symbol("sys_call_table") - self.symbol("_text") + 8 * UNUSED_CALL
+        target = int(self.run(r"grep -m1 '\[virtio_net\]' /proc/kallsyms").split()[0], 16)
+        with open(self.memory_path, "r+b") as f:
+            f.seek(entry)
+            f.write(struct.pack("<Q", target))
+        return target
+
+    def reboot(self):
+        """The same QEMU, another kernel's life."""
+        seen = self.said().count("guest: ready")
+        self.attempt("(sleep 0.2; reboot -f) >/dev/null 2>&1 &")
+        wait_for("the guest to boot again", self.waits, lambda: self.said().count("guest: ready") > seen)
+
+    def stop(self, seconds=5):
+        """A hung disk would hold QEMU back, and there is nothing to lose."""
+        for s in (self.shell, self.monitor):
+            if s:
+                s.close()
+        self.kill()
+        if self.file and os.path.exists(self.file):
+            os.unlink(self.file)
