@@ -15,11 +15,11 @@
  * - Uses of one grant on one VM within an hour of the first are told together when the hour is
  *   over, unless they go further than what was told. A standing collection is told when it begins
  *   and when it ends; its hourly sums are in the ledger.
- * - When the ledger is not what ledger.head says, nothing is allowed any more (-EBADMSG).
+ * - When the ledger is not what ledger.head says, nothing is allowed any more (-EUCLEAN).
  *
  * Threads: any. Times are ms since the epoch; strings are copied. Results are in the caller's
  * arena. Errors: as in sql/sql.h, and -EPERM nothing allows it, -EINVAL, -ENOENT, -EALREADY,
- * -EBADMSG the ledger is damaged. */
+ * -EUCLEAN the ledger is damaged. */
 #ifndef AX_WARRANT_WARRANT_H
 #define AX_WARRANT_WARRANT_H
 
