@@ -101,7 +101,7 @@ struct ax_ledger_entry ax_entry_of(const struct ax_inspection *x, enum ax_ledger
 
 /* A notice of what the entry says, in the same transaction. uses: 0 unless it tells of several. */
 int ax_notice_add(struct ax_warrants *w, const struct ax_ledger_entry *e, const char *kind,
-                  int64_t uses, struct ax_arena *a, struct ax_err *err);
+                  int64_t uses, int64_t now, struct ax_arena *a, struct ax_err *err);
 /* The use of a grant: a notice, or one more of the hour that is told at its end. */
 int ax_hour_use(struct ax_warrants *w, const struct ax_ledger_entry *e, struct ax_arena *a,
                 struct ax_err *err);

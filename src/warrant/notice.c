@@ -65,11 +65,11 @@ static struct ax_str text_of(struct ax_warrants *w, const struct ax_ledger_entry
 }
 
 int ax_notice_add(struct ax_warrants *w, const struct ax_ledger_entry *e, const char *kind,
-                  int64_t uses, struct ax_arena *a, struct ax_err *err)
+                  int64_t uses, int64_t now, struct ax_arena *a, struct ax_err *err)
 {
     struct ax_stmt q;
     char id[AX_UUID_TEXT + 1];
-    struct ax_uuid u = ax_uuid_at(e->time);
+    struct ax_uuid u = ax_uuid_at(now);
     ax_uuid_print(&u, id);
     ax_stmt_begin(&q, w->sql,
                   "INSERT INTO inspection_notice(id, tenant, handle, kind, who, reason, grant_id, "
@@ -170,7 +170,7 @@ static int end_hour(struct ax_warrants *w, const struct hour *h, int64_t now, st
     if (h->uses) {
         rc = read_entry(w, h->sequence, a, &e, err);
         if (rc == 0)
-            rc = ax_notice_add(w, &e, "uses", h->uses, a, err);
+            rc = ax_notice_add(w, &e, "uses", h->uses, now, a, err);
         if (rc < 0)
             return rc;
         ax_stmt_begin(&q, w->sql,
@@ -198,7 +198,7 @@ int ax_hour_use(struct ax_warrants *w, const struct ax_ledger_entry *e, struct a
         rc = end_hour(w, &v[0], e->time, a, err);
     if (rc == 0)
         rc = begin_hour(w, e, err);
-    return rc == 0 ? ax_notice_add(w, e, "use", 1, a, err) : rc;
+    return rc == 0 ? ax_notice_add(w, e, "use", 1, e->time, a, err) : rc;
 }
 
 int ax_hours_tick(struct ax_warrants *w, int64_t now, struct ax_err *err)
@@ -238,7 +238,7 @@ int ax_notices_heal(struct ax_warrants *w, int64_t now, struct ax_err *err)
     }
     rc = ax_stmt_end(&q, "reading", err);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = ax_notice_add(w, &v[i], "warrant-opened", 0, &a, err);
+        rc = ax_notice_add(w, &v[i], "warrant-opened", 0, now, &a, err);
     return ax_sql_end(w->sql, rc, err);
 }
 

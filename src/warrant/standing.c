@@ -112,7 +112,7 @@ static int begin_new(struct ax_warrants *w, struct ax_ledger_tx *t, const struct
     int rc = ax_ledger_add(t, &e, a, err);
     if (rc == 0)
         rc = store(w, &e, x->provider, g->notice_at, ax_str(id), err);
-    return rc == 0 ? ax_notice_add(w, &e, "standing-begun", 0, a, err) : rc;
+    return rc == 0 ? ax_notice_add(w, &e, "standing-begun", 0, e.time, a, err) : rc;
 }
 
 int ax_standing_begin(struct ax_warrants *w, const struct ax_inspection *x, int64_t now,
@@ -154,7 +154,7 @@ static int end_found(struct ax_warrants *w, struct ax_ledger_tx *t, const struct
                  now);
     int rc = ax_ledger_add(t, &e, a, err);
     if (rc == 0)
-        rc = ax_notice_add(w, &e, "standing-ended", 0, a, err);
+        rc = ax_notice_add(w, &e, "standing-ended", 0, e.time, a, err);
     if (rc < 0)
         return rc;
     ax_stmt_begin(&q, w->sql, "DELETE FROM inspection_standing WHERE id = ?");

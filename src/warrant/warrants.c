@@ -94,7 +94,7 @@ static int write_opened(struct ax_warrants *w, const struct ax_warrant *x, struc
     if (rc == 0)
         rc = store(w, x, err);
     if (rc == 0)
-        rc = ax_notice_add(w, &e, "warrant-opened", 0, a, err);
+        rc = ax_notice_add(w, &e, "warrant-opened", 0, e.time, a, err);
     return ax_ledger_end(&t, rc, err);
 }
 
@@ -159,7 +159,7 @@ static int close_found(struct ax_warrants *w, struct ax_ledger_tx *t, const stru
     rc = ax_ledger_add(t, &e, a, err);
     if (rc == 0)
         rc = mark_closed(w, x->id, who, now, err);
-    return rc == 0 ? ax_notice_add(w, &e, "warrant-closed", 0, a, err) : rc;
+    return rc == 0 ? ax_notice_add(w, &e, "warrant-closed", 0, e.time, a, err) : rc;
 }
 
 int ax_warrant_close(struct ax_warrants *w, struct ax_str id, struct ax_str who, int64_t now,
