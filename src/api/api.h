@@ -12,6 +12,7 @@
 #include "notify/notify.h"
 #include "predict/predict.h"
 #include "statsd/statsd.h"
+#include "warrant/warrant.h"
 
 /* Listening sockets: opened first of all, so that a port in use is told before anything is touched.
  * "HOST:PORT"; unless `anywhere`, hosts off loopback are refused, since whoever comes is served. */
@@ -50,6 +51,7 @@ struct ax_api_options {
     struct ax_notify *notify;
     struct ax_dispatch *dispatch;
     struct ax_faults *faults;
+    struct ax_warrants *warrants;
     struct ax_predictor *predictor;
     struct ax_statsd *statsd; /* NULL: none is listened for; for /metrics */
     /* Reads files anew: 0, or what is wrong in *said, a line each. And how that went last, and when

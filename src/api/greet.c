@@ -88,6 +88,8 @@ void ax_greeting_begin(struct ax_greeting *g, struct ax_request *q, struct MHD_C
         g->asked = kept_header(q, c, "X-Tenant-Id");
     if (is_unix || !auth) {
         q->who = anybody;
+        if (!auth) /* who is everybody is also the owner of everything */
+            q->who.roles |= AX_ROLE_MEMBER;
         g->from_elsewhere = !is_unix && from_elsewhere(c);
         return;
     }

@@ -138,6 +138,10 @@ ax_handler ax_resources, ax_resource_one, ax_events, ax_predictions, ax_observat
     ax_cardinality, ax_incidents, ax_maintenance_get, ax_maintenance_post, ax_maintenance_delete,
     ax_inhibitions_get, ax_inhibitions_post, ax_inhibitions_delete, ax_fault_stream,
     ax_subscriptions, ax_subscription, ax_subscription_create, ax_subscription_delete;
+/* Looking into VMs (inspection.h) */
+ax_handler ax_consents, ax_consent_get, ax_consent_put, ax_consent_delete, ax_warrants_get,
+    ax_warrants_post, ax_warrant_get, ax_warrant_delete, ax_notices_get, ax_notice_post_read,
+    ax_inspection_settings_get, ax_inspection_settings_put, ax_ledger_get, ax_ledger_verify_get;
 /* The keeper's commands (admin.c) */
 ax_handler ax_delete_series, ax_clean_tombstones, ax_tsdb_snapshot, ax_admin_snapshot;
 /* Logins (login.c) */

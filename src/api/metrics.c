@@ -204,6 +204,47 @@ static void put_held(struct ax_dispatch *dispatch, struct ax_buf *b)
     metric(b, "auspex_silences", "gauge", "Silences that are active.", (double)s.silences);
 }
 
+static void put_levels(struct ax_warrants *w, int64_t now, struct ax_arena *a, struct ax_buf *b)
+{
+    struct ax_vm_level *v;
+    size_t n;
+    if (ax_warrants_levels(w, now, a, &v, &n, NULL) < 0)
+        return;
+    ax_buf_cstr(b, "# HELP auspex_vmi_level How far a look into the VM is allowed now: 0 none, "
+                   "1 statistics, 2 processes, 3 diagnosis, 4 forensic.\n"
+                   "# TYPE auspex_vmi_level gauge\n");
+    for (size_t i = 0; i < n; i++)
+        ax_buf_printf(b, "auspex_vmi_level{vm=\"%.*s\",tenant=\"%.*s\"} %d\n",
+                      AX_STR_ARG(v[i].handle), AX_STR_ARG(v[i].tenant), (int)v[i].scope);
+}
+
+static void put_inspection(struct ax_warrants *w, struct ax_arena *a, struct ax_buf *b)
+{
+    struct ax_warrants_stats s;
+    int64_t now = ax_now_ms();
+    if (ax_warrants_stats(w, now, &s, NULL) < 0)
+        return;
+    metric(b, "auspex_inspection_consents", "gauge", "Consents in force.", (double)s.consents);
+    metric(b, "auspex_inspection_warrants", "gauge", "Warrants in force.", (double)s.warrants);
+    metric(b, "auspex_inspection_standing", "gauge", "Collections from VMs' memory that go on.",
+           (double)s.standing);
+    metric(b, "auspex_inspection_uses_total", "counter",
+           "Looks into VMs' memory that were allowed.", (double)s.uses);
+    metric(b, "auspex_inspection_refused_total", "counter", "Looks that nothing allowed.",
+           (double)s.refused);
+    metric(b, "auspex_inspection_notices_waiting", "gauge",
+           "Notices that are due and not sent yet.", (double)s.notices_waiting);
+    metric(b, "auspex_inspection_notices_delayed", "gauge", "Notices that are due later.",
+           (double)s.notices_delayed);
+    metric(b, "auspex_inspection_notices_unread", "gauge",
+           "Notices sent that their owner has not marked read.", (double)s.notices_unread);
+    metric(b, "auspex_inspection_ledger_entries", "gauge", "Entries of the ledger.",
+           (double)s.entries);
+    metric(b, "auspex_inspection_ledger_intact", "gauge",
+           "Whether the ledger ends where ledger.head says, when last appended to.", s.intact);
+    put_levels(w, now, a, b);
+}
+
 void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
 {
     const struct ax_api_options *rooms = ax_api_rooms(q->api);
@@ -255,5 +296,6 @@ void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
                "End of the server's own certificate.", (double)ax_tls_expires(rooms->tls) / 1000);
     put_rules(rooms, b);
     put_held(rooms->dispatch, b);
+    put_inspection(rooms->warrants, &q->arena, b);
     put_answers(q->api, b);
 }

@@ -54,6 +54,7 @@ void ax_reply_auspex_errno(struct ax_reply *r, const struct ax_err *err)
         ax_reply_auspex_error(r, 429, "too_many_requests", err->text);
         r->retry_after = 10;
         break;
+    case -EUCLEAN: ax_reply_auspex_error(r, 503, "ledger_damaged", err->text); break;
     case -EROFS:
     case -EBUSY: ax_reply_auspex_error(r, 503, "unavailable", err->text); break;
     default: ax_reply_auspex_error(r, 500, "internal", err->text); break;

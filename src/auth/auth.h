@@ -51,11 +51,12 @@ enum ax_may {
     AX_MAY_DEFINE = 4, /* alarms, notification methods, silences */
     AX_MAY_ADMIN = 8, /* what concerns the whole server or cannot be undone: deletions, snapshots */
     AX_MAY_OTHER_TENANT = 16,
+    AX_MAY_CONSENT = 32, /* allow others to look into the tenant's own VMs; not the provider's */
 };
 
-/*              READ  WRITE  DEFINE  ADMIN  OTHER_TENANT
+/*              READ  WRITE  DEFINE  ADMIN  OTHER_TENANT  CONSENT
  *   provider    x      x      x       x         x
- *   member      x      x      x
+ *   member      x      x      x                             x
  *   reader      x
  *   agent              x
  *   delegate    x      x                        x

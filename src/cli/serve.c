@@ -24,6 +24,7 @@
 #define HOUSEKEEP_MS  5000
 #define PRUNE_MS      3600000
 #define LARGE_BYTES   (1 << 20)
+#define NOTICES_MS    (400 * 86400000ll) /* for so long notices of inspections are listed */
 
 struct server {
     const struct ax_daemon_options *o;
@@ -37,6 +38,7 @@ struct server {
     struct ax_store *store;
     struct ax_alarming alarming;
     struct ax_faults *faults;
+    struct ax_warrants *warrants;
     struct ax_ruling *ruling;
     struct ax_predictor *predictor;
     struct ax_statsd *statsd;
@@ -140,6 +142,13 @@ static int open_faults(struct server *s, struct ax_err *err)
     return ax_faults_open(&s->faults, &o, err);
 }
 
+static int open_warrants(struct server *s, struct ax_err *err)
+{
+    struct ax_warrants_options o = {
+        .sql = s->sql, .registry = s->registry, .notify = s->alarming.notify};
+    return ax_warrants_open(&s->warrants, &o, err);
+}
+
 /* The process has moved into the data directory: errors name paths inside it, so say which it is.
  */
 static int open_data(struct server *s, struct ax_err *err)
@@ -155,6 +164,8 @@ static int open_data(struct server *s, struct ax_err *err)
         rc = ax_alarming_open(&s->alarming, s->sql, s->registry, s->intake, s->store, err);
     if (rc == 0)
         rc = open_faults(s, err);
+    if (rc == 0)
+        rc = open_warrants(s, err);
     return rc < 0 ? ax_err_wrap(err, "%s", s->o->data) : 0;
 }
 
@@ -222,6 +233,7 @@ static int open_api(struct server *s, struct ax_err *err)
                                .notify = s->alarming.notify,
                                .dispatch = s->alarming.dispatch,
                                .faults = s->faults,
+                               .warrants = s->warrants,
                                .predictor = s->predictor,
                                .statsd = s->statsd,
                                .retention_ms = s->o->retention_ms,
@@ -296,6 +308,8 @@ static void housekeep(struct server *s, int64_t now, int64_t *next_prune)
             rc = ax_stream_prune(s->alarming.stream, now - s->o->retention_ms, &err);
         if (rc == 0)
             rc = ax_dispatch_prune(s->alarming.dispatch, now - s->o->retention_ms, &err);
+        if (rc == 0)
+            rc = ax_warrants_prune(s->warrants, now - NOTICES_MS, &err);
         *next_prune = now + PRUNE_MS;
     }
     if (rc < 0)
@@ -324,6 +338,8 @@ static void keep_going(struct server *s, const sigset_t *end)
         struct ax_err err;
         int64_t now = ax_now_ms();
         ax_alarming_tick(&s->alarming, now);
+        if (ax_warrants_tick(s->warrants, now, &err) < 0)
+            ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
         if (s->auth && ax_auth_tick(s->auth, now, &err) < 0)
             ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
         if (ax_predictor_tick(s->predictor, now, &err) < 0)
@@ -344,6 +360,7 @@ static void close_all(struct server *s)
         pthread_join(s->keeper, NULL);
     ax_predictor_free(s->predictor);
     ax_ruling_close(s->ruling);
+    ax_warrants_close(s->warrants);
     ax_faults_close(s->faults);
     ax_alarming_close(&s->alarming);
     ax_store_close(s->store);

@@ -42,6 +42,16 @@ int ax_registry_list(struct ax_registry *r, const struct ax_resource_filter *f, 
 int ax_registry_get(struct ax_registry *r, struct ax_str tenant, struct ax_str handle,
                     struct ax_arena *a, struct ax_resource *out, struct ax_err *err);
 
+/* Whose resource it is. -ENOENT as above. */
+int ax_registry_owner(struct ax_registry *r, struct ax_str handle, struct ax_arena *a,
+                      struct ax_str *tenant, struct ax_err *err);
+/* All of a kind that are there, of all tenants, by handle. */
+struct ax_owned {
+    struct ax_str handle, tenant;
+};
+int ax_registry_owned(struct ax_registry *r, enum ax_kind kind, struct ax_arena *a,
+                      struct ax_owned **out, size_t *n, struct ax_err *err);
+
 /* Where a resource is: its host, which for a host is itself. A host may also be given as
  * "host:NAME", as agents know it. Empty strings where nothing is known. With the SQL lock held. */
 struct ax_place {

@@ -80,6 +80,12 @@ int ax_registry_list(struct ax_registry *r, const struct ax_resource_filter *f, 
     return 0;
 }
 
+static int unknown(struct ax_str handle, struct ax_err *err)
+{
+    return ax_fail(err, -ENOENT, "no resource with the handle %.*s was ever seen",
+                   (int)(handle.n < 200 ? handle.n : 200), handle.p);
+}
+
 int ax_registry_get(struct ax_registry *r, struct ax_str tenant, struct ax_str handle,
                     struct ax_arena *a, struct ax_resource *out, struct ax_err *err)
 {
@@ -93,9 +99,50 @@ int ax_registry_get(struct ax_registry *r, struct ax_str tenant, struct ax_str h
         read_resource(&q, a, out);
     int rc = ax_stmt_end(&q, "reading", err);
     ax_sql_unlock(r->sql);
-    if (rc == 0 && !found)
-        return ax_fail(err, -ENOENT, "no resource with the handle %.*s was ever seen",
-                       (int)(handle.n < 200 ? handle.n : 200), handle.p);
+    return rc == 0 && !found ? unknown(handle, err) : rc;
+}
+
+int ax_registry_owner(struct ax_registry *r, struct ax_str handle, struct ax_arena *a,
+                      struct ax_str *tenant, struct ax_err *err)
+{
+    struct ax_stmt q;
+    ax_sql_lock(r->sql);
+    ax_stmt_begin(&q, r->sql, "SELECT tenant FROM resource WHERE handle = ?");
+    ax_stmt_str(&q, handle);
+    bool found = ax_stmt_row(&q);
+    if (found)
+        *tenant = ax_arena_str(a, ax_stmt_col(&q, 0));
+    int rc = ax_stmt_end(&q, "reading", err);
+    ax_sql_unlock(r->sql);
+    return rc == 0 && !found ? unknown(handle, err) : rc;
+}
+
+int ax_registry_owned(struct ax_registry *r, enum ax_kind kind, struct ax_arena *a,
+                      struct ax_owned **out, size_t *n, struct ax_err *err)
+{
+    struct ax_stmt q;
+    struct ax_owned *v = NULL;
+    size_t have = 0, cap = 0;
+    ax_sql_lock(r->sql);
+    ax_stmt_begin(
+        &q, r->sql,
+        "SELECT handle, tenant FROM resource WHERE kind = ? AND gone = 0 ORDER BY handle");
+    ax_stmt_str(&q, ax_str(ax_kind_name(kind)));
+    while (ax_stmt_row(&q)) {
+        if (have == cap) {
+            size_t wider = cap ? cap * 2 : 64;
+            v = ax_arena_grow(a, v, cap * sizeof *v, wider * sizeof *v);
+            cap = wider;
+        }
+        v[have].handle = ax_arena_str(a, ax_stmt_col(&q, 0));
+        v[have++].tenant = ax_arena_str(a, ax_stmt_col(&q, 1));
+    }
+    int rc = ax_stmt_end(&q, "reading", err);
+    ax_sql_unlock(r->sql);
+    if (rc == 0) {
+        *out = v;
+        *n = have;
+    }
     return rc;
 }
 

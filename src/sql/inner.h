@@ -22,8 +22,6 @@ struct ax_sql {
 
 /* Gives an empty file its version; -EINVAL when it has another. */
 int ax_sql_check_file(struct ax_sql *s, const char *path, struct ax_err *err);
-/* To read only. Nothing is written beside the file, unless a log lies there that must be read. */
-int ax_sql_open_look(struct ax_sql **out, const char *path, struct ax_err *err);
 /* What SQLite said last, as an error with errno's meaning. */
 int ax_sql_fail(struct ax_sql *s, const char *doing, struct ax_err *err);
 

@@ -23,6 +23,8 @@ struct ax_sql;
  * afterwards. */
 int ax_sql_open(struct ax_sql **out, const char *path, struct ax_err *err);
 void ax_sql_close(struct ax_sql *s); /* NULL is fine */
+/* To read only. Nothing is written beside the file, unless a log lies there that must be read. */
+int ax_sql_open_look(struct ax_sql **out, const char *path, struct ax_err *err);
 
 /* Brings the tables of a room up to date: steps[i] makes version i + 1 out of version i, so steps
  * are only ever added at the end. -EINVAL when the file has a version above nsteps. */
