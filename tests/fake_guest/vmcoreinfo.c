@@ -62,7 +62,7 @@ static void kallsyms_keys(struct fake *g, struct ax_buf *b)
         return;
     }
     symbol(g, b, "kallsyms_offsets", NULL);
-    if (g->o.relative_key)
+    if (g->o.relative_key && g->o.addresses != FAKE_PLACE_RELATIVE)
         symbol(g, b, "kallsyms_relative_base", NULL);
 }
 
