@@ -70,6 +70,11 @@ void fake_free(struct fake *g); /* takes NULL; those made beside it first */
 
 /* A new view for the reader, which owns it. */
 struct ax_ram *fake_ram(struct fake *g);
+/* The same for sanitizers: each read gets a copy that is no longer than what was asked for. */
+struct ax_ram *fake_exact_ram(struct fake *g);
+/* Of a file that is mapped at `mem`. */
+struct ax_ram *fake_exact_ram_of(int fd, const uint8_t *mem, const struct ax_ram_block *b,
+                                 size_t n);
 int fake_fd(const struct fake *g);
 size_t fake_blocks(const struct fake *g, struct ax_ram_block out[2]);
 
@@ -114,5 +119,20 @@ void fake_exit(struct fake *g, uint64_t task);
 void fake_log(struct fake *g, uint64_t ts_ns, unsigned level, const char *text, size_t n);
 /* A record that was reserved but not committed. */
 void fake_log_reserved(struct fake *g);
+
+/* Damage: patches of FAKE_PATCH bytes each, what they hit limited to an area. Any bytes are
+ * patches; at most 256 are applied; returns how many. Undone all at once. */
+enum fake_area {
+    FAKE_ANYWHERE,
+    FAKE_PAGE_TABLES,
+    FAKE_INFO,
+    FAKE_SYMBOLS,
+    FAKE_TYPES,
+    FAKE_LOG,
+    FAKE_OBJECTS
+};
+#define FAKE_PATCH 14u /* region 2, offset 3, what to write 1, value 8 */
+size_t fake_patch(struct fake *g, enum fake_area area, const uint8_t *p, size_t n);
+void fake_undo(struct fake *g);
 
 #endif

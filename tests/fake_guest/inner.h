@@ -58,6 +58,16 @@ struct fake_sym {
     char letter;
 };
 
+struct fake_region {
+    enum fake_area area;
+    uint64_t va, size;
+};
+
+struct fake_undo {
+    uint8_t *at, bytes[8];
+    size_t n;
+};
+
 struct fake {
     struct fake_options o;
     struct fake *host; /* whose memory it is; NULL = ours */
@@ -86,6 +96,11 @@ struct fake {
     uint64_t log_id;  /* of the next record */
     uint64_t log_pos; /* of its text */
     int32_t next_pid;
+
+    struct fake_region *regions; /* what there is to damage */
+    struct fake_undo *undo;
+    size_t n_regions, n_undo;
+    enum fake_area area; /* of what is made now */
 };
 
 uint64_t fake_random(struct fake *g);
@@ -100,6 +115,8 @@ void fake_map_pages(struct fake *g);                  /* builds the tables */
 void fake_write(struct fake *g, uint64_t va, const void *p, uint64_t n);
 void fake_u64(struct fake *g, uint64_t va, uint64_t value);
 void fake_u32(struct fake *g, uint64_t va, uint32_t value);
+
+void fake_region(struct fake *g, enum fake_area area, uint64_t va, uint64_t size);
 
 /* Types */
 void fake_declare(struct fake *g, const char *text);

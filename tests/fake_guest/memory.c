@@ -48,8 +48,7 @@ uint8_t *fake_physical(struct fake *g, uint64_t pa)
     for (size_t i = 0; i < n; i++)
         if (pa >= b[i].gpa && pa - b[i].gpa < b[i].size)
             return g->mem + b[i].at + (pa - b[i].gpa);
-    AX_ASSERT(!"no RAM there");
-    return NULL;
+    ax_assert_failed("no RAM there", __FILE__, __LINE__);
 }
 
 static void grow_used(struct fake *g, uint64_t end)
@@ -78,6 +77,7 @@ uint64_t fake_image_alloc(struct fake *g, uint64_t size, uint64_t align)
     g->image_next = va + size;
     memset(fake_at(g, va), 0, size);
     grow_used(g, fake_pa(g, va) + size);
+    fake_region(g, g->area, va, size);
     return va;
 }
 
@@ -90,6 +90,7 @@ uint64_t fake_heap_alloc(struct fake *g, uint64_t size)
     g->heap_next = pa + size;
     memset(fake_physical(g, pa), 0, size);
     grow_used(g, pa + size);
+    fake_region(g, g->area, g->direct + pa, size);
     return g->direct + pa;
 }
 
@@ -109,8 +110,10 @@ static void map_one(struct fake *g, uint64_t va, uint64_t pa, unsigned level, ui
             *entry = entry_of(g, pa, flags);
             return;
         }
-        if (!*entry)
+        if (!*entry) {
             *entry = entry_of(g, fake_page(g), PRESENT);
+            fake_region(g, FAKE_PAGE_TABLES, g->direct + g->heap_next - AX_PAGE, AX_PAGE);
+        }
         table = *entry & UINT64_C(0x000ffffffffff000);
         if (g->o.sme_bit)
             table &= ~(UINT64_C(1) << g->o.sme_bit);
@@ -128,6 +131,7 @@ uint64_t fake_vmalloc(struct fake *g, uint64_t size)
     grow_used(g, g->heap_next);
     for (uint64_t i = 0; i < n; i++, pa -= 2ull * AX_PAGE) {
         memset(fake_physical(g, pa), 0, AX_PAGE);
+        fake_region(g, g->area, g->direct + pa, AX_PAGE);
         map_one(g, va + i * AX_PAGE, pa, 1, PRESENT | NO_EXEC);
     }
     return va;
@@ -225,6 +229,7 @@ static void build(struct fake *g)
 {
     g->rng = g->o.seed;
     place(g);
+    g->area = FAKE_PAGE_TABLES;
     g->root = fake_pa(g, fake_image_alloc(g, AX_PAGE, AX_PAGE));
     fake_map_pages(g);
     fake_add_symbol(g, "_text", 'T', g->text);
@@ -232,16 +237,21 @@ static void build(struct fake *g)
     fake_add_symbol(g, "_etext", 'T', g->text + FAKE_TEXT);
     fake_add_symbol(g, "init_top_pgt", 'D', g->text + (g->root - g->o.load));
     fake_declare_kernel(g);
+    g->area = FAKE_OBJECTS;
     fake_system(g);
+    g->area = FAKE_LOG;
     fake_log_new(g);
+    g->area = FAKE_OBJECTS;
     fake_tasks(g);
     fake_modules(g);
     fake_tables(g);
+    g->area = FAKE_TYPES;
     if (g->o.btf)
         fake_btf(g);
+    g->area = FAKE_SYMBOLS;
     fake_kallsyms(g);
     /* An image is in memory as a whole. */
-    (void)fake_image_alloc(g, g->text + 8 * FAKE_MIB - g->image_next, 1);
+    memset(fake_at(g, g->image_next), 0, g->text + 8 * FAKE_MIB - g->image_next);
     if (g->o.vmcoreinfo)
         fake_vmcoreinfo_write(g);
 }
@@ -284,6 +294,8 @@ void fake_free(struct fake *g)
     free(g->all);
     free(g->syms);
     free(g->processes);
+    free(g->regions);
+    free(g->undo);
     ax_arena_free(&g->arena);
     free(g);
 }

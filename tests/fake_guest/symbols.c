@@ -29,9 +29,8 @@ void fake_put_symbol(struct fake *g, const char *name, uint64_t value)
 
 uint64_t fake_data(struct fake *g, const char *name, uint64_t size)
 {
-    uint64_t va = fake_image_alloc(g, size, 8) + 8 * fake_below(g, 5);
-    g->image_next = va + size;
-    memset(fake_at(g, va), 0, size);
+    g->image_next += 8 * fake_below(g, 5);
+    uint64_t va = fake_image_alloc(g, size, 8);
     fake_add_symbol(g, name, fake_below(g, 2) ? 'D' : 'b', va);
     return va;
 }

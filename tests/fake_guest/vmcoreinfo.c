@@ -94,6 +94,7 @@ void fake_vmcoreinfo_write(struct fake *g)
         kallsyms_keys(g, &b);
     page_keys(g, &b);
     g->vmcoreinfo = fake_page(g);
+    fake_region(g, FAKE_INFO, g->direct + g->vmcoreinfo, b.n);
     AX_ASSERT(b.n < AX_PAGE);
     memcpy(fake_physical(g, g->vmcoreinfo), b.p, b.n);
 }
