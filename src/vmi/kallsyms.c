@@ -174,15 +174,17 @@ static bool nth_by_name(struct ax_kallsyms *k, uint32_t nth, uint32_t *symbol,
     return *symbol < k->count && name_of(k, *symbol, name);
 }
 
-/* Are these really numbers of symbols in order of their names? */
+/* Are these really numbers of symbols in order of their names? (Zeros name one symbol over and
+ * over.) */
 static bool seqs_fit(struct ax_kallsyms *k)
 {
     char before[AX_SYMBOL_NAME] = " ", name[AX_SYMBOL_NAME];
-    uint32_t symbol;
+    uint32_t symbol, last = UINT32_MAX;
     for (uint32_t i = 0; i < 24; i++) {
         if (!nth_by_name(k, (uint32_t)((uint64_t)i * (k->count - 1) / 23), &symbol, name) ||
-            strcmp(before + 1, name + 1) > 0)
+            symbol == last || strcmp(before + 1, name + 1) > 0)
             return false;
+        last = symbol;
         memcpy(before, name, sizeof before);
     }
     return true;
