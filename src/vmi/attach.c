@@ -182,11 +182,17 @@ static void find_direct_map(struct ax_vmi *v)
     g->direct_map_to = base + blocks[n - 1].gpa + blocks[n - 1].size;
 }
 
+/* Without symbols there is still the log, whose layout VMCOREINFO has. */
 static int understand(struct ax_vmi *v, struct ax_err *err)
 {
-    int rc = ax_kallsyms_find(&v->kallsyms, &v->guest, &v->info, err);
-    if (rc < 0)
-        return ax_fail(err, -ENOTSUP, "kernel %s: %s", v->release, err ? err->text : "no symbols");
+    struct ax_err why;
+    if (ax_kallsyms_find(&v->kallsyms, &v->guest, &v->info, &why) < 0) {
+        v->kallsyms.count = 0;
+        ax_plan_clear(&v->plan);
+        snprintf(v->types_missing, sizeof v->types_missing, "kernel %s: %.400s", v->release,
+                 why.text);
+        return 0;
+    }
     make_plan(v);
     find_direct_map(v);
     if (v->has_types && !ax_kernel_is_there(v))

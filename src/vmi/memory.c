@@ -30,6 +30,8 @@ static int64_t node_pages(struct ax_vmi *v, enum ax_plan_constant item)
 static int64_t zone_pages(struct ax_vmi *v, enum ax_plan_constant item)
 {
     int32_t i = ax_const(v, item);
+    if (!v->has_types && item == AX_CONST_NR_FREE_PAGES)
+        i = 0; /* the first one has always been this */
     return i < 0 ? AX_UNKNOWN : at_least_0(ax_kernel_long(v, AX_SYM_vm_zone_stat, 8 * (int64_t)i));
 }
 
@@ -180,8 +182,9 @@ int ax_read_memory(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, s
     struct ax_memory *m = &r->memory;
     int64_t total = ax_kernel_long(v, AX_SYM__totalram_pages, 0);
     if (bytes(total) == AX_UNKNOWN)
-        return ax_fail(err, ax_sym(v, AX_SYM__totalram_pages) ? -EIO : -ENOTSUP,
-                       "how much memory the guest has (_totalram_pages) cannot be read");
+        return v->kallsyms.count
+                   ? ax_fail(err, -EIO, "the guest's memory size (_totalram_pages) cannot be read")
+                   : ax_fail(err, -ENOTSUP, "%s", v->types_missing);
     m->total = bytes(total);
     read_swap(v, m, total);
     read_page_counts(v, m);

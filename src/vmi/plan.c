@@ -51,6 +51,17 @@ static int32_t constant(int64_t v)
     return v >= 0 && v <= UINT16_MAX ? (int32_t)v : AX_CONST_UNSET;
 }
 
+void ax_plan_clear(struct ax_plan *p)
+{
+    memset(p->symbol, 0, sizeof p->symbol);
+    for (size_t i = 0; i < AX_OFFS; i++)
+        p->member[i] = -1;
+    for (size_t i = 0; i < AX_SIZES; i++)
+        p->size[i] = -1;
+    for (size_t i = 0; i < AX_CONSTS; i++)
+        p->constant[i] = AX_CONST_UNSET;
+}
+
 void ax_plan_make(struct ax_plan *p, struct ax_kallsyms *k, struct ax_btf *btf)
 {
     struct ax_symbol_wanted wanted[AX_SYMS];

@@ -38,6 +38,8 @@ struct ax_plan {
     int32_t constant[AX_CONSTS]; /* AX_CONST_UNSET = not there */
 };
 
+void ax_plan_clear(struct ax_plan *p); /* nothing is there */
+
 /* Symbols from kallsyms; members, sizes and constants from BTF (NULL: none are set). */
 void ax_plan_make(struct ax_plan *p, struct ax_kallsyms *k, struct ax_btf *btf);
 

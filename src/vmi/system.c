@@ -76,7 +76,9 @@ static int read_clock(struct ax_vmi *v, struct ax_system *s, struct ax_err *err)
     uint64_t jiffies;
     if (!ax_sym(v, AX_SYM_jiffies_64) ||
         !ax_guest_u64(&v->guest, ax_sym(v, AX_SYM_jiffies_64), &jiffies))
-        return ax_fail(err, -EIO, "the kernel's clock (jiffies_64) cannot be read");
+        return v->kallsyms.count
+                   ? ax_fail(err, -EIO, "the kernel's clock (jiffies_64) cannot be read")
+                   : ax_fail(err, -ENOTSUP, "%s", v->types_missing);
     int64_t wall = wall_seconds(v);
     s->jiffies = jiffies;
     s->uptime = uptime_of(jiffies, ticks_per_second(v, jiffies));
@@ -116,10 +118,12 @@ static void add_cpu_time(struct ax_vmi *v, uint32_t cpu, uint64_t now_ns, uint64
         AX_CONST_CPUTIME_IDLE,    AX_CONST_CPUTIME_IOWAIT, AX_CONST_CPUTIME_IRQ,
         AX_CONST_CPUTIME_SOFTIRQ, AX_CONST_CPUTIME_STEAL,
     };
+    /* The order has been this one since Linux 2.6; newer kernels put more behind. */
+    static const int32_t usual[AX_CPU_MODES] = {0, 1, 2, 5, 6, 4, 3, 7};
     uint64_t va = ax_sym(v, AX_SYM_kernel_cpustat) + v->per_cpu[cpu];
     const uint8_t *p = ax_guest_at(&v->guest, va, 80), *tick = tick_of(v, cpu);
     for (size_t m = 0; m < AX_CPU_MODES && p; m++) {
-        int32_t i = ax_const(v, modes[m]);
+        int32_t i = v->has_types ? ax_const(v, modes[m]) : usual[m];
         uint64_t t = i >= 0 && i < 10 ? ax_load_u64(p + 8 * i) : 0;
         if (m == AX_CPU_IDLE)
             t = idle_ns(v, tick, AX_OFF_tick_idle_sleeptime, t, now_ns);
@@ -154,7 +158,8 @@ static void read_cpus(struct ax_vmi *v, struct ax_system *s)
         blocked += rq_count(v, rq, AX_OFF_rq_nr_uninterruptible);
     }
     for (size_t m = 0; m < AX_CPU_MODES; m++)
-        s->cpu_us[m] = v->cpus ? (int64_t)(ns[m] / 1000) : AX_UNKNOWN;
+        s->cpu_us[m] =
+            v->cpus && ax_sym(v, AX_SYM_kernel_cpustat) ? (int64_t)(ns[m] / 1000) : AX_UNKNOWN;
     bool known = v->cpus && span;
     s->runnable = known ? (int64_t)running : AX_UNKNOWN;
     s->switches = known ? (int64_t)switches : AX_UNKNOWN;
