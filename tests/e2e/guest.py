@@ -243,3 +243,19 @@ class Guest(Process):
         self.kill()
         if self.file and os.path.exists(self.file):
             os.unlink(self.file)
+
+
+def look(guest, what="all", data=None):
+    """What `auspex inspect` sees of a guest, as JSON."""
+    reach = ["--ram", guest.memory_path] if guest.memory_path else ["--pid", str(guest.pid)]
+    status, out, err = harness.auspex("inspect", *reach, "--reason", "a test", "--data",
+                                      data or os.path.join(guest.dir, "ledger"), what, "--json")
+    check(status == 0, f"auspex inspect {what}: status {status}: {(err or out).strip()[-400:]}")
+    return json.loads(out)
+
+
+def can_look():
+    """Skips where this build has no such command."""
+    status, _, err = harness.auspex("inspect", "--help")
+    if status != 0:
+        raise Skip("this auspex has no `inspect`")

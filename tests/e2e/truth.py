@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a Linux guest says of itself in /proc, and whether what was seen from outside agrees.
-
-Two readings are taken, one before and one after the look from outside. A value that stood still
-between them has to be the same; one that moved has to lie between them, or as near as the value's
-own nature allows, which each comparison names."""
+"""What a Linux guest says of itself in /proc: the truth for a look from outside."""
 import re
 
 TICKS = 100                                 # USER_HZ, on every x86
@@ -23,12 +19,7 @@ class Truth:
         self.files = {}
         for line in files.split("\n"):
             path, colon, content = line.partition(":")
-            if colon and path.startswith("/proc/"):
-                self.files.setdefault(path, []).append(content)
-            elif self.files:                # a name with a line's end in it
-                self.files[path_before].append(line)
-                continue
-            path_before = path
+            self.files.setdefault(path, []).append(content)
         self.rest = rest.splitlines()
         self.processes = self.read_processes()
 
@@ -63,6 +54,15 @@ class Truth:
     def load(self):
         return [float(v) for v in self.one("loadavg").split()[:3]]
 
+    def tasks(self):
+        return int(self.one("loadavg").split()[3].split("/")[1])
+
+    def cpus(self):
+        return sum(line.startswith("cpu") for line in self.lines("stat")) - 1
+
+    def clock(self):
+        return self.counter("btime") + self.uptime()
+
     def cpu(self):
         """Seconds in each mode, of all processors together."""
         names = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
@@ -77,7 +77,8 @@ class Truth:
         raise KeyError(name)
 
     def modules(self):
-        return {line.split()[0]: int(line.split()[1]) for line in self.lines("modules")}
+        """Of names: (bytes, references)."""
+        return {w[0]: (int(w[1]), int(w[2])) for w in map(str.split, self.lines("modules"))}
 
     def interfaces(self):
         found = {}
@@ -98,7 +99,7 @@ class Truth:
         for line in self.lines("diskstats"):
             w = line.split()
             found[w[2]] = {"reads": int(w[3]), "read_bytes": int(w[5]) * 512, "writes": int(w[7]),
-                           "write_bytes": int(w[9]) * 512}
+                           "written_bytes": int(w[9]) * 512}
         return found
 
     def pressure(self):
@@ -119,12 +120,12 @@ class Truth:
         return found
 
     def filesystem(self):
-        """Of /data: total, used and free bytes, inodes and free inodes; None without a disk."""
+        """Of /data: bytes and inodes; None without a disk."""
         rows = [line.split() for line in self.rest if line.endswith(" /data")]
         if len(rows) != 2:
             return None
-        return {"total_bytes": int(rows[0][1]) * KIB, "used_bytes": int(rows[0][2]) * KIB,
-                "available_bytes": int(rows[0][3]) * KIB, "inodes": int(rows[1][1]), "inodes_free": int(rows[1][3])}
+        size, used = int(rows[0][1]) * KIB, int(rows[0][2]) * KIB
+        return {"size_bytes": size, "free_bytes": size - used, "available_bytes": int(rows[0][3]) * KIB, "inodes": int(rows[1][1]), "inodes_free": int(rows[1][3])}
 
 
 def process(stat, status, rollup):
@@ -133,36 +134,4 @@ def process(stat, status, rollup):
     return {"name": name, "state": rest[0], "ppid": int(rest[1]), "threads": int(rest[17]),
             "cpu_seconds": (int(rest[11]) + int(rest[12])) / TICKS, "start_seconds": int(rest[19]) / TICKS,
             "rss": int(rest[21]) * 4096, "rss_exact": exact, "uid": int(status.get("Uid", "-1").split()[0]),
-            "kernel": int(rest[6]) & 0x00200000 != 0}
-
-
-class Comparison:
-    """Counts what agreed, and keeps what did not."""
-
-    def __init__(self):
-        self.agreed, self.wrong, self.absent = 0, [], set()
-
-    def judge(self, what, seen, good, wanted):
-        if seen is None:
-            self.absent.add(re.sub(r"\[.*?\]", "", what))
-        elif good:
-            self.agreed += 1
-        else:
-            self.wrong.append(f"{what}: seen {seen!r}, the guest says {wanted}")
-
-    def same(self, what, seen, *truths):
-        """One of the values it had: exactly the value, when it stood still."""
-        self.judge(what, seen, seen in truths, " or ".join(repr(t) for t in dict.fromkeys(truths)))
-
-    def between(self, what, seen, before, after, slack=0):
-        low, high = min(before, after) - slack, max(before, after) + slack
-        self.judge(what, seen, seen is not None and low <= seen <= high,
-                   f"{before} then {after}" + (f" (± {slack:g})" if slack else ""))
-
-    def line(self):
-        text = f"{self.agreed} values agree"
-        if self.wrong:
-            text += f", {len(self.wrong)} do not: " + "; ".join(self.wrong[:4])
-        if self.absent:
-            text += "; not given: " + ", ".join(sorted(self.absent))
-        return text
+            "kernel_thread": int(rest[6]) & 0x00200000 != 0}
