@@ -17,6 +17,7 @@ static const char HELP[] = "auspex admin compact [--data DIR]\n"
                            "auspex admin token add|list|revoke ...\n"
                            "auspex admin cert add|list|revoke ...\n"
                            "auspex admin user add|list|password|disable|enable|remove ...\n"
+                           "auspex admin ledger verify|show|export ...\n"
                            "\n"
                            "Looks after the data of a server, and who may speak to it.\n"
                            "\n"
@@ -31,10 +32,10 @@ static const char HELP[] = "auspex admin compact [--data DIR]\n"
 static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
-} commands[] = {{"compact", ax_admin_compact},     {"verify", ax_admin_verify},
-                {"backup", ax_admin_backup},       {"restore", ax_admin_restore},
-                {"snapshots", ax_admin_snapshots}, {"token", ax_admin_token},
-                {"cert", ax_admin_cert},           {"user", ax_admin_user}};
+} commands[] = {
+    {"compact", ax_admin_compact}, {"verify", ax_admin_verify},       {"backup", ax_admin_backup},
+    {"restore", ax_admin_restore}, {"snapshots", ax_admin_snapshots}, {"token", ax_admin_token},
+    {"cert", ax_admin_cert},       {"user", ax_admin_user},           {"ledger", ax_admin_ledger}};
 
 static int become_owner(const char *data, const struct stat *st, struct ax_err *err)
 {
@@ -96,7 +97,7 @@ static int none(int argc, char **argv)
     if (status == AX_CLI_GO)
         status = ax_cli_expect(
             &c, 1, INT32_MAX,
-            "what to do (compact, verify, backup, restore, snapshots, token, cert, user)");
+            "what to do (compact, verify, backup, restore, snapshots, token, cert, user, ledger)");
     if (status == AX_CLI_GO)
         status = ax_cli_usage(&c, "there is no admin command \"%s\"", c.args[0]);
     return status;

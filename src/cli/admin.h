@@ -16,6 +16,7 @@ int ax_admin_snapshots(int argc, char **argv);
 int ax_admin_token(int argc, char **argv);
 int ax_admin_cert(int argc, char **argv);
 int ax_admin_user(int argc, char **argv);
+int ax_admin_ledger(int argc, char **argv);
 
 #define AX_ADMIN_DATA "./var" /* where `auspex serve` has its data when it is not told */
 
