@@ -2,7 +2,10 @@
 /* auspex admin: the keeper's commands for the data. */
 #include "cli/admin.h"
 
+#include "base/file.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <grp.h>
 #include <string.h>
@@ -72,6 +75,16 @@ void ax_admin_tell(void *ctx, const char *text)
 bool ax_admin_snapshot_name(const char *name)
 {
     return *name && *name != '.' && !strchr(name, '/');
+}
+
+int ax_admin_copy_head(const char *from, const char *to, struct ax_err *err)
+{
+    AX_CLEANUP(ax_buf_free) struct ax_buf b = AX_BUF_INIT;
+    char source[4200], target[4200];
+    snprintf(source, sizeof source, "%s/ledger.head", from);
+    snprintf(target, sizeof target, "%s/ledger.head", to);
+    int rc = ax_file_read(AT_FDCWD, source, 4096, &b, err);
+    return rc == -ENOENT ? 0 : rc < 0 ? rc : ax_file_replace(AT_FDCWD, target, b.p, b.n, err);
 }
 
 static uint64_t bytes;

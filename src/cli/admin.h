@@ -32,6 +32,9 @@ void ax_admin_tell(void *ctx, const char *text);
 /* Is it the name of a snapshot, and no way to elsewhere? */
 bool ax_admin_snapshot_name(const char *name);
 
+/* The second file of the ledger, from one directory to another; nothing when there is none. */
+int ax_admin_copy_head(const char *from, const char *to, struct ax_err *err);
+
 /* Of all files below, as far as they can be read. */
 uint64_t ax_admin_tree_bytes(const char *path);
 

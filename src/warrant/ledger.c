@@ -317,6 +317,20 @@ int ax_ledger_append(struct ax_ledger *l, struct ax_ledger_entry *e, struct ax_a
     return rc < 0 ? rc : ax_ledger_end(&t, ax_ledger_add(&t, e, a, err), err);
 }
 
+int ax_ledger_copy(struct ax_ledger *l, const char *database, const char *head, struct ax_err *err)
+{
+    struct ax_head h;
+    AX_CLEANUP(ax_close_fd) int lock = ax_ledger_lock(l->lock, true, err);
+    if (lock < 0)
+        return lock;
+    int rc = ax_sql_copy(l->sql, database, err);
+    if (rc == 0)
+        rc = ax_head_read(l->head, &h, err);
+    if (rc == -ENOENT || rc == -EUCLEAN)
+        return 0; /* a damaged ledger is saved, too, and stays one */
+    return rc == 0 ? ax_head_write(head, &h, err) : rc;
+}
+
 /* ---- reading ---- */
 
 void *ax_list_room(struct ax_arena *a, void *v, size_t n, size_t size)

@@ -79,6 +79,9 @@ void ax_ledger_close(struct ax_ledger *l); /* NULL is fine */
 int ax_ledger_append(struct ax_ledger *l, struct ax_ledger_entry *e, struct ax_arena *a,
                      struct ax_err *err);
 
+/* Copies the database and the second file as they are at one moment, while both are in use. */
+int ax_ledger_copy(struct ax_ledger *l, const char *database, const char *head, struct ax_err *err);
+
 struct ax_ledger_filter {
     struct ax_str tenant, handle; /* p == NULL: all */
     int64_t seen_at;              /* leaves out what is hidden at that time; 0: nothing is */
