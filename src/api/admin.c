@@ -91,7 +91,8 @@ static int fill_snapshot(const struct ax_api_options *rooms, const char *path, s
         return ax_fail_errno(err, "cannot make " UNDER_WAY);
     int rc = ax_store_snapshot(rooms->store, UNDER_WAY "/tsdb", err);
     if (rc == 0)
-        rc = ax_sql_copy(rooms->sql, UNDER_WAY "/registry.db", err);
+        rc = ax_ledger_copy(ax_warrants_ledger(rooms->warrants), UNDER_WAY "/registry.db",
+                            UNDER_WAY "/ledger.head", err);
     if (rc == 0)
         rc = sync_folder(UNDER_WAY, err);
     if (rc == 0 && rename(UNDER_WAY, path) < 0)

@@ -2,7 +2,10 @@
 /* auspex admin: the keeper's commands for the data. */
 #include "cli/admin.h"
 
+#include "base/file.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <grp.h>
 #include <string.h>
@@ -17,6 +20,7 @@ static const char HELP[] = "auspex admin compact [--data DIR]\n"
                            "auspex admin token add|list|revoke ...\n"
                            "auspex admin cert add|list|revoke ...\n"
                            "auspex admin user add|list|password|disable|enable|remove ...\n"
+                           "auspex admin ledger verify|show|export ...\n"
                            "\n"
                            "Looks after the data of a server, and who may speak to it.\n"
                            "\n"
@@ -31,10 +35,10 @@ static const char HELP[] = "auspex admin compact [--data DIR]\n"
 static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
-} commands[] = {{"compact", ax_admin_compact},     {"verify", ax_admin_verify},
-                {"backup", ax_admin_backup},       {"restore", ax_admin_restore},
-                {"snapshots", ax_admin_snapshots}, {"token", ax_admin_token},
-                {"cert", ax_admin_cert},           {"user", ax_admin_user}};
+} commands[] = {
+    {"compact", ax_admin_compact}, {"verify", ax_admin_verify},       {"backup", ax_admin_backup},
+    {"restore", ax_admin_restore}, {"snapshots", ax_admin_snapshots}, {"token", ax_admin_token},
+    {"cert", ax_admin_cert},       {"user", ax_admin_user},           {"ledger", ax_admin_ledger}};
 
 static int become_owner(const char *data, const struct stat *st, struct ax_err *err)
 {
@@ -73,6 +77,16 @@ bool ax_admin_snapshot_name(const char *name)
     return *name && *name != '.' && !strchr(name, '/');
 }
 
+int ax_admin_copy_head(const char *from, const char *to, struct ax_err *err)
+{
+    AX_CLEANUP(ax_buf_free) struct ax_buf b = AX_BUF_INIT;
+    char source[4200], target[4200];
+    snprintf(source, sizeof source, "%s/ledger.head", from);
+    snprintf(target, sizeof target, "%s/ledger.head", to);
+    int rc = ax_file_read(AT_FDCWD, source, 4096, &b, err);
+    return rc == -ENOENT ? 0 : rc < 0 ? rc : ax_file_replace(AT_FDCWD, target, b.p, b.n, err);
+}
+
 static uint64_t bytes;
 
 static int add_file(const char *path, const struct stat *st, int type, struct FTW *at)
@@ -96,7 +110,7 @@ static int none(int argc, char **argv)
     if (status == AX_CLI_GO)
         status = ax_cli_expect(
             &c, 1, INT32_MAX,
-            "what to do (compact, verify, backup, restore, snapshots, token, cert, user)");
+            "what to do (compact, verify, backup, restore, snapshots, token, cert, user, ledger)");
     if (status == AX_CLI_GO)
         status = ax_cli_usage(&c, "there is no admin command \"%s\"", c.args[0]);
     return status;

@@ -16,6 +16,7 @@ int ax_admin_snapshots(int argc, char **argv);
 int ax_admin_token(int argc, char **argv);
 int ax_admin_cert(int argc, char **argv);
 int ax_admin_user(int argc, char **argv);
+int ax_admin_ledger(int argc, char **argv);
 
 #define AX_ADMIN_DATA "./var" /* where `auspex serve` has its data when it is not told */
 
@@ -30,6 +31,9 @@ int ax_admin_enter(const char *data, struct ax_err *err);
 void ax_admin_tell(void *ctx, const char *text);
 /* Is it the name of a snapshot, and no way to elsewhere? */
 bool ax_admin_snapshot_name(const char *name);
+
+/* The second file of the ledger, from one directory to another; nothing when there is none. */
+int ax_admin_copy_head(const char *from, const char *to, struct ax_err *err);
 
 /* Of all files below, as far as they can be read. */
 uint64_t ax_admin_tree_bytes(const char *path);

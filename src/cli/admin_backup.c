@@ -112,7 +112,9 @@ static int copy_all(const char *from, const char *to, struct ax_store_copied *c,
         return ax_fail(err, rc,
                        "a server has the data open and does not answer at " SOCKET
                        ": is it still starting? Try again, or stop it");
-    return rc < 0 ? rc : copy_registry(registry, to, err);
+    if (rc == 0)
+        rc = copy_registry(registry, to, err);
+    return rc < 0 ? rc : ax_admin_copy_head(*from ? from : ".", to, err);
 }
 
 static int back_up(const char *data, const char *to, struct ax_store_copied *c, bool *online,

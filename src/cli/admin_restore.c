@@ -99,7 +99,9 @@ static int give_to_owner(struct ax_err *err)
 static int place(struct ax_err *err)
 {
     AX_CLEANUP(ax_close_fd) int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ledger = access(UNDER_WAY "/ledger.head", F_OK) == 0;
     if (fd < 0 || rename(UNDER_WAY "/registry.db", "registry.db") < 0 ||
+        (ledger && rename(UNDER_WAY "/ledger.head", "ledger.head") < 0) ||
         rename(UNDER_WAY "/tsdb", "tsdb") < 0 || rmdir(UNDER_WAY) < 0 || fsync(fd) < 0)
         return ax_fail_errno(err, "cannot place what was restored");
     return 0;
@@ -124,6 +126,8 @@ static int copy(const char *from, struct ax_err *err)
     int rc = ax_store_backup(store, UNDER_WAY "/tsdb", &teller, &c, err);
     if (rc == 0)
         rc = ax_sql_copy_file(registry, UNDER_WAY "/registry.db", err);
+    if (rc == 0)
+        rc = ax_admin_copy_head(from, UNDER_WAY, err);
     return rc == 0 ? sync_registry(err) : rc;
 }
 

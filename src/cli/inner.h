@@ -44,6 +44,9 @@ int ax_cli_error(const struct ax_err *err);
 /* Usage errors unless there are min to max arguments; AX_CLI_GO otherwise. */
 int ax_cli_expect(const struct ax_cli *c, int min, int max, const char *what);
 
+/* A flag that is a length from now on (2h) or a time (RFC 3339) (consent.c). */
+int ax_cli_when(const char *text, int64_t *out, struct ax_err *err);
+
 /* ---- the server (client.c) ---- */
 
 struct ax_client; /* keeps its connection; one thread at a time */
@@ -130,5 +133,8 @@ void ax_show_predictions(FILE *out, const json_t *answer, int64_t now);
 void ax_show_alarms(FILE *out, const json_t *answer, int64_t now);
 void ax_show_event(FILE *out, const json_t *event);
 void ax_show_maintenance(FILE *out, const json_t *answer);
+void ax_show_consents(FILE *out, const json_t *answer);
+void ax_show_warrants(FILE *out, const json_t *answer);
+void ax_show_notices(FILE *out, const json_t *answer);
 
 #endif

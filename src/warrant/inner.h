@@ -23,7 +23,7 @@ struct ax_link {
 };
 
 struct ax_ledger {
-    struct ax_sql *sql;
+    struct ax_sql *sql, *own; /* own: the same, when it is to be closed with it */
     char *head, *lock;
     atomic_bool intact;
     _Atomic int64_t entries;

@@ -141,12 +141,9 @@ static int make_head(struct ax_ledger *l, struct ax_err *err)
     return rc == 0 && last.sequence == 0 ? ax_head_write(l->head, &h, err) : rc;
 }
 
-int ax_ledger_open(struct ax_ledger **out, struct ax_sql *sql, const char *head, struct ax_err *err)
+static struct ax_ledger *new_ledger(struct ax_sql *sql, const char *head)
 {
     struct ax_str name = ax_str(head);
-    int rc = ax_ledger_schema(sql, err);
-    if (rc < 0)
-        return rc;
     struct ax_ledger *l = ax_calloc(1, sizeof *l);
     l->sql = sql;
     l->head = ax_strdup(head);
@@ -155,6 +152,15 @@ int ax_ledger_open(struct ax_ledger **out, struct ax_sql *sql, const char *head,
     l->lock = ax_malloc(name.n + 6);
     snprintf(l->lock, name.n + 6, "%.*s.lock", AX_STR_ARG(name));
     l->intact = true;
+    return l;
+}
+
+int ax_ledger_open(struct ax_ledger **out, struct ax_sql *sql, const char *head, struct ax_err *err)
+{
+    int rc = ax_ledger_schema(sql, err);
+    if (rc < 0)
+        return rc;
+    struct ax_ledger *l = new_ledger(sql, head);
     rc = make_head(l, err);
     if (rc < 0) {
         ax_ledger_close(l);
@@ -164,10 +170,23 @@ int ax_ledger_open(struct ax_ledger **out, struct ax_sql *sql, const char *head,
     return 0;
 }
 
+int ax_ledger_look(struct ax_ledger **out, const char *database, const char *head,
+                   struct ax_err *err)
+{
+    struct ax_sql *sql;
+    int rc = ax_sql_open_look(&sql, database, err);
+    if (rc < 0)
+        return rc;
+    *out = new_ledger(sql, head);
+    (*out)->own = sql;
+    return 0;
+}
+
 void ax_ledger_close(struct ax_ledger *l)
 {
     if (!l)
         return;
+    ax_sql_close(l->own);
     free(l->head);
     free(l->lock);
     free(l);
@@ -296,6 +315,20 @@ int ax_ledger_append(struct ax_ledger *l, struct ax_ledger_entry *e, struct ax_a
     struct ax_ledger_tx t;
     int rc = ax_ledger_begin(&t, l, err);
     return rc < 0 ? rc : ax_ledger_end(&t, ax_ledger_add(&t, e, a, err), err);
+}
+
+int ax_ledger_copy(struct ax_ledger *l, const char *database, const char *head, struct ax_err *err)
+{
+    struct ax_head h;
+    AX_CLEANUP(ax_close_fd) int lock = ax_ledger_lock(l->lock, true, err);
+    if (lock < 0)
+        return lock;
+    int rc = ax_sql_copy(l->sql, database, err);
+    if (rc == 0)
+        rc = ax_head_read(l->head, &h, err);
+    if (rc == -ENOENT || rc == -EUCLEAN)
+        return 0; /* a damaged ledger is saved, too, and stays one */
+    return rc == 0 ? ax_head_write(head, &h, err) : rc;
 }
 
 /* ---- reading ---- */

@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #define PAGE     500
 #define LAST_DAY 253402300799999 /* of the year 9999: what has a text of its own */
@@ -195,23 +193,4 @@ int ax_ledger_verify(struct ax_ledger *l, struct ax_str wanted, struct ax_ledger
     memcpy(r.head, w.at.hash, sizeof r.head);
     *out = r;
     return 0;
-}
-
-int ax_ledger_verify_file(const char *database, const char *head, struct ax_str wanted,
-                          struct ax_ledger_report *out, struct ax_err *err)
-{
-    struct ax_ledger l = {0};
-    char lock[4096];
-    struct ax_str name = ax_str(head);
-    if (ax_str_ends(name, AX_STR(".head")))
-        name.n -= 5;
-    snprintf(lock, sizeof lock, "%.*s.lock", AX_STR_ARG(name));
-    l.head = ax_strdup(head);
-    l.lock = lock;
-    int rc = ax_sql_open_look(&l.sql, database, err);
-    if (rc == 0)
-        rc = ax_ledger_verify(&l, wanted, out, err);
-    ax_sql_close(l.sql);
-    free(l.head);
-    return rc;
 }

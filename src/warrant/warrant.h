@@ -70,11 +70,17 @@ struct ax_ledger;
  * ledger.lock. The database must outlive it. Makes what is missing in an empty one. */
 int ax_ledger_open(struct ax_ledger **out, struct ax_sql *sql, const char *head,
                    struct ax_err *err);
+/* To read and verify only, with a connection of its own, whether a server has it open or not. */
+int ax_ledger_look(struct ax_ledger **out, const char *database, const char *head,
+                   struct ax_err *err);
 void ax_ledger_close(struct ax_ledger *l); /* NULL is fine */
 /* Appends one entry, durably; fills in sequence, previous and hash (into the arena; the rest is as
  * given). Several processes may do so on one directory. Texts that are no UTF-8 are refused. */
 int ax_ledger_append(struct ax_ledger *l, struct ax_ledger_entry *e, struct ax_arena *a,
                      struct ax_err *err);
+
+/* Copies the database and the second file as they are at one moment, while both are in use. */
+int ax_ledger_copy(struct ax_ledger *l, const char *database, const char *head, struct ax_err *err);
 
 struct ax_ledger_filter {
     struct ax_str tenant, handle; /* p == NULL: all */
@@ -101,9 +107,6 @@ struct ax_ledger_report {
  * intact. Changes nothing; also while others append. */
 int ax_ledger_verify(struct ax_ledger *l, struct ax_str wanted, struct ax_ledger_report *out,
                      struct ax_err *err);
-/* The same of a data directory, to read only, whether a server has it open or not. */
-int ax_ledger_verify_file(const char *database, const char *head, struct ax_str wanted,
-                          struct ax_ledger_report *out, struct ax_err *err);
 
 /* ---- the room ---- */
 
