@@ -116,7 +116,8 @@ static void add_cpu_time(struct ax_vmi *v, uint32_t cpu, uint64_t now_ns, uint64
         AX_CONST_CPUTIME_IDLE,    AX_CONST_CPUTIME_IOWAIT, AX_CONST_CPUTIME_IRQ,
         AX_CONST_CPUTIME_SOFTIRQ, AX_CONST_CPUTIME_STEAL,
     };
-    uint64_t va = ax_sym(v, AX_SYM_kernel_cpustat) + v->per_cpu[cpu];
+    int32_t at = ax_off(v, AX_OFF_cpustat_cpustat);
+    uint64_t va = ax_sym(v, AX_SYM_kernel_cpustat) + v->per_cpu[cpu] + (uint64_t)(at < 0 ? 0 : at);
     const uint8_t *p = ax_guest_at(&v->guest, va, 80), *tick = tick_of(v, cpu);
     for (size_t m = 0; m < AX_CPU_MODES && p; m++) {
         int32_t i = ax_const(v, modes[m]);
