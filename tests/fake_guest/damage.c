@@ -103,7 +103,7 @@ void fake_undo(struct fake *g)
 /* --- Exact RAM -------------------------------------------------------------------------------- */
 
 #define SMALL 64u
-#define RING  (1u << 16)
+#define RING  (1u << 12)
 
 struct exact {
     struct ax_ram ram;
