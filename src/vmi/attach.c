@@ -185,8 +185,10 @@ static void find_direct_map(struct ax_vmi *v)
 static int understand(struct ax_vmi *v, struct ax_err *err)
 {
     int rc = ax_kallsyms_find(&v->kallsyms, &v->guest, &v->info, err);
-    if (rc < 0)
-        return ax_fail(err, -ENOTSUP, "kernel %s: %s", v->release, err ? err->text : "no symbols");
+    if (rc < 0) {
+        struct ax_err why = err ? *err : (struct ax_err){.text = "no symbols"};
+        return ax_fail(err, -ENOTSUP, "kernel %s: %s", v->release, why.text);
+    }
     make_plan(v);
     find_direct_map(v);
     if (v->has_types && !ax_kernel_is_there(v))
