@@ -21,7 +21,8 @@ FUZZ_TARGET(p, n)
         if (info)
             fake_patch(g, FAKE_INFO, p + 2, n - 2);
         int rc = ax_vmi_attach(&v, fake_exact_ram(g), &o, &err);
-        AX_ASSERT(rc == 0 || info);
+        if (rc < 0 && !info)
+            ax_assert_failed(err.text, __FILE__, __LINE__);
         if (rc < 0)
             return fake_undo(g), 0;
         if (!info)
