@@ -142,7 +142,8 @@ static void read_cpus(struct ax_vmi *v, struct ax_system *s)
                                                AX_OFF_rq_nr_uninterruptible};
     size_t span = ax_sym(v, AX_SYM_runqueues) ? ax_span(v, used, AX_ARRAY_LEN(used)) : 0;
     uint64_t ns[AX_CPU_MODES] = {0}, running = 0, switches = 0, blocked = 0;
-    uint64_t now_ns = s->uptime > 0 ? (uint64_t)(s->uptime * 1e9) : 0;
+    /* A clock that says more than 30 years is no clock. */
+    uint64_t now_ns = s->uptime > 0 && s->uptime < 1e9 ? (uint64_t)(s->uptime * 1e9) : 0;
     for (uint32_t cpu = 0; cpu < v->cpus; cpu++) {
         if (ax_sym(v, AX_SYM_kernel_cpustat))
             add_cpu_time(v, cpu, now_ns, ns);
