@@ -206,12 +206,13 @@ static bool place_offsets(struct ax_kallsyms *k, uint64_t stext)
     return settle(k, stext);
 }
 
-#define CHUNK  65536u
+#define CHUNK  8192u
 #define DIGITS "0\0001\0002\0003\0004\0005\0006\0007\0008\0009" /* and a NUL */
 
+/* Pages that the guest has given back may lie anywhere: one of them hides no more than a chunk. */
 static bool by_search(struct ax_kallsyms *k, uint64_t from, uint64_t to, uint64_t stext)
 {
-    for (uint64_t at = from; at < to; at += CHUNK - sizeof DIGITS) {
+    for (uint64_t at = from; at < to;) {
         size_t n = to - at < CHUNK ? (size_t)(to - at) : CHUNK;
         const uint8_t *p = ax_guest_at(k->guest, at, n), *hit = p;
         while (hit && (hit = memmem(hit, (size_t)(p + n - hit), DIGITS, sizeof DIGITS))) {
@@ -220,6 +221,7 @@ static bool by_search(struct ax_kallsyms *k, uint64_t from, uint64_t to, uint64_
                 return true;
             hit++;
         }
+        at = p ? at + CHUNK - sizeof DIGITS : (at | (AX_PAGE - 1)) + 1;
     }
     return false;
 }

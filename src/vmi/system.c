@@ -120,7 +120,8 @@ static void add_cpu_time(struct ax_vmi *v, uint32_t cpu, uint64_t now_ns, uint64
     };
     /* The order has been this one since Linux 2.6; newer kernels put more behind. */
     static const int32_t usual[AX_CPU_MODES] = {0, 1, 2, 5, 6, 4, 3, 7};
-    uint64_t va = ax_sym(v, AX_SYM_kernel_cpustat) + v->per_cpu[cpu];
+    int32_t at = ax_off(v, AX_OFF_cpustat_cpustat);
+    uint64_t va = ax_sym(v, AX_SYM_kernel_cpustat) + v->per_cpu[cpu] + (uint64_t)(at < 0 ? 0 : at);
     const uint8_t *p = ax_guest_at(&v->guest, va, 80), *tick = tick_of(v, cpu);
     for (size_t m = 0; m < AX_CPU_MODES && p; m++) {
         int32_t i = v->has_types ? ax_const(v, modes[m]) : usual[m];
@@ -145,7 +146,8 @@ static void read_cpus(struct ax_vmi *v, struct ax_system *s)
                                                AX_OFF_rq_nr_uninterruptible};
     size_t span = ax_sym(v, AX_SYM_runqueues) ? ax_span(v, used, AX_ARRAY_LEN(used)) : 0;
     uint64_t ns[AX_CPU_MODES] = {0}, running = 0, switches = 0, blocked = 0;
-    uint64_t now_ns = s->uptime > 0 ? (uint64_t)(s->uptime * 1e9) : 0;
+    /* A clock that says more than 30 years is no clock. */
+    uint64_t now_ns = s->uptime > 0 && s->uptime < 1e9 ? (uint64_t)(s->uptime * 1e9) : 0;
     for (uint32_t cpu = 0; cpu < v->cpus; cpu++) {
         if (ax_sym(v, AX_SYM_kernel_cpustat))
             add_cpu_time(v, cpu, now_ns, ns);

@@ -5,7 +5,9 @@
 
 #include "vmi/ram_inner.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 void fake_region(struct fake *g, enum fake_area area, uint64_t va, uint64_t size)
@@ -21,12 +23,14 @@ void fake_region(struct fake *g, enum fake_area area, uint64_t va, uint64_t size
 static const struct fake_region *region(struct fake *g, enum fake_area area, unsigned n)
 {
     size_t count = 0;
+    if (area == FAKE_ANYWHERE)
+        return &g->regions[n % g->n_regions];
     for (size_t i = 0; i < g->n_regions; i++)
-        count += area == FAKE_ANYWHERE || g->regions[i].area == area;
+        count += g->regions[i].area == area;
     AX_ASSERT(count > 0);
     n = (unsigned)(n % count);
     for (size_t i = 0;; i++)
-        if ((area == FAKE_ANYWHERE || g->regions[i].area == area) && n-- == 0)
+        if (g->regions[i].area == area && n-- == 0)
             return &g->regions[i];
 }
 
@@ -100,10 +104,35 @@ void fake_undo(struct fake *g)
     }
 }
 
+/* --- A real guest's RAM ----------------------------------------------------------------------- */
+
+/* Copied, page by page where there is data; each of those is a region. */
+struct fake *fake_of_file(const char *path)
+{
+    struct fake *g = ax_calloc(1, sizeof *g);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END), from = 0, to;
+    AX_ASSERT(size > 0 && "AUSPEX_FUZZ_RAM cannot be read");
+    g->o.ram = (uint64_t)size / AX_PAGE * AX_PAGE;
+    g->direct = UINT64_C(0xffff888000000000); /* where patches think it is */
+    g->fd = memfd_create("real", MFD_CLOEXEC);
+    AX_ASSERT(g->fd >= 0 && ftruncate(g->fd, (off_t)g->o.ram) == 0);
+    g->mem = mmap(NULL, g->o.ram, PROT_READ | PROT_WRITE, MAP_SHARED, g->fd, 0);
+    AX_ASSERT(g->mem != MAP_FAILED);
+    while ((from = lseek(fd, from, SEEK_DATA)) >= 0 && (to = lseek(fd, from, SEEK_HOLE)) >= 0) {
+        for (; from < to; from += AX_PAGE) {
+            AX_ASSERT(pread(fd, g->mem + from, AX_PAGE, from) == (ssize_t)AX_PAGE);
+            fake_region(g, FAKE_OBJECTS, g->direct + (uint64_t)from, AX_PAGE);
+        }
+    }
+    close(fd);
+    return g;
+}
+
 /* --- Exact RAM -------------------------------------------------------------------------------- */
 
 #define SMALL 64u
-#define RING  (1u << 16)
+#define RING  (1u << 12)
 
 struct exact {
     struct ax_ram ram;

@@ -66,6 +66,9 @@ struct fake;
 struct fake *fake_new(const struct fake_options *o);
 /* A second kernel in the same memory, which `load` and `heap` keep apart from the first. */
 struct fake *fake_beside(struct fake *first, const struct fake_options *o);
+/* The RAM of a real guest, to be damaged: nothing but patches is for it. The file itself stays as
+ * it is. */
+struct fake *fake_of_file(const char *path);
 void fake_free(struct fake *g); /* takes NULL; those made beside it first */
 
 /* A new view for the reader, which owns it. */

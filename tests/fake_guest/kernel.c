@@ -35,6 +35,7 @@ struct fake_options fake_kernel(enum fake_version v, uint64_t seed)
         .cpus = 1 + (unsigned)(seed % 4),
         .processes = 20,
         .log_records = 100,
+        .log_first = 0 - UINT64_C(65), /* as the kernel begins */
     };
     if (v == FAKE_5_10)
         o.fillers = 21000; /* who searches for kallsyms takes none that is small */
@@ -96,7 +97,14 @@ static const char system_types[] =
     "struct cfs_rq { uint nr_running; uint h_nr_running; u64 min_vruntime; }"
     "struct rq { spinlock_t __lock; uint nr_running; u64 nr_switches; cfs_rq cfs; uint "
     "  nr_uninterruptible; task_struct *curr; task_struct *idle; u64 clock; atomic_t nr_iowait; }"
-    "struct rcu_state { ulong gp_seq; }";
+    "struct tick_sched { u64 idle_entrytime; u64 idle_sleeptime; u64 iowait_sleeptime; ulong "
+    "  last_jiffies; uint idle_active; }"
+    "enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, ZONE_MOVABLE, __MAX_NR_ZONES }"
+    "enum zone_watermarks { WMARK_MIN, WMARK_LOW, WMARK_HIGH, WMARK_PROMO, NR_WMARK }"
+    "struct zone { ulong _watermark[4]; ulong watermark_boost; int node; ulong spanned_pages; }"
+    "struct pglist_data { zone node_zones[4]; int nr_zones; int node_id; }"
+    "struct address_space { inode *host; ulong nrpages; void *i_pages; }"
+    "struct inode { u16 i_mode; address_space *i_mapping; list_head i_sb_list; ulong i_ino; }";
 
 static const char pid_types[] =
     "enum pid_type { PIDTYPE_PID, PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID, PIDTYPE_MAX }"
@@ -130,6 +138,12 @@ static const char task_types[] =
     "  const cred *cred; char comm[16]; files_struct *files; nsproxy *nsproxy;"
     "  signal_struct *signal; ulong last_switch_count; ulong last_switch_time;"
     "  thread_struct thread; uint policy; int prio; union { u64 pushed; struct { u64 inner; }; };";
+
+static const char storage_types[] =
+    "struct file_system_type { const char *name; int fs_flags; }"
+    "struct super_block { list_head s_list; uint s_dev; u8 s_blocksize_bits; ulong s_blocksize;"
+    "  ulong s_flags; ulong s_magic; file_system_type *s_type; char s_id[32]; void *s_bdev;"
+    "  void *s_fs_info; list_head s_inodes; }";
 
 static const char log_types[] =
     "struct dev_printk_info { char subsystem[16]; char device[48]; }"
@@ -201,6 +215,7 @@ void fake_declare_kernel(struct fake *g)
     fake_declare(g, system_types);
     fake_declare(g, "typedef u16 ushort_es;");
     fake_declare(g, pid_types);
+    fake_declare(g, storage_types);
     fake_declare(g, log_types);
     fake_declare(g, module_types);
     fake_declare(g, table_types);

@@ -41,7 +41,7 @@ static void push_tail(struct fake *g, uint64_t need_pos, bool need_desc)
         uint64_t tail = fake_get(g, rb, "printk_ringbuffer.desc_ring.tail_id");
         uint64_t begin = fake_get(g, desc(g, tail), "prb_desc.text_blk_lpos.begin");
         bool text_in_way = !(begin & 1) && need_pos - begin > size;
-        bool is_full = need_desc && g->log_id - tail >= 1u << COUNT_BITS;
+        bool is_full = need_desc && ((g->log_id - tail) & ID_MASK) >= 1u << COUNT_BITS;
         if (tail == g->log_id || (!text_in_way && !is_full))
             return;
         fake_put(g, desc(g, tail), "prb_desc.state_var", REUSABLE | tail);
@@ -67,7 +67,7 @@ static void add(struct fake *g, uint64_t state, uint64_t ts_ns, unsigned level, 
         g->log_pos = next;
     }
     uint64_t i = info(g, id), d = desc(g, id);
-    fake_put(g, i, "printk_info.seq", id - g->o.log_first);
+    fake_put(g, i, "printk_info.seq", (id - g->o.log_first) & ID_MASK);
     fake_put(g, i, "printk_info.ts_nsec", ts_ns);
     fake_put(g, i, "printk_info.text_len", n);
     fake_put(g, i, "printk_info.facility", 0);
@@ -115,6 +115,7 @@ void fake_log_new(struct fake *g)
     fake_put(g, rb, "printk_ringbuffer.desc_ring.head_id", before);
     fake_put(g, rb, "printk_ringbuffer.desc_ring.tail_id", before);
     g->log_id = g->o.log_first & ID_MASK;
+    g->log_pos = 0 - (UINT64_C(1) << SIZE_BITS);
     for (size_t i = 0; i < g->o.log_records; i++) {
         char text[128];
         int len = snprintf(text, sizeof text, "message %zu%.*s", i, (int)(i % 60),

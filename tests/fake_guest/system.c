@@ -76,6 +76,7 @@ static void processors(struct fake *g)
         uint64_t rq = fake_percpu(g, "runqueues", cpu);
         fake_put(g, rq, "rq.nr_running", cpu + 1);
         fake_put(g, rq, "rq.nr_switches", 1000 * (cpu + 1));
+        fake_put(g, rq, "rq.clock", UINT64_C(1000000000000) + cpu);
         /* Only the sum is true: a task may wake on another CPU. */
         fake_put(g, rq, "rq.nr_uninterruptible", cpu == 0 ? g->o.cpus + 1 : UINT32_MAX);
         uint64_t stat =
@@ -93,6 +94,35 @@ static void processors(struct fake *g)
         fake_u64(g, events + 8 * fake_constant(g, "PSWPIN"), 7);
         fake_u64(g, events + 8 * fake_constant(g, "PSWPOUT"), 9);
     }
+}
+
+/* Marks of 100, 150 and 200 pages in each of two zones: what is kept free. */
+static void watermarks(struct fake *g)
+{
+    uint64_t node = fake_heap_alloc(g, fake_size(g, "pglist_data"));
+    for (unsigned z = 0; z < 4; z++) {
+        uint64_t zone = node + fake_offset(g, "pglist_data.node_zones") + z * fake_size(g, "zone");
+        for (unsigned mark = 0; mark < 3 && z < 2; mark++)
+            fake_u64(g, zone + fake_offset(g, "zone._watermark") + 8ull * mark, 100 + 50 * mark);
+        fake_put(g, zone, "zone.watermark_boost", z == 1 ? 5 : 0);
+    }
+    fake_u64(g, fake_data(g, "node_data", 64 * 8), node);
+}
+
+/* Two block devices with 70 and 30 pages in memory. */
+static void buffers(struct fake *g)
+{
+    uint64_t sb = fake_heap_alloc(g, fake_size(g, "super_block"));
+    fake_list_init(g, sb + fake_offset(g, "super_block.s_inodes"));
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t inode = fake_heap_alloc(g, fake_size(g, "inode"));
+        uint64_t mapping = fake_heap_alloc(g, fake_size(g, "address_space"));
+        fake_put(g, inode, "inode.i_mapping", mapping);
+        fake_put(g, mapping, "address_space.nrpages", i ? 30 : 70);
+        fake_list_add_tail(g, sb + fake_offset(g, "super_block.s_inodes"),
+                           inode + fake_offset(g, "inode.i_sb_list"));
+    }
+    fake_u64(g, fake_data(g, "blockdev_superblock", 8), sb);
 }
 
 static void memory(struct fake *g)
@@ -126,6 +156,8 @@ static void memory(struct fake *g)
     fake_u64(g, fake_data(g, "totalreserve_pages", 8), 500);
     fake_u64(g, fake_data(g, "total_swap_pages", 8), 4000);
     fake_u64(g, fake_data(g, "nr_swap_pages", 8), 3500);
+    fake_u32(g, fake_data(g, "sysctl_overcommit_ratio", 4), 50);
+    fake_u64(g, fake_data(g, "sysctl_overcommit_kbytes", 8), 0);
     uint64_t committed = fake_data_of(g, "vm_committed_as", "percpu_counter");
     fake_put(g, committed, "percpu_counter.count", 5000);
     fake_percpu_data(g, "vm_committed_parts", 4);
@@ -155,6 +187,8 @@ void fake_system(struct fake *g)
     time_and_load(g);
     processors(g);
     memory(g);
+    watermarks(g);
+    buffers(g);
     pressure(g);
     fake_u64(g, fake_data(g, "page_offset_base", 8), g->direct);
     fake_u64(g, fake_data(g, "vmemmap_base", 8),

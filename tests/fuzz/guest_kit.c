@@ -9,7 +9,7 @@ struct fake *fuzz_guest(unsigned n)
         struct fake_options o = fake_kernel(n % FAKE_VERSIONS, 3 * n + 1);
         o.ram = 32u << 20;
         o.load = 16u << 20;
-        o.fillers = 600;
+        o.fillers = 260;
         o.processes = 6;
         o.log_records = 40;
         o.cpus = 2;
