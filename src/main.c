@@ -13,6 +13,7 @@ static const struct ax_command commands[] = {
     {"resources", ax_cmd_resources, "See", "list hosts, VMs, volumes, networks"},
     {"status", ax_cmd_status, "See", "one resource, by handle or name"},
     {"predict", ax_cmd_predict, "See", "what will run out, when, and how sure that is"},
+    {"inspect", ax_cmd_inspect, "See", "what a guest's kernel knows, from its memory"},
     {"alarms", ax_cmd_alarms, "See", "what is pending or firing"},
     {"events", ax_cmd_events, "See", "what happened"},
     {"query", ax_cmd_query, "See", "ask in PromQL"},

@@ -27,6 +27,7 @@ int ax_cmd_resources(int argc, char **argv);
 int ax_cmd_status(int argc, char **argv);
 int ax_cmd_query(int argc, char **argv);
 int ax_cmd_predict(int argc, char **argv);
+int ax_cmd_inspect(int argc, char **argv);
 int ax_cmd_alarms(int argc, char **argv);
 int ax_cmd_events(int argc, char **argv);
 int ax_cmd_rules(int argc, char **argv);

@@ -30,7 +30,7 @@ struct ax_collector {
     struct ax_collect_options o;
     char *proc, *sys, *rootfs, *uri, *host_id, *host_name, *handle;
     struct ax_emitter emit;
-    struct ax_scope self;
+    struct ax_emit_scope self;
     struct ax_host host;
     struct ax_virt_pool *libvirt;
     struct ax_virt_watch *watch;

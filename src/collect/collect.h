@@ -14,6 +14,9 @@
 
 #include "model/resource.h"
 #include "model/sample.h"
+#include "vmi/vmi.h"
+
+#include <sys/types.h>
 
 struct ax_collector;
 
@@ -57,5 +60,18 @@ struct ax_finding {
 };
 void ax_collect_findings(const struct ax_collect_options *o, struct ax_arena *a,
                          struct ax_finding **out, size_t *n);
+
+/* Where the memory of a VM on this host is, for an inspector (vmi/inspector.h). */
+struct ax_guest_memory {
+    struct ax_ram_place place; /* its fd is the caller's to close */
+    char handle[4352];         /* "vm:UUID"; "process:PID" of a QEMU that was given no UUID */
+};
+/* Of a QEMU process. Nothing of the memory is read. -ESRCH, -EACCES; -EINVAL it is no QEMU; -EBUSY
+ * the VM is just being migrated to here; -ENOENT, -ENOTUNIQ, -ENOTSUP its RAM cannot be told from
+ * other mappings. */
+int ax_guest_memory_find(const char *proc, pid_t pid, struct ax_guest_memory *out,
+                         struct ax_err *err);
+/* The QEMU process with this -uuid, as libvirt starts them. -ESRCH. */
+int ax_guest_process_find(const char *proc, struct ax_str uuid, pid_t *out, struct ax_err *err);
 
 #endif

@@ -15,10 +15,10 @@ void ax_emitter_free(struct ax_emitter *e)
     *e = (struct ax_emitter){0};
 }
 
-void ax_scope_new(struct ax_emitter *e, struct ax_scope *s, const struct ax_label *v, size_t n)
+void ax_scope_new(struct ax_emitter *e, struct ax_emit_scope *s, const struct ax_label *v, size_t n)
 {
     AX_ASSERT(n <= AX_SCOPE_LABELS);
-    *s = (struct ax_scope){.id = ++e->scopes, .n = n};
+    *s = (struct ax_emit_scope){.id = ++e->scopes, .n = n};
     memcpy(s->v, v, n * sizeof *v);
 }
 
@@ -49,7 +49,7 @@ static bool make_key(char *key, size_t *len, uint32_t scope, struct ax_str name,
     return true;
 }
 
-static bool make_labels(struct ax_emitter *e, const struct ax_scope *s, struct ax_str name,
+static bool make_labels(struct ax_emitter *e, const struct ax_emit_scope *s, struct ax_str name,
                         const struct ax_label *extra, size_t nextra, struct ax_labels *out)
 {
     struct ax_labels_builder b = {.n = 0};
@@ -74,7 +74,7 @@ static struct ax_emit_series *append(struct ax_emitter *e, struct ax_str key, st
 
 /* A series whose labels are no good (a name that is not UTF-8) is kept without labels, so that it
  * is examined once and not each round. */
-static struct ax_emit_series *find(struct ax_emitter *e, const struct ax_scope *s,
+static struct ax_emit_series *find(struct ax_emitter *e, const struct ax_emit_scope *s,
                                    const char *cname, const struct ax_label *extra, size_t nextra)
 {
     char bytes[KEY_MAX];
@@ -96,7 +96,7 @@ static void put(struct ax_emitter *e, const struct ax_emit_series *series, doubl
     ax_batch_add(e->batch, copy, &(struct ax_sample){e->now, v}, 1);
 }
 
-void ax_emit_with(struct ax_emitter *e, const struct ax_scope *s, const char *name,
+void ax_emit_with(struct ax_emitter *e, const struct ax_emit_scope *s, const char *name,
                   const struct ax_label *extra, size_t nextra, double v)
 {
     if (isnan(v))
@@ -113,19 +113,19 @@ void ax_emit_with(struct ax_emitter *e, const struct ax_scope *s, const char *na
     put(e, series, v);
 }
 
-void ax_emit(struct ax_emitter *e, const struct ax_scope *s, const char *name, double v)
+void ax_emit(struct ax_emitter *e, const struct ax_emit_scope *s, const char *name, double v)
 {
     ax_emit_with(e, s, name, NULL, 0, v);
 }
 
-void ax_emit1(struct ax_emitter *e, const struct ax_scope *s, const char *name, const char *label,
-              struct ax_str value, double v)
+void ax_emit1(struct ax_emitter *e, const struct ax_emit_scope *s, const char *name,
+              const char *label, struct ax_str value, double v)
 {
     struct ax_label extra = {ax_str(label), value};
     ax_emit_with(e, s, name, &extra, 1, v);
 }
 
-void ax_emit_hold(struct ax_emitter *e, const struct ax_scope *s)
+void ax_emit_hold(struct ax_emitter *e, const struct ax_emit_scope *s)
 {
     for (size_t i = 0; i < e->n; i++) {
         struct ax_emit_series *series = &e->series[i];

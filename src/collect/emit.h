@@ -16,7 +16,7 @@
 
 /* Labels that a group of series has in common (a host, a domain). The views must live as long as
  * the scope is used. A changed label needs a new scope: call ax_scope_new again. */
-struct ax_scope {
+struct ax_emit_scope {
     uint32_t id;
     size_t n;
     struct ax_label v[AX_SCOPE_LABELS];
@@ -41,19 +41,20 @@ struct ax_emitter {
 };
 
 void ax_emitter_free(struct ax_emitter *e);
-void ax_scope_new(struct ax_emitter *e, struct ax_scope *s, const struct ax_label *v, size_t n);
+void ax_scope_new(struct ax_emitter *e, struct ax_emit_scope *s, const struct ax_label *v,
+                  size_t n);
 
 void ax_emit_begin(struct ax_emitter *e, struct ax_batch *batch, int64_t now);
 /* NaN means "unknown": nothing is emitted. A series given twice in a round counts once, the first.
  * For one name the extra labels must always have the same names in the same order. */
-void ax_emit(struct ax_emitter *e, const struct ax_scope *s, const char *name, double v);
-void ax_emit1(struct ax_emitter *e, const struct ax_scope *s, const char *name, const char *label,
-              struct ax_str value, double v);
-void ax_emit_with(struct ax_emitter *e, const struct ax_scope *s, const char *name,
+void ax_emit(struct ax_emitter *e, const struct ax_emit_scope *s, const char *name, double v);
+void ax_emit1(struct ax_emitter *e, const struct ax_emit_scope *s, const char *name,
+              const char *label, struct ax_str value, double v);
+void ax_emit_with(struct ax_emitter *e, const struct ax_emit_scope *s, const char *name,
                   const struct ax_label *extra, size_t nextra, double v);
 /* The scope's series of the round before go on without a sample in this one: what tells them is
  * late, not gone. */
-void ax_emit_hold(struct ax_emitter *e, const struct ax_scope *s);
+void ax_emit_hold(struct ax_emitter *e, const struct ax_emit_scope *s);
 /* Ends the round: staleness markers for what was there in the round before and is no more. */
 void ax_emit_end(struct ax_emitter *e);
 

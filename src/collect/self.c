@@ -8,7 +8,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-void ax_self_process(struct ax_emitter *e, const struct ax_scope *scope, struct ax_host *h)
+void ax_self_process(struct ax_emitter *e, const struct ax_emit_scope *scope, struct ax_host *h)
 {
     struct ax_str rest, word;
     double virtual_pages, pages, page = (double)sysconf(_SC_PAGESIZE);

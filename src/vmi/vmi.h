@@ -13,7 +13,8 @@
  * (guest.h) takes those of the kernel's half only.
  *
  * The right to look is not decided here (warrant/), but its scope is enforced here, by the
- * functions that read. Meant to run in a process of its own (vmi/worker.h).
+ * functions that read. Runs in a process of its own, which an inspector
+ * (vmi/inspector.h) starts and asks.
  *
  * Threads: one attachment, one thread. Memory: a reading lives in the caller's arena. */
 #ifndef AX_VMI_VMI_H
@@ -22,6 +23,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "model/scope.h"
+#include "vmi/inspector.h"
 #include "vmi/ram.h"
 #include "vmi/reading.h"
 

@@ -13,7 +13,7 @@
 #include "collect/emit.h"
 
 static struct ax_emitter e;
-static struct ax_scope scope;
+static struct ax_emit_scope scope;
 static struct ax_arena arena;
 static struct ax_batch batch;
 

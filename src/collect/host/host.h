@@ -12,7 +12,7 @@
 struct ax_host {
     const char *proc, *sys, *rootfs;
     struct ax_emitter *emit;
-    struct ax_scope scope;
+    struct ax_emit_scope scope;
     struct ax_buf buf;       /* the file being read */
     struct ax_fs_worker *fs; /* statvfs with a deadline, see filesystem.c */
     uint64_t fs_timeouts;

@@ -19,7 +19,7 @@ struct ax_vm {
     struct ax_str name, handle;
     struct ax_domain_def *def; /* NULL until its XML was read */
     int64_t def_at;            /* when; 0 = ask again */
-    struct ax_scope libvirt, neutral;
+    struct ax_emit_scope libvirt, neutral;
     int id, pid;
     int64_t process_start;
     int state, reason;

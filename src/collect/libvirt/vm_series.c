@@ -106,16 +106,18 @@ static double value(const void *record, const struct row *row)
     return *(const double *)((const char *)record + row->offset) * row->unit;
 }
 
-static void emit_rows(struct ax_emitter *e, const struct ax_scope *scope, const struct row *rows,
-                      size_t n, const void *record, const struct ax_label *device)
+static void emit_rows(struct ax_emitter *e, const struct ax_emit_scope *scope,
+                      const struct row *rows, size_t n, const void *record,
+                      const struct ax_label *device)
 {
     for (size_t i = 0; i < n; i++)
         ax_emit_with(e, scope, rows[i].name, device, device ? 1 : 0, value(record, &rows[i]));
 }
 
 /* NaN when no device tells. */
-static void emit_sums(struct ax_emitter *e, const struct ax_scope *scope, const struct row *rows,
-                      size_t nrows, const void *records, size_t size, size_t n)
+static void emit_sums(struct ax_emitter *e, const struct ax_emit_scope *scope,
+                      const struct row *rows, size_t nrows, const void *records, size_t size,
+                      size_t n)
 {
     for (size_t i = 0; i < nrows; i++) {
         double sum = NAN;
@@ -133,7 +135,7 @@ static void emit_sums(struct ax_emitter *e, const struct ax_scope *scope, const 
 
 static void emit_devices(const struct ax_vm *vm, const struct ax_vm_stats *s, struct ax_emitter *e)
 {
-    const struct ax_scope *scope = &vm->libvirt;
+    const struct ax_emit_scope *scope = &vm->libvirt;
     for (size_t i = 0; i < s->nvcpu; i++) {
         char number[16];
         snprintf(number, sizeof number, "%zu", i);
@@ -192,7 +194,7 @@ static void emit_definition(const struct ax_vm *vm, struct ax_emitter *e)
 static void emit_memory(const struct ax_vm *vm, const struct ax_vm_stats *s,
                         const struct ax_virt_record *r, struct ax_emitter *e)
 {
-    const struct ax_scope *n = &vm->neutral;
+    const struct ax_emit_scope *n = &vm->neutral;
     const struct ax_vm_memory *m = &vm->memory;
     struct ax_str libvirt = AX_STR("libvirt"), balloon = AX_STR("balloon");
     ax_emit1(e, n, "vm_memory_maximum_bytes", "source", libvirt, s->maximum * KIB);

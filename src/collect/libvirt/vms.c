@@ -19,7 +19,7 @@ struct ax_vms {
     struct ax_vm **v;
     size_t n, cap;
     uint64_t round;
-    struct ax_scope scope; /* of what is not one VM's */
+    struct ax_emit_scope scope; /* of what is not one VM's */
     bool scoped;
     int64_t everything_at;
     unsigned missed; /* rounds without an answer, in a row */

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmi/inspector.h"
+
+#include "base/clock.h"
+#include "vmi/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define START_MS       15000
+#define POLL_MS        2000
+#define FIRST_PAUSE_MS 500
+#define LAST_PAUSE_MS  30000
+
+struct ax_inspector {
+    struct ax_ram_place place;
+    struct ax_inspector_options o;
+    pid_t pid; /* 0: no worker */
+    int socket;
+    int64_t pause_ms, not_before_ms; /* after a failure */
+    char failure[AX_ERR_TEXT / 2];
+    struct ax_inspector_counts counts;
+};
+
+static int64_t mono_ms(void)
+{
+    return ax_mono_ns() / 1000000;
+}
+
+int ax_inspector_new(struct ax_inspector **out, const struct ax_ram_place *place,
+                     const struct ax_inspector_options *o, struct ax_err *err)
+{
+    if (place->n_blocks > AX_RAM_BLOCKS)
+        return ax_fail(err, -EINVAL, "%zu RAM blocks: at most %d can be read", place->n_blocks,
+                       AX_RAM_BLOCKS);
+    int fd = place->kind == AX_RAM_PROCESS ? -1 : fcntl(place->fd, F_DUPFD_CLOEXEC, 3);
+    if (fd < 0 && place->kind != AX_RAM_PROCESS)
+        return ax_fail_errno(err, "guest memory");
+    struct ax_inspector *i = ax_calloc(1, sizeof *i);
+    i->place = *place;
+    i->place.fd = fd;
+    i->o = *o;
+    i->o.start_ms = o->start_ms ? o->start_ms : START_MS;
+    i->o.poll_ms = o->poll_ms ? o->poll_ms : POLL_MS;
+    i->socket = -1;
+    *out = i;
+    return 0;
+}
+
+/* Ends the worker, however it fares; returns its wait status. */
+static int end_worker(struct ax_inspector *i)
+{
+    int status = 0;
+    ax_close_fd(&i->socket);
+    i->socket = -1;
+    if (i->pid) {
+        kill(i->pid, SIGKILL);
+        while (waitpid(i->pid, &status, 0) < 0 && errno == EINTR)
+            ;
+    }
+    i->pid = 0;
+    return status;
+}
+
+void ax_inspector_free(struct ax_inspector *i)
+{
+    if (!i)
+        return;
+    end_worker(i);
+    ax_close_fd(&i->place.fd);
+    free(i);
+}
+
+struct ax_inspector_counts ax_inspector_counts(const struct ax_inspector *i)
+{
+    return i->counts;
+}
+
+/* ---- failures ---- */
+
+static int failed(struct ax_inspector *i, struct ax_err *err)
+{
+    i->pause_ms = i->pause_ms ? i->pause_ms * 2 : FIRST_PAUSE_MS;
+    if (i->pause_ms > LAST_PAUSE_MS)
+        i->pause_ms = LAST_PAUSE_MS;
+    i->not_before_ms = mono_ms() + i->pause_ms;
+    snprintf(i->failure, sizeof i->failure, "%s", err->text);
+    return err->code;
+}
+
+static int too_late(struct ax_inspector *i, int ms, struct ax_err *err)
+{
+    end_worker(i);
+    i->counts.late++;
+    return ax_fail(err, -ETIMEDOUT, "the guest's memory could not be read within %d ms", ms);
+}
+
+/* The socket is at its end: the worker is dead, or as good as that. */
+static int has_died(struct ax_inspector *i, struct ax_err *err)
+{
+    int status = 0, waited = 0;
+    for (; waited < 1000 && waitpid(i->pid, &status, WNOHANG) == 0; waited += 5)
+        ax_sleep_ms(5);
+    if (waited < 1000)
+        i->pid = 0; /* it is buried */
+    end_worker(i);
+    i->counts.died++;
+    int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    if (sig == SIGBUS)
+        return ax_fail(err, -EIO, "the guest's memory went away while it was read");
+    if (sig == SIGSYS)
+        return ax_fail(err, -EIO, "the reading process tried what it may not do, and was ended");
+    if (sig)
+        return ax_fail(err, -EIO, "the reading process was ended by signal %d (%s)", sig,
+                       strsignal(sig));
+    return ax_fail(err, -EIO, "the reading process ended with status %d", WEXITSTATUS(status));
+}
+
+static int nonsense(struct ax_inspector *i, struct ax_err *err)
+{
+    end_worker(i);
+    i->counts.died++;
+    return ax_fail(err, -EIO, "the reading process answered nonsense, and was ended");
+}
+
+/* ---- talking ---- */
+
+static int tell(struct ax_inspector *i, const void *p, size_t n, struct ax_err *err)
+{
+    /* It fits into the socket's buffer, as the worker has nothing else to read. */
+    ssize_t sent = send(i->socket, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent == (ssize_t)n ? 0 : has_died(i, err);
+}
+
+static int receive(struct ax_inspector *i, void *out, size_t n, int64_t deadline, int ms,
+                   struct ax_err *err)
+{
+    for (char *to = out; n > 0;) {
+        ssize_t got = recv(i->socket, to, n, MSG_DONTWAIT);
+        if (got > 0) {
+            to += got;
+            n -= (size_t)got;
+            continue;
+        }
+        if (got == 0 || (errno != EAGAIN && errno != EINTR))
+            return has_died(i, err);
+        int64_t left = deadline - mono_ms();
+        struct pollfd f = {.fd = i->socket, .events = POLLIN};
+        if (left <= 0 || (poll(&f, 1, (int)left) == 0))
+            return too_late(i, ms, err);
+    }
+    return 0;
+}
+
+/* An answer, which ends in *json, or as the error that it is. *fatal: no worker is left. */
+static int take_answer(struct ax_inspector *i, int ms, struct ax_buf *json, bool *fatal,
+                       struct ax_err *err)
+{
+    int64_t deadline = mono_ms() + ms;
+    struct ax_worker_answer a;
+    char text[AX_ERR_TEXT] = "";
+    *fatal = true;
+    int rc = receive(i, &a, sizeof a, deadline, ms, err);
+    if (rc < 0)
+        return rc;
+    if (a.magic != AX_WORKER_MAGIC || a.code > 0 || a.code < -4095 ||
+        (a.code && a.len >= sizeof text))
+        return nonsense(i, err);
+    if (a.len > AX_WORKER_JSON) {
+        end_worker(i);
+        i->counts.died++;
+        return ax_fail(err, -E2BIG, "the answer would be over %u MiB", AX_WORKER_JSON >> 20);
+    }
+    if (a.code == 0) {
+        char *to = a.len ? ax_buf_reserve(json, a.len) : text;
+        rc = to ? receive(i, to, a.len, deadline, ms, err)
+                : ax_fail(err, -E2BIG, "no room for an answer of %" PRIu32 " bytes", a.len);
+        *fatal = rc < 0;
+        json->n += rc == 0 ? a.len : 0;
+        return rc;
+    }
+    rc = receive(i, text, a.len, deadline, ms, err);
+    *fatal = rc < 0;
+    return rc < 0 ? rc : ax_fail(err, a.code, "%s", text);
+}
+
+/* ---- starting ---- */
+
+/* In the child: the socket at 3, the memory at 4, nothing else but /dev/null. The two come from
+ * numbers above, so that neither is overwritten by the other. */
+static int spawn(struct ax_inspector *i, int socket, int memory)
+{
+    static char name[] = "auspex", command[] = "inspect", flag[] = "--worker";
+    char *const own[] = {name, command, flag, NULL}, *const none[] = {NULL};
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attr;
+    sigset_t no_signal, every_signal;
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attr);
+    for (int fd = 0; fd < 3; fd++)
+        posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
+    posix_spawn_file_actions_adddup2(&files, socket, AX_WORKER_SOCKET);
+    if (memory >= 0)
+        posix_spawn_file_actions_adddup2(&files, memory, AX_WORKER_MEMORY);
+    posix_spawn_file_actions_addclosefrom_np(&files, memory >= 0 ? AX_WORKER_MEMORY + 1
+                                                                 : AX_WORKER_SOCKET + 1);
+    sigemptyset(&no_signal);
+    sigfillset(&every_signal);
+    posix_spawnattr_setsigmask(&attr, &no_signal);
+    posix_spawnattr_setsigdefault(&attr, &every_signal);
+    posix_spawnattr_setflags(&attr,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+    int rc = posix_spawn(&i->pid, i->o.program ? i->o.program : "/proc/self/exe", &files, &attr,
+                         i->o.args ? i->o.args : own, none);
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attr);
+    if (rc)
+        i->pid = 0;
+    return rc;
+}
+
+/* A duplicate well above the numbers that the worker finds its own at. */
+static int raised(int fd)
+{
+    int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 16);
+    return high;
+}
+
+static int launch(struct ax_inspector *i, struct ax_err *err)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return ax_fail_errno(err, "a socket for the reading process");
+    int theirs = raised(pair[1]), memory = raised(i->place.fd);
+    errno = theirs < 0 || (memory < 0 && i->place.fd >= 0) ? EMFILE : 0;
+    if (errno == 0)
+        errno = spawn(i, theirs, memory);
+    int rc = errno ? ax_fail_errno(err, "starting the reading process") : 0;
+    close(pair[1]);
+    ax_close_fd(&theirs);
+    ax_close_fd(&memory);
+    if (rc < 0)
+        close(pair[0]);
+    else
+        i->socket = pair[0];
+    return rc;
+}
+
+static int start(struct ax_inspector *i, struct ax_err *err)
+{
+    AX_CLEANUP(ax_buf_free) struct ax_buf nothing = AX_BUF_INIT;
+    struct ax_worker_hello hello = {.magic = AX_WORKER_MAGIC,
+                                    .scope = i->o.scope,
+                                    .budget_ms = (uint64_t)i->o.start_ms,
+                                    .place = i->place};
+    bool fatal;
+    int64_t wait = i->not_before_ms - mono_ms();
+    if (wait > 0)
+        return ax_fail(err, -EAGAIN, "%s; the next attempt is in %" PRId64 " ms", i->failure, wait);
+    int rc = launch(i, err);
+    if (rc < 0)
+        return failed(i, err);
+    i->counts.starts++;
+    rc = tell(i, &hello, sizeof hello, err);
+    if (rc == 0)
+        rc = take_answer(i, i->o.start_ms, &nothing, &fatal, err);
+    if (rc < 0) {
+        end_worker(i);
+        return failed(i, err);
+    }
+    return 0;
+}
+
+static int ask_once(struct ax_inspector *i, unsigned parts, struct ax_buf *json, struct ax_err *err)
+{
+    struct ax_worker_request q = {AX_WORKER_MAGIC, parts, (uint64_t)i->o.poll_ms};
+    size_t before = json->n;
+    bool fatal = true;
+    int rc = i->pid ? 0 : start(i, err);
+    if (rc < 0)
+        return rc;
+    rc = tell(i, &q, sizeof q, err);
+    if (rc == 0)
+        rc = take_answer(i, i->o.poll_ms, json, &fatal, err);
+    if (rc < 0 && fatal) {
+        end_worker(i);
+        json->n = before;
+        return failed(i, err);
+    }
+    i->counts.polls++;
+    i->pause_ms = 0;
+    return rc;
+}
+
+int ax_inspector_ask(struct ax_inspector *i, unsigned parts, struct ax_buf *json,
+                     struct ax_err *err)
+{
+    int rc = ask_once(i, parts, json, err);
+    if (rc == -ESTALE) { /* another kernel by now: a new worker finds it */
+        end_worker(i);
+        rc = ask_once(i, parts, json, err);
+    }
+    if (rc == -ESTALE)
+        end_worker(i);
+    return rc;
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmi/worker.h"
+
+#include "base/file.h"
+#include "vmi/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define LAYOUTS 2
+
+struct worker {
+    const struct ax_worker_reader *reader;
+    struct ax_worker_hello hello;
+    struct ax_ram *rams[LAYOUTS]; /* one for each layout that may be the guest's */
+    void *attached;
+};
+
+/* False: the inspector has hung up. */
+static bool hear(void *out, size_t n)
+{
+    for (char *to = out; n > 0;) {
+        ssize_t got = read(AX_WORKER_SOCKET, to, n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        to += got;
+        n -= (size_t)got;
+    }
+    return true;
+}
+
+static bool say(int code, struct ax_str text)
+{
+    struct ax_worker_answer a = {AX_WORKER_MAGIC, code, (uint32_t)text.n};
+    return ax_write_all(AX_WORKER_SOCKET, &a, sizeof a) == 0 &&
+           ax_write_all(AX_WORKER_SOCKET, text.p, text.n) == 0;
+}
+
+/* CPU time from now on, after which the kernel ends us: the inspector's deadline has passed long
+ * before, but it may be gone. */
+static void allow(uint64_t ms)
+{
+    struct itimerval t = {.it_value = {.tv_sec = (time_t)(ms / 1000) + 1}};
+    setitimer(ITIMER_PROF, &t, NULL);
+}
+
+static int open_blocks(const struct ax_ram_place *p, const struct ax_ram_block *blocks, size_t n,
+                       struct ax_ram **out, struct ax_err *err)
+{
+    if (p->kind == AX_RAM_PROCESS)
+        return ax_ram_open_process(out, p->pid, blocks, n, err);
+    return ax_ram_open_file(out, AX_WORKER_MEMORY, blocks, n, err);
+}
+
+static int open_layouts(struct worker *w, struct ax_err *err)
+{
+    const struct ax_ram_place *p = &w->hello.place;
+    struct ax_ram_block blocks[2];
+    size_t n, found = 0;
+    int rc = 0;
+    for (unsigned which = 0; which < LAYOUTS && rc == 0; which++) {
+        n = ax_ram_layout(p->size, which, blocks);
+        for (size_t i = 0; i < n; i++)
+            blocks[i].at += p->base;
+        if (n)
+            rc = open_blocks(p, blocks, n, &w->rams[found++], err);
+    }
+    return rc == 0 && found == 0 ? ax_fail(err, -EINVAL, "the guest has no memory") : rc;
+}
+
+static int open_memory(struct worker *w, struct ax_err *err)
+{
+    const struct ax_ram_place *p = &w->hello.place;
+    int rc;
+    if (p->kind == AX_RAM_ELF)
+        rc = ax_ram_open_elf(&w->rams[0], AX_WORKER_MEMORY, err);
+    else if (p->n_blocks)
+        rc = open_blocks(p, p->blocks, p->n_blocks, &w->rams[0], err);
+    else
+        rc = open_layouts(w, err);
+    if (p->kind != AX_RAM_PROCESS)
+        close(AX_WORKER_MEMORY); /* the rams have their own */
+    return rc;
+}
+
+/* The layout under which a kernel is found is the right one. The first error is the one that is
+ * told: where there is no kernel, there is none either way. */
+static int attach(struct worker *w, struct ax_err *err)
+{
+    struct ax_err later;
+    int rc = -ENOENT;
+    for (size_t i = 0; i < LAYOUTS && !w->attached && w->rams[i]; i++) {
+        struct ax_ram *ram = w->rams[i];
+        w->rams[i] = NULL;
+        int tried = w->reader->attach(&w->attached, ram, (enum ax_scope)w->hello.scope,
+                                      i == 0 ? err : &later);
+        if (i == 0 || tried == 0)
+            rc = tried;
+    }
+    for (size_t i = 0; i < LAYOUTS; i++) {
+        ax_ram_close(w->rams[i]);
+        w->rams[i] = NULL;
+    }
+    return rc;
+}
+
+static int begin(struct worker *w, struct ax_err *err)
+{
+    bool process = w->hello.place.kind == AX_RAM_PROCESS;
+    int rc = open_memory(w, err);
+    if (rc == 0)
+        rc = ax_sandbox_enter(AX_WORKER_SOCKET, process ? w->hello.place.pid : 0, err);
+    if (rc < 0)
+        return rc;
+    allow(w->hello.budget_ms);
+    return attach(w, err);
+}
+
+static bool answer(struct worker *w, const struct ax_worker_request *q)
+{
+    AX_CLEANUP(ax_buf_free) struct ax_buf json = {.max = AX_WORKER_JSON};
+    struct ax_err err = {0};
+    allow(q->budget_ms);
+    int rc = w->reader->read(w->attached, q->parts, &json, &err);
+    if (rc == 0 && json.overflow)
+        rc = ax_fail(&err, -E2BIG, "the answer would be over %u MiB", AX_WORKER_JSON >> 20);
+    return say(rc, rc < 0 ? ax_str(err.text) : ax_buf_view(&json)) && rc != -ESTALE;
+}
+
+int ax_worker_serve(const struct ax_worker_reader *reader)
+{
+    struct worker w = {.reader = reader};
+    struct ax_worker_request q;
+    struct ax_err err = {0};
+    if (!hear(&w.hello, sizeof w.hello) || w.hello.magic != AX_WORKER_MAGIC)
+        return 2;
+    int rc = begin(&w, &err);
+    bool on = say(rc, rc < 0 ? ax_str(err.text) : AX_STR_NULL) && rc == 0;
+    while (on && hear(&q, sizeof q) && q.magic == AX_WORKER_MAGIC)
+        on = answer(&w, &q);
+    if (w.attached)
+        reader->detach(w.attached);
+    return 0;
+}

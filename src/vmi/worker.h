@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The worker of an inspector, and what the two say to each other over a stream socket:
+ *
+ *   inspector                          worker
+ *   hello (scope, place) ---------->   opens the memory, enters the sandbox, finds the kernel
+ *                        <----------   answer: 0, or why not
+ *   request (parts)      ---------->   reads
+ *                        <----------   answer: 0 and JSON, or an error and its text
+ *
+ * The descriptors are where the worker finds them: the socket at 3, the memory at 4. Both ends are
+ * the same program, so structs travel as they are; but the worker may have been taken over, and
+ * the inspector believes nothing it says. */
+#ifndef AX_VMI_WORKER_H
+#define AX_VMI_WORKER_H
+
+#include "vmi/inspector.h"
+#include "vmi/vmi.h"
+
+#define AX_WORKER_SOCKET 3
+#define AX_WORKER_MEMORY 4
+#define AX_WORKER_MAGIC  0x31566d41u
+#define AX_WORKER_JSON   (32u << 20)
+
+struct ax_worker_hello {
+    uint32_t magic;
+    uint32_t scope;
+    uint64_t budget_ms; /* of finding the kernel */
+    struct ax_ram_place place;
+};
+
+struct ax_worker_request {
+    uint32_t magic;
+    uint32_t parts;
+    uint64_t budget_ms;
+};
+
+struct ax_worker_answer {
+    uint32_t magic;
+    int32_t code; /* 0 or a negative errno */
+    uint32_t len; /* of the JSON or the text that follows */
+};
+
+/* What the worker does with memory: ax_vmi_* in life, mischief in tests. */
+struct ax_worker_reader {
+    int (*attach)(void **out, struct ax_ram *ram, enum ax_scope scope, struct ax_err *err);
+    int (*read)(void *v, unsigned parts, struct ax_buf *json, struct ax_err *err);
+    void (*detach)(void *v);
+};
+
+/* Serves until the inspector hangs up. Exit status. */
+int ax_worker_serve(const struct ax_worker_reader *reader);
+
+#endif
