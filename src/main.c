@@ -20,6 +20,7 @@ static const struct ax_command commands[] = {
     {"consent", ax_cmd_consent, "Look into", "how far others may look into the memory of your VMs"},
     {"warrant", ax_cmd_warrant, "Look into", "what the provider may look into without consent"},
     {"notices", ax_cmd_notices, "Look into", "who looked into your VMs"},
+    {"notify", ax_cmd_notify, "Quiet", "who is told of alarms, and whether that works"},
     {"import", ax_cmd_import, "Move", "bring in samples from files"},
     {"export", ax_cmd_export, "Move", "write out every sample of series"},
     {"doctor", ax_cmd_doctor, "Mend", "what is missing for full sight, with remedies"},

@@ -77,7 +77,8 @@ static int queue(struct ax_faults *f, const struct ax_fault_page *p, uint64_t *q
     if (rc < 0)
         return rc;
     for (size_t i = 0; rc == 0 && i < p->n; i++)
-        rc = queue_one(f, &p->v[i], &a, queued, err);
+        if (p->v[i].kind)
+            rc = queue_one(f, &p->v[i], &a, queued, err);
     if (rc == 0 && *queued)
         rc = write_cursor(f, p->last, err);
     rc = ax_sql_end(f->o.sql, rc, err);
@@ -89,7 +90,7 @@ int ax_subscriptions_deliver(struct ax_faults *f, struct ax_fault_page *p, struc
 {
     uint64_t queued = 0;
     int rc = ax_fault_page_read(f->o.registry, p, f->cursor, err);
-    if (rc == 0 && p->n && f->subscriptions)
+    if (rc == 0 && p->faults && f->subscriptions)
         rc = queue(f, p, &queued, err);
     if (rc < 0)
         return rc;

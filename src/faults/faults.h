@@ -37,7 +37,7 @@ struct ax_fault_kind {
 const struct ax_fault_kind *ax_fault_of(const struct ax_event *e);
 enum ax_fault_severity ax_fault_severity_of(const struct ax_event *e,
                                             const struct ax_fault_kind *k);
-/* One JSON object. */
+/* One JSON object; k is NULL for an event that is no fault. */
 void ax_fault_json(const struct ax_told *t, const struct ax_fault_kind *k, struct ax_buf *out);
 
 /* Whose and which. Empty: all. */
@@ -47,6 +47,7 @@ struct ax_fault_filter {
     struct ax_str resource;
     struct ax_str type;
     enum ax_fault_severity severity; /* and above */
+    bool all;                        /* events that are no faults, too; streams alone have it */
 };
 bool ax_fault_matches(const struct ax_fault_filter *f, const struct ax_told *t,
                       const struct ax_fault_kind *k);

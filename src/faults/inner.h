@@ -13,15 +13,15 @@
 
 struct ax_fault {
     const struct ax_told *told;
-    const struct ax_fault_kind *kind;
+    const struct ax_fault_kind *kind; /* NULL: it is none */
     struct ax_str json;
 };
 struct ax_fault_page {
     bool there;
     int64_t after, last; /* ids: begins behind, goes up to */
     bool full;           /* there is more */
-    struct ax_fault *v;
-    size_t n;
+    struct ax_fault *v;  /* of each event */
+    size_t n, faults;
     struct ax_arena arena;
 };
 /* Reads it, unless it is the one that is there. */

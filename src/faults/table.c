@@ -89,14 +89,16 @@ const struct ax_fault_kind *ax_fault_of(const struct ax_event *e)
 enum ax_fault_severity ax_fault_severity_of(const struct ax_event *e, const struct ax_fault_kind *k)
 {
     enum ax_fault_severity own;
-    return ax_fault_severity_parse(e->severity, &own) ? own : k->severity;
+    if (ax_fault_severity_parse(e->severity, &own))
+        return own;
+    return k ? k->severity : AX_FAULT_INFO;
 }
 
 bool ax_fault_matches(const struct ax_fault_filter *f, const struct ax_told *t,
                       const struct ax_fault_kind *k)
 {
     const struct ax_event *e = &t->event;
-    return ax_fault_severity_of(e, k) >= f->severity &&
+    return (k || f->all) && ax_fault_severity_of(e, k) >= f->severity &&
            (!f->tenant.n || ax_str_eq(f->tenant, t->tenant)) &&
            (!f->type.n || ax_str_eq(f->type, e->type)) &&
            (!f->resource.n || ax_str_eq(f->resource, e->handle)) &&
@@ -139,7 +141,7 @@ void ax_fault_json(const struct ax_told *t, const struct ax_fault_kind *k, struc
     text(&j, "what", t->event.what);
     text(&j, "detail", t->event.detail);
     text(&j, "severity", ax_str(severities[ax_fault_severity_of(&t->event, k)]));
-    text(&j, "phase", ax_str(phases[k->phase]));
+    text(&j, "phase", k ? ax_str(phases[k->phase]) : AX_STR_NULL);
     text(&j, "text", t->event.text);
     ax_json_end(&j);
 }
