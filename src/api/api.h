@@ -31,8 +31,8 @@ struct ax_tls_files {
     const char *client_ca; /* clients may show certificates that these have signed; NULL = none */
 };
 int ax_tls_open(struct ax_tls **out, const struct ax_tls_files *f, int64_t now, struct ax_err *err);
-/* Reads certificate and key again; new connections get them. After an error all is as it was. One
- * thread at a time. */
+/* Reads all of the files again; new connections get what is in them. After an error all is as it
+ * was. One thread at a time. */
 int ax_tls_reload(struct ax_tls *tls, int64_t now, struct ax_err *err);
 void ax_tls_close(struct ax_tls *tls); /* after the API has stopped; NULL is fine */
 

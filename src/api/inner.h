@@ -167,7 +167,7 @@ void ax_refuse(struct ax_request *q, struct ax_reply *r, int status, const char 
 
 struct ax_route {
     const char *path;
-    unsigned methods; /* and AX_QUICK, AX_OPEN */
+    unsigned methods; /* and AX_QUICK, AX_OPEN, AX_JSON */
     unsigned may;     /* what the sender must be allowed to do */
     ax_handler *handler;
 };
@@ -176,6 +176,8 @@ struct ax_route {
 /* For everybody: no credentials are looked at, and what anybody may send is small. */
 #define AX_OPEN      16u
 #define AX_OPEN_BODY 4096
+/* The Content-Type must be application/json; who may not send at all hears of that first. */
+#define AX_JSON 128u
 /* Finds the route and checks the method; NULL: the reply says why there is none. */
 const struct ax_route *ax_route(struct ax_request *q, struct ax_reply *r);
 

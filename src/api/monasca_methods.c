@@ -69,8 +69,6 @@ static int read_fields(struct ax_request *q, struct ax_notify_fields *f, struct 
 static int begin_write(struct ax_request *q, struct ax_str *tenant, struct ax_notify_fields *f,
                        struct ax_err *err)
 {
-    if (!ax_str_eq(q->content_type, AX_STR("application/json")))
-        return ax_fail(err, -EBADMSG, "the Content-Type must be application/json");
     int rc = ax_monasca_tenant(q, tenant, err);
     return rc == 0 ? read_fields(q, f, err) : rc;
 }
