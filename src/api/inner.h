@@ -136,7 +136,7 @@ ax_handler ax_import_prometheus, ax_import_jsonl, ax_import_csv, ax_export_jsonl
 /* Auspex (auspex_*.c) */
 ax_handler ax_resources, ax_resource_one, ax_events, ax_predictions, ax_observations, ax_status,
     ax_cardinality, ax_incidents, ax_maintenance_get, ax_maintenance_post, ax_maintenance_delete,
-    ax_inhibitions_get, ax_inhibitions_post, ax_inhibitions_delete, ax_fault_stream,
+    ax_inhibitions_get, ax_inhibitions_post, ax_inhibitions_delete, ax_faults_get, ax_fault_stream,
     ax_subscriptions, ax_subscription, ax_subscription_create, ax_subscription_delete;
 /* Looking into VMs (inspection.h) */
 ax_handler ax_consents, ax_consent_get, ax_consent_put, ax_consent_delete, ax_warrants_get,

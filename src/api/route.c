@@ -44,6 +44,7 @@ static const struct ax_route routes[] = {
     {"/auspex/v1/resources", AX_GET, AX_MAY_READ, ax_resources},
     {"/auspex/v1/resources/", AX_GET, AX_MAY_READ, ax_resource_one},
     {"/auspex/v1/events", AX_GET, AX_MAY_READ, ax_events},
+    {"/auspex/v1/faults", AX_GET, AX_MAY_READ, ax_faults_get},
     {"/auspex/v1/faults/stream", AX_GET, AX_MAY_READ, ax_fault_stream},
     {"/auspex/v1/subscriptions", AX_GET, AX_MAY_READ, ax_subscriptions},
     {"/auspex/v1/subscriptions", AX_POST, AX_MAY_DEFINE, ax_subscription_create},

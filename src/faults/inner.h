@@ -63,6 +63,11 @@ int ax_subscriptions_keep(struct ax_faults *f, struct ax_err *err);
 void ax_subscription_read(struct ax_stmt *q, struct ax_arena *a, struct ax_subscription *s);
 #define AX_SUBSCRIPTION_COLUMNS "id, owner, url, tenant, host, resource, type, severity, created"
 
+/* ---- what stands (open.c) ---- */
+
+/* Begins or ends them as a page says. In the caller's transaction. */
+int ax_open_faults_apply(struct ax_faults *f, const struct ax_fault_page *p, struct ax_err *err);
+
 /* ---- the whole (faults.c) ---- */
 
 struct ax_faults {
