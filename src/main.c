@@ -18,6 +18,7 @@ static const struct ax_command commands[] = {
     {"events", ax_cmd_events, "See", "what happened"},
     {"query", ax_cmd_query, "See", "ask in PromQL"},
     {"maintenance", ax_cmd_maintenance, "Quiet", "what is down on purpose, and raises nothing"},
+    {"notify", ax_cmd_notify, "Quiet", "who is told of alarms, and whether that works"},
     {"consent", ax_cmd_consent, "Look into", "how far others may look into the memory of your VMs"},
     {"warrant", ax_cmd_warrant, "Look into", "what the provider may look into without consent"},
     {"notices", ax_cmd_notices, "Look into", "who looked into your VMs"},

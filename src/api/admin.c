@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The keeper's commands: deletion of series, and snapshots of all data. */
-#include "api/inner.h"
+#include "api/monasca.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -54,14 +54,48 @@ static int read_deletion(struct ax_request *q, struct deletion *d, struct ax_err
     return rc == 0 && d->n == 0 ? ax_fail(err, -EINVAL, "no match[] parameter provided") : rc;
 }
 
+/* What was said beside the samples of the series that are to go: their ids, as long as the series
+ * are there to tell them. */
+static int find_notes(struct ax_request *q, const struct deletion *d, struct ax_str **ids,
+                      size_t *n, struct ax_err *err)
+{
+    const struct ax_api_options *rooms = ax_api_rooms(q->api);
+    bool any;
+    int rc = ax_registry_has_value_meta(rooms->registry, q->tenant, &any, err);
+    for (size_t i = 0; rc == 0 && any && i < d->n; i++) {
+        struct ax_series_set set;
+        rc = ax_store_last(rooms->store, &d->selects[i], &q->arena, &set, err);
+        if (rc < 0)
+            break;
+        *ids = ax_arena_grow(&q->arena, *ids, *n * sizeof **ids, (*n + set.n) * sizeof **ids);
+        for (size_t k = 0; k < set.n; k++)
+            (*ids)[(*n)++] =
+                ax_monasca_id_print(&q->arena, ax_monasca_id(q->tenant, set.v[k].labels));
+    }
+    return rc;
+}
+
+static int delete_series(struct ax_request *q, const struct deletion *d, struct ax_err *err)
+{
+    const struct ax_api_options *rooms = ax_api_rooms(q->api);
+    struct ax_str *ids = NULL;
+    size_t n = 0;
+    uint64_t deleted;
+    int rc = find_notes(q, d, &ids, &n, err);
+    if (rc == 0)
+        rc = ax_store_delete(rooms->store, d->selects, d->n, &deleted, err);
+    return rc == 0 ? ax_registry_drop_value_meta(rooms->registry, q->tenant, ids, n,
+                                                 d->selects[0].mint, d->selects[0].maxt, err)
+                   : rc;
+}
+
 void ax_delete_series(struct ax_request *q, struct ax_reply *r)
 {
     struct deletion d = {0};
     struct ax_err err;
-    uint64_t deleted;
     int rc = read_deletion(q, &d, &err);
     if (rc == 0)
-        rc = ax_store_delete(ax_api_rooms(q->api)->store, d.selects, d.n, &deleted, &err);
+        rc = delete_series(q, &d, &err);
     if (rc < 0)
         failed(r, &err);
     else

@@ -31,8 +31,8 @@ struct ax_tls_files {
     const char *client_ca; /* clients may show certificates that these have signed; NULL = none */
 };
 int ax_tls_open(struct ax_tls **out, const struct ax_tls_files *f, int64_t now, struct ax_err *err);
-/* Reads certificate and key again; new connections get them. After an error all is as it was. One
- * thread at a time. */
+/* Reads all of the files again; new connections get what is in them. After an error all is as it
+ * was. One thread at a time. */
 int ax_tls_reload(struct ax_tls *tls, int64_t now, struct ax_err *err);
 void ax_tls_close(struct ax_tls *tls); /* after the API has stopped; NULL is fine */
 
@@ -68,6 +68,9 @@ struct ax_api_options {
     uint64_t
         max_body_bytes; /* of all requests' bodies together, packed and unpacked; 0 = 256 MiB */
 };
+/* Takes notification methods whose deletion broke off out of the alarm definitions: once, before
+ * the API is started. */
+int ax_api_finish_deletions(struct ax_stream *stream, struct ax_notify *notify, struct ax_err *err);
 int ax_api_start(struct ax_api **out, const struct ax_api_options *o, struct ax_err *err);
 void ax_api_stop(struct ax_api *api);      /* finishes requests under way; NULL is fine */
 int ax_api_port(const struct ax_api *api); /* the port bound, for HOST:0 */

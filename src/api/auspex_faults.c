@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Faults as they happen: text/event-stream. */
+/* Faults as they happen (text/event-stream), and those that stand. */
 #include "api/faults.h"
 #include "api/greet.h"
 
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define LASTS_MAX 86400
+#define LIST_MAX  1000
 
 static bool sees_all(const struct ax_request *q)
 {
@@ -22,6 +23,15 @@ static int scope(struct ax_request *q, struct ax_str asked, struct ax_str *out, 
                                            : ax_who_tenant(&q->who, asked, out, err);
     *out = sees_all(q) ? AX_STR("") : q->tenant;
     return 0;
+}
+
+static struct ax_fault_filter filter_of(const struct ax_request *q)
+{
+    return (struct ax_fault_filter){.tenant = ax_param(q, "tenant"),
+                                    .host = ax_param(q, "host"),
+                                    .resource = ax_param(q, "resource"),
+                                    .type = ax_param(q, "type"),
+                                    .all = ax_str_eq(ax_param(q, "all"), AX_STR("1"))};
 }
 
 static int check_handle(struct ax_str handle, const char *name, struct ax_err *err)
@@ -45,6 +55,42 @@ int ax_fault_check(struct ax_request *q, struct ax_fault_filter *f, struct ax_st
     if (rc == 0 && f->type.n > 64)
         rc = ax_fail(err, -EINVAL, "type: expected at most 64 bytes (lifecycle, state, alarm...)");
     return rc;
+}
+
+/* ---- those that stand ---- */
+
+static int list(struct ax_request *q, struct ax_open_faults *out, struct ax_err *err)
+{
+    struct ax_fault_filter f = filter_of(q);
+    uint32_t limit, offset;
+    int rc = ax_fault_check(q, &f, ax_param(q, "severity"), err);
+    if (rc == 0)
+        rc = ax_param_count(q, "limit", 100, LIST_MAX, &limit, err);
+    if (rc == 0)
+        rc = ax_param_count(q, "offset", 0, UINT32_MAX, &offset, err);
+    return rc == 0 ? ax_faults_open_list(ax_api_rooms(q->api)->faults, &f, limit, offset, &q->arena,
+                                         out, err)
+                   : rc;
+}
+
+void ax_faults_get(struct ax_request *q, struct ax_reply *r)
+{
+    struct ax_open_faults found;
+    struct ax_err err;
+    if (list(q, &found, &err) < 0) {
+        ax_reply_auspex_errno(r, &err);
+        return;
+    }
+    struct ax_json j = {.out = &r->body};
+    ax_json_obj(&j);
+    ax_json_key(&j, "faults");
+    ax_json_arr(&j);
+    for (size_t i = 0; i < found.n; i++)
+        ax_json_raw(&j, found.json[i]);
+    ax_json_end(&j);
+    ax_json_key(&j, "total");
+    ax_json_int(&j, (int64_t)found.total);
+    ax_json_end(&j);
 }
 
 /* ---- one stream: between the faults and the connection ---- */
@@ -140,10 +186,7 @@ void ax_fault_stream(struct ax_request *q, struct ax_reply *r)
 {
     struct ax_err err;
     struct ax_fault_stream_options o = {
-        .filter = {.tenant = ax_param(q, "tenant"),
-                   .host = ax_param(q, "host"),
-                   .resource = ax_param(q, "resource"),
-                   .type = ax_param(q, "type")},
+        .filter = filter_of(q),
         .owner = q->tenant,
         .park = park,
         .wake = wake,

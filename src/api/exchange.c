@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "api/exchange.h"
+/* From the first line of a request to the end of its answer. */
+#include "api/exchange_inner.h"
 
-#include "api/greet.h"
-#include "api/send.h"
 #include "api/tls.h"
 
-#include <errno.h>
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,25 +15,9 @@
 #define EXPECTED_BYTES   (1u << 20)
 #define FORM_BYTES       (1u << 20) /* what is longer is no form: curl calls every body one */
 
-/* One of these per request, from its first line to the end of the answer. While it is away it
- * belongs to a worker or the settler. */
-struct exchange {
-    struct ax_request q;
-    struct ax_reply r;
-    struct ax_exchanges *all;
-    struct MHD_Connection *connection;
-    const struct ax_route *route;
-    const char *uri; /* in the arena */
-    enum { ARRIVED, ASKING, WELCOME, TURNED_AWAY } stage;
-    struct ax_greeting greeting;
-    bool too_large, busy, answered;
-    struct ax_job away;
-    struct ax_sending sending;
-};
-
 static void *on_uri(void *cls, const char *uri, struct MHD_Connection *c)
 {
-    struct exchange *x = ax_calloc(1, sizeof *x);
+    struct ax_exchange *x = ax_calloc(1, sizeof *x);
     x->all = cls;
     x->q.api = x->all->api;
     x->connection = c;
@@ -48,7 +30,7 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *c)
 static void on_done(void *cls, struct MHD_Connection *c, void **con,
                     enum MHD_RequestTerminationCode why)
 {
-    struct exchange *x = *con;
+    struct ax_exchange *x = *con;
     if (!x)
         return;
     ax_sending_end(&x->sending);
@@ -67,7 +49,7 @@ static bool mentions(struct ax_str s, const char *word)
     return s.p && memmem(s.p, s.n, word, strlen(word));
 }
 
-static void read_head(struct exchange *x)
+static void read_head(struct ax_exchange *x)
 {
     struct ax_request *q = &x->q;
     struct ax_str rest = ax_str(x->uri), path;
@@ -95,7 +77,7 @@ static void expect_body(struct ax_buf *body, struct ax_str length)
         ax_buf_reserve(body, (size_t)n);
 }
 
-static void be_greeted(struct exchange *x)
+static void be_greeted(struct ax_exchange *x)
 {
     bool welcome = ax_greet(&x->greeting, &x->q, x->route, &x->r) && x->route;
     x->stage = welcome ? WELCOME : TURNED_AWAY;
@@ -107,7 +89,7 @@ static void be_greeted(struct exchange *x)
 
 static void ask_who(void *arg)
 {
-    struct exchange *x = arg;
+    struct ax_exchange *x = arg;
     ax_greeting_ask(&x->greeting, &x->q);
     MHD_resume_connection(x->connection);
 }
@@ -123,7 +105,7 @@ static bool known_method(const char *m, enum ax_method *out)
 }
 
 /* Without a route the reply says why; who may not know gets another. */
-static void find_route(struct exchange *x, const char *method)
+static void find_route(struct ax_exchange *x, const char *method)
 {
     x->q.head = strcmp(method, "HEAD") == 0;
     if (known_method(method, &x->q.method)) {
@@ -134,136 +116,9 @@ static void find_route(struct exchange *x, const char *method)
     x->r.allow = "GET, HEAD, POST, PUT, PATCH, DELETE";
 }
 
-/* The answer was made for samples that are kept: they are not. */
-static void unsettle(struct exchange *x, const struct ax_err *err)
-{
-    struct ax_reply *r = &x->r;
-    r->ncounts = 0;
-    if (r->unsettled)
-        r->unsettled(r, err);
-    else
-        ax_samples_failed(r, err);
-}
-
-static bool settle(struct exchange *x)
-{
-    struct ax_err err;
-    int rc = ax_intake_settle(ax_api_rooms(x->q.api)->intake, x->r.pending, &err);
-    if (rc < 0)
-        unsettle(x, &err);
-    return rc == 0;
-}
-
-static bool keep_beside(struct exchange *x)
-{
-    struct ax_err err;
-    int rc = x->r.also ? x->r.also(&x->q, x->r.also_arg, &err) : 0;
-    if (rc < 0)
-        unsettle(x, &err);
-    return rc == 0;
-}
-
-static void follow(struct exchange *x)
-{
-    ax_intake_follow(ax_api_rooms(x->q.api)->intake, x->r.pending);
-}
-
-static void come_back(struct exchange *x)
-{
-    x->answered = true;
-    MHD_resume_connection(x->connection);
-}
-
-/* A tenant that reads gets so many of the workers at once, the rest are its neighbours'. */
-static void handle(struct exchange *x)
-{
-    struct ax_err err;
-    struct ax_quotas *quotas = ax_api_quotas(x->q.api);
-    if (!(x->route->may & AX_MAY_READ)) {
-        x->route->handler(&x->q, &x->r);
-    } else if (ax_quota_read(quotas, x->q.tenant, &err) < 0) {
-        ax_refuse(&x->q, &x->r, 429, "unavailable", err.text);
-        x->r.retry_after = 1;
-    } else {
-        x->route->handler(&x->q, &x->r);
-        ax_quota_read_end(quotas, x->q.tenant);
-    }
-}
-
-static void work(void *arg)
-{
-    struct exchange *x = arg;
-    handle(x);
-    AX_ASSERT(!x->r.pending); /* who takes samples is quick */
-    come_back(x);
-}
-
-/* Goes on there, or here when nobody is there any more. */
-static void go_on(struct exchange *x, struct ax_jobs *to, void (*run)(void *arg))
-{
-    x->away = (struct ax_job){.run = run, .arg = x};
-    if (!ax_jobs_add(to, &x->away))
-        run(x);
-}
-
-static void wait_for_outcome(void *arg)
-{
-    struct exchange *x = arg;
-    follow(x);
-    come_back(x);
-}
-
-static void wait_for_registry(void *arg)
-{
-    struct exchange *x = arg;
-    if (keep_beside(x) && x->r.pending->follows)
-        go_on(x, x->all->teller, wait_for_outcome);
-    else
-        come_back(x);
-}
-
-/* Samples first, on a thread that does nothing else: what came of them, and of others, waits for
- * all of them to be durable. */
-static void wait_for_disk(void *arg)
-{
-    struct exchange *x = arg;
-    if (!settle(x))
-        come_back(x);
-    else if (x->r.also)
-        go_on(x, x->all->workers, wait_for_registry);
-    else
-        wait_for_registry(x);
-}
-
-/* The connection is suspended first: once the job is added, it may be resumed at any time. */
-static bool send_away(struct exchange *x, struct ax_jobs *to, void (*run)(void *arg))
-{
-    MHD_suspend_connection(x->connection);
-    x->away = (struct ax_job){.run = run, .arg = x};
-    if (ax_jobs_add(to, &x->away))
-        return true;
-    MHD_resume_connection(x->connection);
-    return false;
-}
-
-/* True when it has gone away for its answer. */
-static bool begin_answer(struct exchange *x)
-{
-    if (!(x->route->methods & AX_QUICK) && send_away(x, x->all->workers, work))
-        return true;
-    handle(x);
-    if (!x->r.pending)
-        return false;
-    if (send_away(x, x->all->settler, wait_for_disk))
-        return true;
-    if (settle(x) && keep_beside(x))
-        follow(x);
-    return false;
-}
-
 /* A body that is too much, or not wanted, is read to its end all the same, and forgotten: who is in
  * the middle of sending does not see an answer. */
-static void take_body(struct exchange *x, const char *data, size_t n)
+static void take_body(struct ax_exchange *x, const char *data, size_t n)
 {
     if (x->stage != WELCOME || x->busy || x->too_large)
         return;
@@ -278,7 +133,7 @@ static void take_body(struct exchange *x, const char *data, size_t n)
     x->q.held = 0;
 }
 
-static enum MHD_Result answer(struct exchange *x)
+static enum MHD_Result answer(struct ax_exchange *x)
 {
     ax_api_count(x->q.api, x->r.status);
     return ax_send(x->connection, &x->sending, &x->r) ? MHD_YES : MHD_NO;
@@ -286,7 +141,7 @@ static enum MHD_Result answer(struct exchange *x)
 
 /* Asking who it is may take its time, and then the connection is suspended; libmicrohttpd comes
  * with the same head again when it is resumed. */
-static enum MHD_Result take_head(struct exchange *x, bool is_unix, const char *method)
+static enum MHD_Result take_head(struct ax_exchange *x, bool is_unix, const char *method)
 {
     if (x->stage == ARRIVED) {
         read_head(x);
@@ -294,7 +149,7 @@ static enum MHD_Result take_head(struct exchange *x, bool is_unix, const char *m
         ax_greeting_begin(&x->greeting, &x->q, x->connection, is_unix);
         if (x->greeting.slow) {
             x->stage = ASKING;
-            if (!send_away(x, x->all->workers, ask_who))
+            if (!ax_exchange_send_away(x, x->all->workers, ask_who))
                 ax_greeting_ask(&x->greeting, &x->q);
             return MHD_YES;
         }
@@ -305,7 +160,7 @@ static enum MHD_Result take_head(struct exchange *x, bool is_unix, const char *m
 }
 
 /* The body is there. False: it has its answer. */
-static bool read_form(struct exchange *x)
+static bool read_form(struct ax_exchange *x)
 {
     struct ax_request *q = &x->q;
     if (x->busy) {
@@ -324,8 +179,8 @@ static bool read_form(struct exchange *x)
 
 /* libmicrohttpd calls it when the head is there, for each piece of the body, at its end, and again
  * when a suspended connection is resumed. */
-static enum MHD_Result serve(struct exchange *x, bool is_unix, const char *method, const char *data,
-                             size_t *size)
+static enum MHD_Result serve(struct ax_exchange *x, bool is_unix, const char *method,
+                             const char *data, size_t *size)
 {
     if (x->stage < WELCOME)
         return take_head(x, is_unix, method);
@@ -336,7 +191,7 @@ static enum MHD_Result serve(struct exchange *x, bool is_unix, const char *metho
     }
     if (x->answered || x->stage == TURNED_AWAY)
         return answer(x);
-    return read_form(x) && begin_answer(x) ? MHD_YES : answer(x);
+    return read_form(x) && ax_exchange_begin_answer(x) ? MHD_YES : answer(x);
 }
 
 static enum MHD_Result on_tcp(void *cls, struct MHD_Connection *c, const char *url,
@@ -357,7 +212,7 @@ static enum MHD_Result on_tls(void *cls, struct MHD_Connection *c, const char *u
                               const char *method, const char *version, const char *data,
                               size_t *size, void **con)
 {
-    struct exchange *x = *con;
+    struct ax_exchange *x = *con;
     x->q.tls = true;
     return serve(x, false, method, data, size);
 }

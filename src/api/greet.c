@@ -143,6 +143,11 @@ bool ax_greet(const struct ax_greeting *g, struct ax_request *q, const struct ax
     if (route && (route->methods & AX_OPEN))
         return true;
     int rc = g->rc;
+    if (rc == 0 && route && (route->methods & AX_JSON) &&
+        !ax_str_eq(q->content_type, AX_STR("application/json"))) {
+        ax_refuse(q, r, 400, "bad_request", "the Content-Type must be application/json");
+        return false;
+    }
     if (rc == 0 && route)
         rc = ax_who_may(&q->who, route->may, &err);
     if (rc == 0)

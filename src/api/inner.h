@@ -136,7 +136,7 @@ ax_handler ax_import_prometheus, ax_import_jsonl, ax_import_csv, ax_export_jsonl
 /* Auspex (auspex_*.c) */
 ax_handler ax_resources, ax_resource_one, ax_events, ax_predictions, ax_observations, ax_status,
     ax_cardinality, ax_incidents, ax_maintenance_get, ax_maintenance_post, ax_maintenance_delete,
-    ax_inhibitions_get, ax_inhibitions_post, ax_inhibitions_delete, ax_fault_stream,
+    ax_inhibitions_get, ax_inhibitions_post, ax_inhibitions_delete, ax_faults_get, ax_fault_stream,
     ax_subscriptions, ax_subscription, ax_subscription_create, ax_subscription_delete;
 /* Looking into VMs (inspection.h) */
 ax_handler ax_consents, ax_consent_get, ax_consent_put, ax_consent_delete, ax_warrants_get,
@@ -167,7 +167,7 @@ void ax_refuse(struct ax_request *q, struct ax_reply *r, int status, const char 
 
 struct ax_route {
     const char *path;
-    unsigned methods; /* and AX_QUICK, AX_OPEN */
+    unsigned methods; /* and AX_QUICK, AX_OPEN, AX_JSON */
     unsigned may;     /* what the sender must be allowed to do */
     ax_handler *handler;
 };
@@ -176,6 +176,8 @@ struct ax_route {
 /* For everybody: no credentials are looked at, and what anybody may send is small. */
 #define AX_OPEN      16u
 #define AX_OPEN_BODY 4096
+/* The Content-Type must be application/json; who may not send at all hears of that first. */
+#define AX_JSON 128u
 /* Finds the route and checks the method; NULL: the reply says why there is none. */
 const struct ax_route *ax_route(struct ax_request *q, struct ax_reply *r);
 

@@ -69,8 +69,6 @@ static int read_fields(struct ax_request *q, struct ax_notify_fields *f, struct 
 static int begin_write(struct ax_request *q, struct ax_str *tenant, struct ax_notify_fields *f,
                        struct ax_err *err)
 {
-    if (!ax_str_eq(q->content_type, AX_STR("application/json")))
-        return ax_fail(err, -EBADMSG, "the Content-Type must be application/json");
     int rc = ax_monasca_tenant(q, tenant, err);
     return rc == 0 ? read_fields(q, f, err) : rc;
 }
@@ -129,16 +127,31 @@ void ax_monasca_method(struct ax_request *q, struct ax_reply *r)
         answer(q, r, 200, &m);
 }
 
-/* Out of all actions first, so that none names a method that is gone, whatever fails on the way;
- * and afterwards once more, out of those into which it came meanwhile. */
+/* What is left to do when the method itself is gone. */
+static int finish_delete(struct ax_stream *stream, struct ax_notify *notify, struct ax_str tenant,
+                         struct ax_str id, struct ax_err *err)
+{
+    int rc = ax_definition_drop_action(stream, tenant, id, ax_now_ms(), err);
+    return rc == 0 ? ax_notify_left(notify, tenant, id, err) : rc;
+}
+
 static int delete_method(struct ax_request *q, struct ax_str tenant, struct ax_err *err)
 {
     const struct ax_api_options *rooms = ax_api_rooms(q->api);
-    int64_t now = ax_now_ms();
-    int rc = ax_definition_drop_action(rooms->stream, tenant, q->rest, now, err);
-    if (rc == 0)
-        rc = ax_notify_delete(rooms->notify, tenant, q->rest, err);
-    return rc == 0 ? ax_definition_drop_action(rooms->stream, tenant, q->rest, now, err) : rc;
+    int rc = ax_notify_delete(rooms->notify, tenant, q->rest, err);
+    return rc == 0 ? finish_delete(rooms->stream, rooms->notify, tenant, q->rest, err) : rc;
+}
+
+int ax_api_finish_deletions(struct ax_stream *stream, struct ax_notify *notify, struct ax_err *err)
+{
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_notify_leaver *v;
+    size_t n = 0;
+    int rc = ax_notify_leavers(notify, &a, &v, &n, err);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = finish_delete(stream, notify, v[i].tenant, v[i].id, err);
+    ax_arena_free(&a);
+    return rc;
 }
 
 void ax_monasca_method_delete(struct ax_request *q, struct ax_reply *r)

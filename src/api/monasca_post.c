@@ -5,8 +5,6 @@
 
 #include "base/clock.h"
 
-#include <errno.h>
-
 /* value_meta on its way to the registry. */
 struct notes {
     struct ax_str tenant;
@@ -71,13 +69,9 @@ void ax_monasca_post(struct ax_request *q, struct ax_reply *r)
 {
     struct ax_err err = {0};
     struct ax_str tenant;
-    int rc = 0;
     r->status = 204;
     r->unsettled = ax_monasca_failed;
-    if (!ax_str_eq(q->content_type, AX_STR("application/json")))
-        rc = ax_fail(&err, -EBADMSG, "the Content-Type must be application/json");
-    if (rc == 0)
-        rc = ax_monasca_tenant(q, &tenant, &err);
+    int rc = ax_monasca_tenant(q, &tenant, &err);
     if (rc == 0)
         rc = take(q, r, tenant, &err);
     if (rc < 0)

@@ -23,13 +23,14 @@ struct pair {
     gnutls_pcert_st chain[CHAIN_MAX]; /* the server's certificate first */
     unsigned n;
     gnutls_privkey_t key;
+    gnutls_x509_trust_list_t clients; /* who may sign clients' certificates; NULL: nobody */
     int64_t expires;
     struct pair *before;
 };
 
 struct ax_tls {
     char *cert, *key, *client_ca; /* absolute paths; client_ca may be NULL */
-    struct ax_buf trusted;        /* what client_ca holds */
+    struct ax_buf asked_for;      /* what client_ca held at the start */
 };
 
 static struct pair *_Atomic in_use; /* of the one listener */
@@ -142,7 +143,23 @@ static void pair_free(struct pair *p)
         gnutls_pcert_deinit(&p->chain[i]);
     if (p->key)
         gnutls_privkey_deinit(p->key);
+    if (p->clients)
+        gnutls_x509_trust_list_deinit(p->clients, 1);
     free(p);
+}
+
+static int read_clients(const char *path, gnutls_x509_trust_list_t *out, struct ax_err *err)
+{
+    AX_CLEANUP(ax_buf_free) struct ax_buf text = AX_BUF_INIT;
+    int rc = path ? read_pem(path, &text, err) : 0;
+    if (rc < 0 || !path)
+        return rc;
+    gnutls_datum_t data = datum(&text);
+    AX_ASSERT(gnutls_x509_trust_list_init(out, 0) == 0);
+    int n = gnutls_x509_trust_list_add_trust_mem(*out, &data, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
+    return n > 0 ? 0
+                 : refused(err, path, "no certificate in PEM form",
+                           n < 0 ? n : GNUTLS_E_NO_CERTIFICATE_FOUND);
 }
 
 int ax_tls_reload(struct ax_tls *tls, int64_t now, struct ax_err *err)
@@ -157,6 +174,8 @@ int ax_tls_reload(struct ax_tls *tls, int64_t now, struct ax_err *err)
                      tls->cert);
     if (own)
         gnutls_x509_crt_deinit(own);
+    if (rc == 0)
+        rc = read_clients(tls->client_ca, &p->clients, err);
     if (rc < 0) {
         pair_free(p);
         return rc;
@@ -180,22 +199,6 @@ static char *absolute(const char *path)
     return b.p;
 }
 
-static int read_trusted(struct ax_tls *tls, struct ax_err *err)
-{
-    gnutls_x509_crt_t *v = NULL;
-    unsigned n = 0;
-    int rc = tls->client_ca ? read_pem(tls->client_ca, &tls->trusted, err) : 0;
-    if (rc < 0 || !tls->client_ca)
-        return rc;
-    gnutls_datum_t data = datum(&tls->trusted);
-    int code = gnutls_x509_crt_list_import2(&v, &n, &data, GNUTLS_X509_FMT_PEM, 0);
-    for (unsigned i = 0; i < n && code >= 0; i++)
-        gnutls_x509_crt_deinit(v[i]);
-    if (code >= 0)
-        gnutls_free(v);
-    return code < 0 ? refused(err, tls->client_ca, "no certificate in PEM form", code) : 0;
-}
-
 int ax_tls_open(struct ax_tls **out, const struct ax_tls_files *f, int64_t now, struct ax_err *err)
 {
     if (MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES ||
@@ -209,8 +212,8 @@ int ax_tls_open(struct ax_tls **out, const struct ax_tls_files *f, int64_t now, 
     tls->key = absolute(f->key);
     tls->client_ca = f->client_ca ? absolute(f->client_ca) : NULL;
     int rc = ax_tls_reload(tls, now, err);
-    if (rc == 0)
-        rc = read_trusted(tls, err);
+    if (rc == 0 && tls->client_ca)
+        rc = read_pem(tls->client_ca, &tls->asked_for, err);
     if (rc < 0) {
         ax_tls_close(tls);
         return rc;
@@ -229,7 +232,7 @@ void ax_tls_close(struct ax_tls *tls)
         pair_free(p);
         p = before;
     }
-    ax_buf_free(&tls->trusted);
+    ax_buf_free(&tls->asked_for);
     free(tls->cert);
     free(tls->key);
     free(tls->client_ca);
@@ -238,7 +241,7 @@ void ax_tls_close(struct ax_tls *tls)
 
 const char *ax_tls_client_ca(const struct ax_tls *tls)
 {
-    return tls->client_ca ? tls->trusted.p : NULL;
+    return tls->client_ca ? tls->asked_for.p : NULL;
 }
 
 int64_t ax_tls_expires(const struct ax_tls *tls)
@@ -252,6 +255,8 @@ static int choose(gnutls_session_t session, const struct gnutls_cert_retr_st *in
                   unsigned *ocsp_n, gnutls_privkey_t *key, unsigned *flags)
 {
     struct pair *p = in_use;
+    /* The names of the CAs would be those of the start, and some clients go by them. */
+    gnutls_certificate_send_x509_rdn_sequence(session, 1);
     *chain = p->chain;
     *n = p->n;
     *key = p->key;
@@ -259,6 +264,39 @@ static int choose(gnutls_session_t session, const struct gnutls_cert_retr_st *in
     *ocsp_n = 0;
     *flags = 0;
     return 0;
+}
+
+/* The bounds of ax_tls_priorities for keys and hashes. */
+#define PROFILE GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_LOW)
+
+static int import(const gnutls_datum_t *der, unsigned n, gnutls_x509_crt_t *out, unsigned *done)
+{
+    int code = 0;
+    for (*done = 0; code == 0 && *done < n; *done += code == 0) {
+        AX_ASSERT(gnutls_x509_crt_init(&out[*done]) == 0);
+        code = gnutls_x509_crt_import(out[*done], &der[*done], GNUTLS_X509_FMT_DER);
+        if (code < 0)
+            gnutls_x509_crt_deinit(out[*done]);
+    }
+    return code;
+}
+
+int ax_tls_verify(const gnutls_datum_t *der, unsigned n, unsigned *status)
+{
+    gnutls_typed_vdata_st purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
+                                     .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT};
+    gnutls_x509_crt_t chain[CHAIN_MAX];
+    const struct pair *p = in_use;
+    unsigned done;
+    if (n > CHAIN_MAX)
+        return GNUTLS_E_CERTIFICATE_LIST_UNSORTED;
+    int code = import(der, n, chain, &done);
+    if (code == 0)
+        code = gnutls_x509_trust_list_verify_crt2(p->clients, chain, n, &purpose, 1, PROFILE,
+                                                  status, NULL);
+    for (unsigned i = 0; i < done; i++)
+        gnutls_x509_crt_deinit(chain[i]);
+    return code;
 }
 
 void *ax_tls_chooser(void)

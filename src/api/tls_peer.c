@@ -27,14 +27,11 @@ void ax_tls_peer_free(struct ax_tls_peer *p)
     free(p);
 }
 
-/* Signed by a CA that is trusted in, valid today, and made for clients, if it says for what. */
-static bool verify(struct ax_tls_peer *p, gnutls_session_t session)
+static bool verify(struct ax_tls_peer *p, const gnutls_datum_t *chain, unsigned n)
 {
-    gnutls_typed_vdata_st purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
-                                     .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT};
     unsigned status = 0;
     gnutls_datum_t words = {NULL, 0};
-    int code = gnutls_certificate_verify_peers(session, &purpose, 1, &status);
+    int code = ax_tls_verify(chain, n, &status);
     if (code == 0 && status == 0)
         return true;
     if (code == 0)
@@ -69,7 +66,7 @@ static void look(struct ax_tls_peer *p, struct MHD_Connection *c)
     const gnutls_datum_t *chain = info ? gnutls_certificate_get_peers(info->tls_session, &n) : NULL;
     p->state = NONE;
     if (chain && n > 0)
-        p->state = verify(p, info->tls_session) && take(p, &chain[0]) ? VERIFIED : FAULTY;
+        p->state = verify(p, chain, n) && take(p, &chain[0]) ? VERIFIED : FAULTY;
 }
 
 void ax_tls_peer_look(struct ax_tls_peer *p, struct MHD_Connection *c, int64_t now,

@@ -35,6 +35,7 @@ int ax_cmd_maintenance(int argc, char **argv);
 int ax_cmd_consent(int argc, char **argv);
 int ax_cmd_warrant(int argc, char **argv);
 int ax_cmd_notices(int argc, char **argv);
+int ax_cmd_notify(int argc, char **argv);
 int ax_cmd_top(int argc, char **argv);
 int ax_cmd_doctor(int argc, char **argv);
 int ax_cmd_import(int argc, char **argv);

@@ -10,12 +10,14 @@
 #include <string.h>
 
 #define BODY_MAX (64u << 20)
+#define PATIENCE 10
 
 struct ax_client {
     CURL *curl;
     struct curl_slist *headers;
     const char *server;
     atomic_bool aborted;
+    long patience;               /* s */
     char fault[CURL_ERROR_SIZE]; /* of the last transfer, in more words than its code */
 };
 
@@ -75,6 +77,12 @@ void ax_client_trust(void *curl, const struct ax_cli *c)
         curl_easy_setopt(curl, CURLOPT_SSLKEY, c->key);
 }
 
+void ax_client_patience(struct ax_client *c, long seconds)
+{
+    c->patience = seconds;
+    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, seconds * 1000);
+}
+
 struct ax_client *ax_client_new(const struct ax_cli *c)
 {
     struct ax_client *client = ax_calloc(1, sizeof *client);
@@ -86,7 +94,7 @@ struct ax_client *ax_client_new(const struct ax_cli *c)
     curl_easy_setopt(client->curl, CURLOPT_ERRORBUFFER, client->fault);
     ax_client_trust(client->curl, c);
     curl_easy_setopt(client->curl, CURLOPT_CONNECTTIMEOUT_MS, 3000L);
-    curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, 10000L);
+    ax_client_patience(client, PATIENCE);
     curl_easy_setopt(client->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(client->curl, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(client->curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -121,12 +129,15 @@ void ax_answer_print(const struct ax_answer *a, FILE *out)
     fputc('\n', out);
 }
 
-/* Prometheus says {"error":"text"}, our own face {"error":{"message":"text"}}. */
+/* Prometheus says {"error":"text"}, our own face {"error":{"message":"text"}}, Monasca's
+ * {"title":"Conflict","description":"text"}. */
 static const char *said(const json_t *body)
 {
     const json_t *e = json_object_get(body, "error");
-    const char *text = json_is_string(e) ? json_string_value(e) : ax_j_str(e, "message");
-    return text && *text ? text : NULL;
+    const char *text = json_is_string(e) ? json_string_value(e)
+                       : e               ? ax_j_str(e, "message")
+                                         : ax_j_str(body, "description");
+    return *text ? text : NULL;
 }
 
 static int refused(const struct ax_client *c, long status, const struct ax_answer *a,
@@ -146,7 +157,8 @@ static int transfer_failed(const struct ax_client *c, CURLcode rc, const struct 
     if (a->raw.overflow)
         return ax_fail(err, -EFBIG, "the answer is larger than 64 MiB; ask for less");
     if (rc == CURLE_OPERATION_TIMEDOUT)
-        return ax_fail(err, -ETIMEDOUT, "the server at %s did not answer within 10 s", c->server);
+        return ax_fail(err, -ETIMEDOUT, "the server at %s did not answer within %ld s", c->server,
+                       c->patience);
     if (rc == CURLE_URL_MALFORMAT || rc == CURLE_UNSUPPORTED_PROTOCOL)
         return ax_fail(err, -EINVAL,
                        "\"%s\" is not a server's address (expected e.g. http://127.0.0.1:8070)",

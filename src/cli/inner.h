@@ -63,6 +63,7 @@ struct curl_slist *ax_client_headers(const struct ax_cli *c, struct curl_slist *
 /* --ca-file, --cert and --key for a CURL handle. */
 void ax_client_trust(void *curl, const struct ax_cli *c);
 void ax_client_free(struct ax_client *c);
+void ax_client_patience(struct ax_client *c, long seconds); /* for an answer; else 10 */
 /* From any thread: ends the request under way within a second, and fails those that follow. */
 void ax_client_abort(struct ax_client *c);
 /* GET of a path with its query ("/api/v1/query?query=up"). Errors: -ECONNREFUSED nobody answers,
@@ -136,5 +137,6 @@ void ax_show_maintenance(FILE *out, const json_t *answer);
 void ax_show_consents(FILE *out, const json_t *answer);
 void ax_show_warrants(FILE *out, const json_t *answer);
 void ax_show_notices(FILE *out, const json_t *answer);
+void ax_show_methods(FILE *out, const json_t *answer);
 
 #endif

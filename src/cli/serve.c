@@ -22,6 +22,7 @@
 #define TICK_MS       100
 #define STORE_TICK_MS 1000
 #define HOUSEKEEP_MS  5000
+#define FORETELL_MS   10000
 #define PRUNE_MS      3600000
 #define LARGE_BYTES   (1 << 20)
 #define NOTICES_MS    (400 * 86400000ll) /* for so long notices of inspections are listed */
@@ -41,6 +42,8 @@ struct server {
     struct ax_warrants *warrants;
     struct ax_ruling *ruling;
     struct ax_predictor *predictor;
+    struct ax_foretelling *foretelling;
+    int64_t next_foretelling;
     struct ax_statsd *statsd;
     struct ax_api *api;
     struct ax_leap clock;
@@ -185,7 +188,9 @@ static int open_watchers(struct server *s, struct ax_err *err)
                                      s->o->alertmanagers.n, err);
     if (rc == 0)
         rc = ax_ruling_open(s->ruling, &al, err);
-    return rc < 0 ? rc : ax_predictor_new(&s->predictor, &pr, err);
+    if (rc == 0)
+        rc = ax_predictor_new(&s->predictor, &pr, err);
+    return rc < 0 ? rc : ax_foretelling_open(&s->foretelling, s->sql, s->registry, err);
 }
 
 static void warn_of_statsd(const char *text)
@@ -316,6 +321,21 @@ static void housekeep(struct server *s, int64_t now, int64_t *next_prune)
         ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
 }
 
+/* A prediction becomes a fault that is to come. */
+static int foretell(struct server *s, int64_t now, struct ax_err *err)
+{
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_prediction *v;
+    size_t n;
+    if (now < s->next_foretelling && s->next_foretelling <= now + FORETELL_MS)
+        return 0;
+    s->next_foretelling = now + FORETELL_MS;
+    ax_predictor_snapshot(s->predictor, true, AX_STR_NULL, &a, &v, &n);
+    int rc = ax_foretell(s->foretelling, AX_STR("default"), v, n, now, err);
+    ax_arena_free(&a);
+    return rc;
+}
+
 /* Waits a tick; false at the end. SIGHUP: files are read again. */
 static bool wait_tick(struct server *s, const sigset_t *signals)
 {
@@ -342,7 +362,7 @@ static void keep_going(struct server *s, const sigset_t *end)
             ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
         if (s->auth && ax_auth_tick(s->auth, now, &err) < 0)
             ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
-        if (ax_predictor_tick(s->predictor, now, &err) < 0)
+        if (ax_predictor_tick(s->predictor, now, &err) < 0 || foretell(s, now, &err) < 0)
             ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
         if (now >= next_housekeep) {
             housekeep(s, now, &next_prune);
@@ -358,6 +378,7 @@ static void close_all(struct server *s)
     s->stop = true;
     if (s->keeping)
         pthread_join(s->keeper, NULL);
+    ax_foretelling_close(s->foretelling);
     ax_predictor_free(s->predictor);
     ax_ruling_close(s->ruling);
     ax_warrants_close(s->warrants);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What ties alarms to notifications: each transition is handed to who decides what is told now, in
  * the transaction that writes it. */
+#include "api/api.h"
 #include "cli/serve.h"
 
 #include "base/log.h"
@@ -131,6 +132,8 @@ int ax_alarming_open(struct ax_alarming *x, struct ax_sql *sql, struct ax_regist
                                   .warn = warn,
                                   .ctx = x};
     rc = ax_stream_open(&x->stream, &o, err);
+    if (rc == 0)
+        rc = ax_api_finish_deletions(x->stream, x->notify, err);
     if (rc < 0)
         return rc;
     struct ax_subscriber sub = ax_stream_subscriber(x->stream);

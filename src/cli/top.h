@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* auspex top, cut in three: top_data.c asks the server and gives a model, top_view.c makes lines of
- * text of a model, top.c is the command: one frame of plain text, or the live view in curses. */
+/* auspex top: top_data.c asks the server and gives a model, top_view.c makes lines of text of a
+ * model. The command (top.c) shows one frame (top_once.c), or the live view in curses (top_live.c),
+ * for which a thread of its own asks (top_feed.c). */
 #ifndef AX_CLI_TOP_H
 #define AX_CLI_TOP_H
 
 #include "base/arena.h"
 #include "cli/inner.h"
+
+#include <pthread.h>
 
 /* ---- the model: what was so at one moment. Texts are views into the answers kept with it. ---- */
 
@@ -51,6 +54,7 @@ enum ax_top_sort {
     AX_TOP_NET
 };
 void ax_top_sort(struct ax_top *t, enum ax_top_sort by);
+bool ax_top_sort_by_key(int key, enum ax_top_sort *out); /* false: it is no such key */
 
 /* ---- the view ---- */
 
@@ -74,5 +78,29 @@ struct ax_top_frame {
 };
 void ax_top_draw(const struct ax_top *t, struct ax_top_view *view, struct ax_arena *a,
                  struct ax_top_frame *out);
+
+/* ---- showing it ---- */
+
+int ax_top_once(const struct ax_cli *c, enum ax_top_sort sort);
+int ax_top_live(const struct ax_cli *c, enum ax_top_sort sort, int64_t interval_ms);
+
+/* ---- the thread that asks ---- */
+
+struct ax_top_feed {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    pthread_t thread;
+    struct ax_client *client;
+    int64_t interval_ms;
+    bool now, stop;
+    struct ax_top *fresh; /* not yet taken by the view */
+    struct ax_err err;    /* of the last look; code 0 = it went well */
+    uint64_t looks;
+};
+int ax_top_feed_start(struct ax_top_feed *f, const struct ax_cli *c, int64_t interval_ms);
+void ax_top_feed_now(struct ax_top_feed *f); /* not only when the interval is over */
+/* The newest model, once, else NULL; how the last look went, and how many there were. */
+struct ax_top *ax_top_feed_take(struct ax_top_feed *f, struct ax_err *err, uint64_t *looks);
+void ax_top_feed_stop(struct ax_top_feed *f);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Bodies of any length to and from the server: what import and export share. */
+/* Bodies of any length to and from the server: what import, export and streams share. */
 #ifndef AX_CLI_TRANSFER_H
 #define AX_CLI_TRANSFER_H
 

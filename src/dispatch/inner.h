@@ -2,6 +2,7 @@
 /* Inside the room.
  *
  *     transition.c  what happens to an alarm       word.c     what each method was told, or is not
+ *     announce.c    maintenance as events
  *     judge.c       why it is held, if it is       release.c  what is held goes, or is told
  *     book.c        what a tenant has asked for    silence.c, maintenance.c, inhibit.c, matchers.c
  *     incident.c, flap.c: what needs no asking     alerts.c, dispatch.c: lists and counts
@@ -161,8 +162,18 @@ bool ax_flap_is(const struct ax_dispatch *d, const struct ax_subject *s);
 int ax_flap_lasts(struct ax_dispatch *d, struct ax_str alarm, struct ax_err *err); /* 1 or 0 */
 struct ax_str ax_flap_text(const struct ax_dispatch *d, struct ax_arena *a);
 
-/* ---- maintenance (maintenance.c) ---- */
+/* ---- maintenance (maintenance.c, announce.c) ---- */
 
+/* What of it has been told as an event, as the database has it. */
+enum ax_work_phase {
+    AX_WORK_CALLED_OFF = -2, /* before it began, which is to be told */
+    AX_WORK_NEW,             /* begins later, and nobody knows */
+    AX_WORK_AHEAD,
+    AX_WORK_BEGAN,
+    AX_WORK_ENDED
+};
+#define AX_MAINTENANCE_COLUMNS "id, resource, comment, starts, ends, created"
+void ax_maintenance_column(struct ax_stmt *q, struct ax_arena *a, struct ax_maintenance *m);
 /* Events of those that began or ended, with no lock held. */
 int ax_maintenances_tell(struct ax_dispatch *d, struct ax_err *err);
 

@@ -2,17 +2,11 @@
 /* Maintenance: a resource that is down on purpose, with all that is on it, raises nothing. */
 #include "dispatch/inner.h"
 
-#include "base/num.h"
-
 #include <errno.h>
 
-#define COLUMNS  "id, resource, comment, starts, ends, created"
 #define SHOWN(s) (int)((s).n < 100 ? (s).n : 100), (s).p
 
-/* What of it has been told as an event. */
-enum phase { AHEAD, BEGAN, ENDED };
-
-static void read_row(struct ax_stmt *q, struct ax_arena *a, struct ax_maintenance *m)
+void ax_maintenance_column(struct ax_stmt *q, struct ax_arena *a, struct ax_maintenance *m)
 {
     *m = (struct ax_maintenance){.id = ax_arena_str(a, ax_stmt_col(q, 0)),
                                  .resource = ax_arena_str(a, ax_stmt_col(q, 1)),
@@ -39,11 +33,11 @@ static int insert(struct ax_dispatch *d, struct ax_str tenant, const struct ax_m
 {
     struct ax_stmt q;
     ax_stmt_begin(&q, d->o.sql,
-                  "INSERT INTO maintenance(tenant, phase, " COLUMNS ") "
+                  "INSERT INTO maintenance(tenant, phase, " AX_MAINTENANCE_COLUMNS ") "
                   "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE (SELECT count(*) FROM maintenance "
                   "WHERE tenant = ?1 AND ends > ?8) < ?9");
     ax_stmt_str(&q, tenant);
-    ax_stmt_int(&q, AHEAD);
+    ax_stmt_int(&q, m->starts > ax_dispatch_now(d) ? AX_WORK_NEW : AX_WORK_AHEAD);
     ax_stmt_str(&q, id);
     ax_stmt_str(&q, m->resource);
     ax_stmt_str(&q, m->comment);
@@ -77,7 +71,7 @@ int ax_maintenance_add(struct ax_dispatch *d, struct ax_str tenant, const struct
     return rc;
 }
 
-/* One that has not begun never happened: it has no events. */
+/* One that has not begun never happened: it has no events, unless it was told that it would. */
 static int end_one(struct ax_dispatch *d, struct ax_str tenant, struct ax_str id,
                    struct ax_err *err)
 {
@@ -97,10 +91,12 @@ static int end_one(struct ax_dispatch *d, struct ax_str tenant, struct ax_str id
     if (rc < 0)
         return rc;
     ax_stmt_begin(&q, d->o.sql,
-                  "UPDATE maintenance SET phase = iif(starts > ?1, ?2, phase), "
-                  "starts = min(starts, ?1), ends = ?1 WHERE id = ?3");
+                  "UPDATE maintenance SET phase = iif(starts <= ?1, phase, iif(phase = ?2, ?3, "
+                  "?4)), starts = min(starts, ?1), ends = ?1 WHERE id = ?5");
     ax_stmt_int(&q, now);
-    ax_stmt_int(&q, ENDED);
+    ax_stmt_int(&q, AX_WORK_NEW);
+    ax_stmt_int(&q, AX_WORK_ENDED);
+    ax_stmt_int(&q, AX_WORK_CALLED_OFF);
     ax_stmt_str(&q, id);
     return ax_stmt_run(&q, "writing a maintenance to", err);
 }
@@ -123,7 +119,8 @@ int ax_maintenance_list(struct ax_dispatch *d, struct ax_str tenant, bool all, s
     size_t have = 0, cap = 0;
     ax_sql_lock(d->o.sql);
     ax_stmt_begin(&q, d->o.sql,
-                  "SELECT " COLUMNS " FROM maintenance WHERE tenant = ? AND (ends > ? OR ?) "
+                  "SELECT " AX_MAINTENANCE_COLUMNS
+                  " FROM maintenance WHERE tenant = ? AND (ends > ? OR ?) "
                   "ORDER BY starts, id");
     ax_stmt_str(&q, tenant);
     ax_stmt_int(&q, ax_dispatch_now(d));
@@ -133,7 +130,7 @@ int ax_maintenance_list(struct ax_dispatch *d, struct ax_str tenant, bool all, s
             v = ax_arena_grow(a, v, cap * sizeof *v, (2 * cap + 16) * sizeof *v);
             cap = 2 * cap + 16;
         }
-        read_row(&q, a, &v[have++]);
+        ax_maintenance_column(&q, a, &v[have++]);
     }
     int rc = ax_stmt_end(&q, "reading maintenances in", err);
     ax_sql_unlock(d->o.sql);
@@ -151,7 +148,8 @@ int ax_book_read_maintenances(struct ax_dispatch *d, struct ax_book *b, struct a
     b->works = NULL;
     b->nworks = 0;
     ax_stmt_begin(&q, d->o.sql,
-                  "SELECT " COLUMNS " FROM maintenance WHERE tenant = ? AND ends > ?");
+                  "SELECT " AX_MAINTENANCE_COLUMNS
+                  " FROM maintenance WHERE tenant = ? AND ends > ?");
     ax_stmt_str(&q, ax_str(b->tenant));
     ax_stmt_int(&q, ax_dispatch_now(d));
     while (ax_stmt_row(&q)) {
@@ -160,89 +158,7 @@ int ax_book_read_maintenances(struct ax_dispatch *d, struct ax_book *b, struct a
                                      (2 * cap + 4) * sizeof *b->works);
             cap = 2 * cap + 4;
         }
-        read_row(&q, &b->arena, &b->works[b->nworks++]);
+        ax_maintenance_column(&q, &b->arena, &b->works[b->nworks++]);
     }
     return ax_stmt_end(&q, "reading maintenances in", err);
-}
-
-/* ---- events ---- */
-
-struct due {
-    struct ax_maintenance m;
-    struct ax_str tenant, name;
-    enum phase phase;
-};
-
-static int find_due(struct ax_dispatch *d, struct ax_arena *a, struct due *v, size_t most,
-                    size_t *n, struct ax_err *err)
-{
-    struct ax_stmt q;
-    int rc = 0;
-    *n = 0;
-    ax_sql_lock(d->o.sql);
-    ax_stmt_begin(
-        &q, d->o.sql,
-        "SELECT " COLUMNS ", tenant, phase FROM maintenance "
-        "WHERE phase < 2 AND ((phase = 0 AND starts <= ?1) OR (phase = 1 AND ends <= ?1)) "
-        "ORDER BY starts LIMIT ?2");
-    ax_stmt_int(&q, ax_dispatch_now(d));
-    ax_stmt_int(&q, (int64_t)most);
-    while (rc == 0 && *n < most && ax_stmt_row(&q)) {
-        struct ax_place p;
-        struct due *x = &v[(*n)++];
-        read_row(&q, a, &x->m);
-        x->tenant = ax_arena_str(a, ax_stmt_col(&q, 6));
-        x->phase = (enum phase)ax_stmt_col_int(&q, 7);
-        rc = ax_registry_place(d->o.registry, x->tenant, x->m.resource, a, &p, err);
-        x->name = rc == 0 && p.name.n ? p.name : x->m.resource;
-    }
-    int end = ax_stmt_end(&q, "reading maintenances in", err);
-    ax_sql_unlock(d->o.sql);
-    return rc < 0 ? rc : end;
-}
-
-static int tell(struct ax_dispatch *d, const struct due *x, struct ax_arena *a, struct ax_err *err)
-{
-    char until[AX_NUM_TEXT];
-    bool begins = x->phase == AHEAD;
-    ax_time_print(x->m.ends, until);
-    struct ax_event e = {
-        .time = begins ? x->m.starts : x->m.ends,
-        .handle = x->m.resource,
-        .type = AX_STR("maintenance"),
-        .what = begins ? AX_STR("began") : AX_STR("ended"),
-        .detail = x->m.id,
-        .text = ax_arena_printf(a, "maintenance of %.*s %s%s%s%.*s", AX_STR_ARG(x->name),
-                                begins ? "began, until " : "ended", begins ? until : "",
-                                x->m.comment.n ? ": " : "", AX_STR_ARG(x->m.comment))};
-    return ax_registry_add_event(d->o.registry, x->tenant, &e, err);
-}
-
-static int move_on(struct ax_dispatch *d, const struct due *x, struct ax_err *err)
-{
-    struct ax_stmt q;
-    int rc = ax_sql_begin(d->o.sql, err);
-    if (rc < 0)
-        return rc;
-    ax_stmt_begin(&q, d->o.sql, "UPDATE maintenance SET phase = ? WHERE id = ? AND phase = ?");
-    ax_stmt_int(&q, x->phase + 1);
-    ax_stmt_str(&q, x->m.id);
-    ax_stmt_int(&q, x->phase);
-    return ax_sql_end(d->o.sql, ax_stmt_run(&q, "writing a maintenance to", err), err);
-}
-
-/* The event first: one that is there already is not stored twice. */
-int ax_maintenances_tell(struct ax_dispatch *d, struct ax_err *err)
-{
-    struct ax_arena a = AX_ARENA_INIT;
-    struct due v[64];
-    size_t n;
-    int rc = find_due(d, &a, v, AX_ARRAY_LEN(v), &n, err);
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        rc = tell(d, &v[i], &a, err);
-        if (rc == 0)
-            rc = move_on(d, &v[i], err);
-    }
-    ax_arena_free(&a);
-    return rc;
 }

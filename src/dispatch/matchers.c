@@ -2,11 +2,14 @@
 /* Matchers as Alertmanager has them, and the labels that they look at. */
 #include "dispatch/inner.h"
 
+#include "base/log.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
 
 #define SHOWN(s) (int)((s).n < 200 ? (s).n : 200), (s).p
+#define STEPS    10000u /* of a match, which is 0.1 ms at most */
 
 /* ---- labels ---- */
 
@@ -62,7 +65,10 @@ static int begin_one(struct ax_matcher *m, struct ax_err *err)
     if (m->op == AX_MATCH_EQ || m->op == AX_MATCH_NE)
         return 0;
     int rc = ax_regex_new(m->value, &m->re, err);
-    return rc < 0 ? ax_err_wrap(err, "invalid regular expression \"%.*s\"", SHOWN(m->value)) : 0;
+    if (rc < 0)
+        return ax_err_wrap(err, "invalid regular expression \"%.*s\"", SHOWN(m->value));
+    ax_regex_bound(m->re, STEPS);
+    return 0;
 }
 
 int ax_matchers_begin(struct ax_matchers *m, struct ax_err *err)
@@ -91,10 +97,33 @@ void ax_matchers_end(struct ax_matchers *m)
         ax_regex_free(m->v[i].re);
 }
 
+/* Everybody waits meanwhile: one that takes too long is given up, and matches nothing any more. So
+ * what it was to hold is told, which is the lesser evil. */
+static void give_up(struct ax_matcher *m)
+{
+    static struct ax_log_limit limit;
+    ax_log_limited(&limit, 60, AX_LOG_WARN,
+                   "a silence or inhibition holds nothing: its regular expression for \"%.*s\" "
+                   "takes more than %u steps",
+                   SHOWN(m->name), STEPS);
+    ax_regex_free(m->re);
+    m->re = NULL;
+}
+
+static bool is_matched(struct ax_matcher *m, struct ax_str value)
+{
+    if (m->op == AX_MATCH_EQ || m->op == AX_MATCH_NE)
+        return ax_matcher_value(m, value);
+    int rc = m->re ? ax_regex_try(m->re, value) : -E2BIG;
+    if (rc < 0 && m->re)
+        give_up(m);
+    return rc == (m->op == AX_MATCH_RE);
+}
+
 bool ax_matchers_match(const struct ax_matchers *m, const struct ax_tags *t)
 {
     for (size_t i = 0; i < m->n; i++)
-        if (!ax_matcher_value(&m->v[i], ax_tags_get(t, m->v[i].name)))
+        if (!is_matched(&m->v[i], ax_tags_get(t, m->v[i].name)))
             return false;
     return true;
 }

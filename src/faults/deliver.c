@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* From faults to the outbox. Where all subscriptions are is one number, written with what was
- * queued: what a crash takes back is queued again, and only that. */
+/* From faults to the outbox, and to the table of those that stand. Where both are is one number,
+ * written with what was queued: what a crash takes back is queued again, and only that. */
 #include "faults/inner.h"
 
-#define KEEP_EVERY 1000 /* events without anything to queue, that a start may read again */
+#define KEEP_EVERY 1000 /* events without a fault, that a start may read again */
 
 static int write_cursor(struct ax_faults *f, int64_t event, struct ax_err *err)
 {
@@ -69,16 +69,20 @@ static int queue_one(struct ax_faults *f, const struct ax_fault *x, struct ax_ar
     return rc;
 }
 
-static int queue(struct ax_faults *f, const struct ax_fault_page *p, uint64_t *queued,
-                 struct ax_err *err)
+/* All of a page, with the place behind it, is one transaction. */
+static int take(struct ax_faults *f, const struct ax_fault_page *p, uint64_t *queued,
+                struct ax_err *err)
 {
     struct ax_arena a = AX_ARENA_INIT;
     int rc = ax_sql_begin(f->o.sql, err);
     if (rc < 0)
         return rc;
-    for (size_t i = 0; rc == 0 && i < p->n; i++)
-        rc = queue_one(f, &p->v[i], &a, queued, err);
-    if (rc == 0 && *queued)
+    for (size_t i = 0; rc == 0 && f->subscriptions && i < p->n; i++)
+        if (p->v[i].kind)
+            rc = queue_one(f, &p->v[i], &a, queued, err);
+    if (rc == 0)
+        rc = ax_open_faults_apply(f, p, err);
+    if (rc == 0)
         rc = write_cursor(f, p->last, err);
     rc = ax_sql_end(f->o.sql, rc, err);
     ax_arena_free(&a);
@@ -89,17 +93,18 @@ int ax_subscriptions_deliver(struct ax_faults *f, struct ax_fault_page *p, struc
 {
     uint64_t queued = 0;
     int rc = ax_fault_page_read(f->o.registry, p, f->cursor, err);
-    if (rc == 0 && p->n && f->subscriptions)
-        rc = queue(f, p, &queued, err);
+    if (rc == 0 && p->faults)
+        rc = take(f, p, &queued, err);
     if (rc < 0)
         return rc;
     f->cursor = p->last;
-    if (queued) {
+    if (p->faults)
         f->kept = p->last;
+    else if (f->cursor - f->kept >= KEEP_EVERY)
+        rc = ax_subscriptions_keep(f, err);
+    if (queued) {
         f->queued += queued;
         ax_notify_wake(f->o.notify);
-    } else if (f->cursor - f->kept >= KEEP_EVERY) {
-        rc = ax_subscriptions_keep(f, err);
     }
     return rc < 0 ? rc : p->full;
 }

@@ -15,6 +15,7 @@
 #define AX_FAULTS_FAULTS_H
 
 #include "base/buf.h"
+#include "model/prediction.h"
 #include "notify/notify.h"
 #include "registry/registry.h"
 
@@ -32,12 +33,16 @@ struct ax_fault_kind {
     const char *detail;              /* NULL: whichever */
     enum ax_fault_severity severity; /* unless the event has one of its own */
     enum ax_fault_phase phase;
+    /* What of the resource: an end ends what began about the same. NULL: its type and detail. */
+    const char *about;
+    const char *cause; /* in a word that says nothing of the provider's hardware; NULL: unknown */
 };
+#define AX_FAULT_ALL "*" /* of an end: whatever began */
 /* NULL: the event tells of no fault. */
 const struct ax_fault_kind *ax_fault_of(const struct ax_event *e);
 enum ax_fault_severity ax_fault_severity_of(const struct ax_event *e,
                                             const struct ax_fault_kind *k);
-/* One JSON object. */
+/* One JSON object; k is NULL for an event that is no fault. */
 void ax_fault_json(const struct ax_told *t, const struct ax_fault_kind *k, struct ax_buf *out);
 
 /* Whose and which. Empty: all. */
@@ -47,9 +52,23 @@ struct ax_fault_filter {
     struct ax_str resource;
     struct ax_str type;
     enum ax_fault_severity severity; /* and above */
+    bool all;                        /* events that are no faults, too; streams alone have it */
 };
 bool ax_fault_matches(const struct ax_fault_filter *f, const struct ax_told *t,
                       const struct ax_fault_kind *k);
+
+/* ---- what is to come (foretell.c) ---- */
+
+/* Makes events of predictions: `expected` when one says twice in a row that something runs out, and
+ * again when it is less than half an hour away; `averted` when it has not said so for six rounds.
+ * One thread at a time; -errors as in sql/sql.h, and the next round tries again. */
+struct ax_foretelling;
+int ax_foretelling_open(struct ax_foretelling **out, struct ax_sql *sql,
+                        struct ax_registry *registry, struct ax_err *err);
+/* v: the newest verdict of every target, steady ones and abstentions, too; about once a round. */
+int ax_foretell(struct ax_foretelling *x, struct ax_str tenant, const struct ax_prediction *v,
+                size_t n, int64_t now, struct ax_err *err);
+void ax_foretelling_close(struct ax_foretelling *x); /* NULL is fine */
 
 /* ---- the room ---- */
 
@@ -100,6 +119,19 @@ int ax_fault_stream_open(struct ax_faults *f, const struct ax_fault_stream_optio
 #define AX_FAULT_PARKED 2
 int ax_fault_stream_take(struct ax_fault_stream *s, struct ax_buf *out);
 void ax_fault_stream_close(struct ax_fault_stream *s); /* not while parked */
+
+/* ---- what stands ---- */
+
+/* Faults that have begun and not ended, as objects of ax_fault_json, oldest first; those of alarms
+ * are not among them, which the alarms' own lists have. */
+struct ax_open_faults {
+    const struct ax_str *json;
+    size_t n;
+    uint64_t total; /* that match */
+};
+int ax_faults_open_list(struct ax_faults *f, const struct ax_fault_filter *filter, uint32_t limit,
+                        uint32_t offset, struct ax_arena *a, struct ax_open_faults *out,
+                        struct ax_err *err);
 
 /* ---- subscriptions ---- */
 

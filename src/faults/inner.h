@@ -13,15 +13,15 @@
 
 struct ax_fault {
     const struct ax_told *told;
-    const struct ax_fault_kind *kind;
+    const struct ax_fault_kind *kind; /* NULL: it is none */
     struct ax_str json;
 };
 struct ax_fault_page {
     bool there;
     int64_t after, last; /* ids: begins behind, goes up to */
     bool full;           /* there is more */
-    struct ax_fault *v;
-    size_t n;
+    struct ax_fault *v;  /* of each event */
+    size_t n, faults;
     struct ax_arena arena;
 };
 /* Reads it, unless it is the one that is there. */
@@ -62,6 +62,11 @@ int ax_subscriptions_deliver(struct ax_faults *f, struct ax_fault_page *p, struc
 int ax_subscriptions_keep(struct ax_faults *f, struct ax_err *err);
 void ax_subscription_read(struct ax_stmt *q, struct ax_arena *a, struct ax_subscription *s);
 #define AX_SUBSCRIPTION_COLUMNS "id, owner, url, tenant, host, resource, type, severity, created"
+
+/* ---- what stands (open.c) ---- */
+
+/* Begins or ends them as a page says. In the caller's transaction. */
+int ax_open_faults_apply(struct ax_faults *f, const struct ax_fault_page *p, struct ax_err *err);
 
 /* ---- the whole (faults.c) ---- */
 

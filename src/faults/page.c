@@ -8,6 +8,7 @@ static void add(struct ax_fault_page *p, const struct ax_told *t, const struct a
 {
     AX_CLEANUP(ax_buf_free) struct ax_buf json = AX_BUF_INIT;
     ax_fault_json(t, k, &json);
+    p->faults += k != NULL;
     p->v[p->n++] = (struct ax_fault){t, k, ax_arena_str(&p->arena, ax_buf_view(&json))};
 }
 
@@ -24,12 +25,9 @@ int ax_fault_page_read(struct ax_registry *r, struct ax_fault_page *p, int64_t a
     if (rc < 0)
         return rc;
     p->v = AX_NEWS(&p->arena, struct ax_fault, n);
-    p->n = 0;
-    for (size_t i = 0; i < n; i++) {
-        const struct ax_fault_kind *k = ax_fault_of(&told[i].event);
-        if (k)
-            add(p, &told[i], k);
-    }
+    p->n = p->faults = 0;
+    for (size_t i = 0; i < n; i++)
+        add(p, &told[i], ax_fault_of(&told[i].event));
     p->there = true;
     p->after = after;
     p->last = n ? told[n - 1].event.id : after;

@@ -214,7 +214,8 @@ static void put(struct ax_fault_stream *s, const struct ax_fault_page *p)
         const struct ax_fault *x = &p->v[i];
         if (!ax_fault_matches(&s->o.filter, x->told, x->kind))
             continue;
-        ax_buf_printf(&s->out, "id: %lld\nevent: fault\ndata: ", (long long)x->told->event.id);
+        ax_buf_printf(&s->out, "id: %lld\nevent: %s\ndata: ", (long long)x->told->event.id,
+                      x->kind ? "fault" : "event");
         ax_buf_str(&s->out, x->json);
         ax_buf_cstr(&s->out, "\n\n");
         s->f->streamed++;

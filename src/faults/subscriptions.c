@@ -13,6 +13,11 @@ static const char *const steps[] = {
     "  severity INTEGER NOT NULL, created INTEGER NOT NULL, since INTEGER NOT NULL);"
     "CREATE INDEX fault_subscription_by_tenant ON fault_subscription(tenant);"
     "CREATE TABLE fault_cursor(one INTEGER PRIMARY KEY, event INTEGER NOT NULL);",
+    "CREATE TABLE fault_open("
+    "  tenant TEXT NOT NULL, handle TEXT NOT NULL, about TEXT NOT NULL, event INTEGER NOT NULL,"
+    "  host TEXT NOT NULL, type TEXT NOT NULL, severity INTEGER NOT NULL, json TEXT NOT NULL,"
+    "  PRIMARY KEY(tenant, handle, about)) WITHOUT ROWID;"
+    "CREATE INDEX fault_open_by_event ON fault_open(event);",
 };
 
 static int count(struct ax_faults *f, struct ax_str owner, uint64_t *out, struct ax_err *err)

@@ -13,49 +13,55 @@
 #define ONCE     AX_FAULT_ONCE
 
 static const struct ax_fault_kind kinds[] = {
-    {"state", "down", NULL, CRITICAL, BEGINS},
-    {"state", "up", NULL, CRITICAL, ENDS},
-    {"state", "crashed", NULL, CRITICAL, BEGINS},
-    {"state", "unknown", "host-silent", CRITICAL, BEGINS},
-    {"state", "paused", "I/O error", CRITICAL, BEGINS},
-    {"state", "paused", "watchdog", CRITICAL, BEGINS},
-    {"state", "paused", "crashed", CRITICAL, BEGINS},
-    {"state", "paused", "post-copy failed", CRITICAL, BEGINS},
-    {"state", "paused", "api error", CRITICAL, BEGINS},
-    {"state", "paused", "user", WARNING, BEGINS},
-    {"state", "paused", "unknown", WARNING, BEGINS},
-    {"state", "shutoff", "destroyed", CRITICAL, BEGINS},
-    {"state", "shutoff", "crashed", CRITICAL, BEGINS},
-    {"state", "shutoff", "failed", CRITICAL, BEGINS},
-    {"state", "shutoff", "daemon", CRITICAL, BEGINS},
-    {"state", "running", NULL, CRITICAL, ENDS},
-    {"state", "blocked", NULL, CRITICAL, ENDS},
-    {"state", "deleted", NULL, CRITICAL, ENDS},
-    {"state", "returned", "running", CRITICAL, ENDS},
-    {"state", "returned", "up", CRITICAL, ENDS},
-    {"state", "inactive", NULL, WARNING, BEGINS},
-    {"state", "active", NULL, WARNING, ENDS},
-    {"lifecycle", "crashed", NULL, CRITICAL, BEGINS},
-    {"lifecycle", "suspended", "I/O error", CRITICAL, BEGINS},
-    {"lifecycle", "suspended", "watchdog", CRITICAL, BEGINS},
-    {"lifecycle", "suspended", "api error", CRITICAL, BEGINS},
-    {"lifecycle", "suspended", "post-copy failed", CRITICAL, BEGINS},
-    {"lifecycle", "suspended", "paused", WARNING, BEGINS},
-    {"lifecycle", "stopped", "destroyed", CRITICAL, BEGINS},
-    {"lifecycle", "stopped", "crashed", CRITICAL, BEGINS},
-    {"lifecycle", "stopped", "failed", CRITICAL, BEGINS},
-    {"lifecycle", "started", NULL, CRITICAL, ENDS},
-    {"lifecycle", "resumed", NULL, CRITICAL, ENDS},
-    {"lifecycle", "watchdog", NULL, CRITICAL, ONCE},
-    {"lifecycle", "io-error", NULL, CRITICAL, ONCE},
-    {"lifecycle", "memory-failure", NULL, CRITICAL, ONCE},
-    {"lifecycle", "agent-disconnected", NULL, WARNING, BEGINS},
-    {"lifecycle", "agent-connected", NULL, WARNING, ENDS},
-    {"lifecycle", "rebooted", NULL, INFO, ONCE},
-    {"memory", "oom-suspected", NULL, WARNING, ONCE},
-    {"alarm", "firing", NULL, WARNING, BEGINS},
-    {"alarm", "resolved", NULL, WARNING, ENDS},
-    {"alarm", "undetermined", NULL, INFO, ONCE},
+    {"state", "down", NULL, CRITICAL, BEGINS, "state", "host"},
+    {"state", "up", NULL, CRITICAL, ENDS, "state", NULL},
+    {"state", "crashed", NULL, CRITICAL, BEGINS, "state", "guest"},
+    {"state", "unknown", "host-silent", CRITICAL, BEGINS, "state", "host"},
+    {"state", "paused", "I/O error", CRITICAL, BEGINS, "state", "storage"},
+    {"state", "paused", "watchdog", CRITICAL, BEGINS, "state", "guest"},
+    {"state", "paused", "crashed", CRITICAL, BEGINS, "state", "guest"},
+    {"state", "paused", "post-copy failed", CRITICAL, BEGINS, "state", "migration"},
+    {"state", "paused", "api error", CRITICAL, BEGINS, "state", "hypervisor"},
+    {"state", "paused", "user", WARNING, BEGINS, "state", "operator"},
+    {"state", "paused", "unknown", WARNING, BEGINS, "state", NULL},
+    {"state", "shutoff", "destroyed", CRITICAL, BEGINS, "state", "operator"},
+    {"state", "shutoff", "crashed", CRITICAL, BEGINS, "state", "hypervisor"},
+    {"state", "shutoff", "failed", CRITICAL, BEGINS, "state", "hypervisor"},
+    {"state", "shutoff", "daemon", CRITICAL, BEGINS, "state", "hypervisor"},
+    {"state", "running", NULL, CRITICAL, ENDS, "state", NULL},
+    {"state", "blocked", NULL, CRITICAL, ENDS, "state", NULL},
+    {"state", "deleted", NULL, CRITICAL, ENDS, AX_FAULT_ALL, NULL},
+    {"state", "returned", "running", CRITICAL, ENDS, "state", NULL},
+    {"state", "returned", "up", CRITICAL, ENDS, "state", NULL},
+    {"state", "inactive", NULL, WARNING, BEGINS, "state", "operator"},
+    {"state", "active", NULL, WARNING, ENDS, "state", NULL},
+    {"lifecycle", "crashed", NULL, CRITICAL, BEGINS, "state", "guest"},
+    {"lifecycle", "suspended", "I/O error", CRITICAL, BEGINS, "state", "storage"},
+    {"lifecycle", "suspended", "watchdog", CRITICAL, BEGINS, "state", "guest"},
+    {"lifecycle", "suspended", "api error", CRITICAL, BEGINS, "state", "hypervisor"},
+    {"lifecycle", "suspended", "post-copy failed", CRITICAL, BEGINS, "state", "migration"},
+    {"lifecycle", "suspended", "paused", WARNING, BEGINS, "state", "operator"},
+    {"lifecycle", "stopped", "destroyed", CRITICAL, BEGINS, "state", "operator"},
+    {"lifecycle", "stopped", "crashed", CRITICAL, BEGINS, "state", "hypervisor"},
+    {"lifecycle", "stopped", "failed", CRITICAL, BEGINS, "state", "hypervisor"},
+    {"lifecycle", "started", NULL, CRITICAL, ENDS, "state", NULL},
+    {"lifecycle", "resumed", NULL, CRITICAL, ENDS, "state", NULL},
+    {"lifecycle", "watchdog", NULL, CRITICAL, ONCE, "state", "guest"},
+    {"lifecycle", "io-error", NULL, CRITICAL, ONCE, "state", "storage"},
+    {"lifecycle", "memory-failure", NULL, CRITICAL, ONCE, "state", "host"},
+    {"lifecycle", "agent-disconnected", NULL, WARNING, BEGINS, "agent", "guest"},
+    {"lifecycle", "agent-connected", NULL, WARNING, ENDS, "agent", NULL},
+    {"lifecycle", "rebooted", NULL, INFO, ONCE, "state", "guest"},
+    {"memory", "oom-suspected", NULL, WARNING, ONCE, "memory", "guest"},
+    {"alarm", "firing", NULL, WARNING, BEGINS, NULL, "alarm"},
+    {"alarm", "resolved", NULL, WARNING, ENDS, NULL, NULL},
+    {"forecast", "expected", NULL, WARNING, BEGINS, NULL, "forecast"},
+    {"forecast", "averted", NULL, WARNING, ENDS, NULL, NULL},
+    {"maintenance", "planned", NULL, INFO, BEGINS, NULL, "maintenance"},
+    {"maintenance", "began", NULL, INFO, BEGINS, NULL, "maintenance"},
+    {"maintenance", "ended", NULL, INFO, ENDS, NULL, NULL},
+    {"maintenance", "cancelled", NULL, INFO, ENDS, NULL, NULL},
+    {"alarm", "undetermined", NULL, INFO, ONCE, NULL, "alarm"},
 };
 
 static const char *const severities[] = {"info", "warning", "critical"};
@@ -89,14 +95,16 @@ const struct ax_fault_kind *ax_fault_of(const struct ax_event *e)
 enum ax_fault_severity ax_fault_severity_of(const struct ax_event *e, const struct ax_fault_kind *k)
 {
     enum ax_fault_severity own;
-    return ax_fault_severity_parse(e->severity, &own) ? own : k->severity;
+    if (ax_fault_severity_parse(e->severity, &own))
+        return own;
+    return k ? k->severity : AX_FAULT_INFO;
 }
 
 bool ax_fault_matches(const struct ax_fault_filter *f, const struct ax_told *t,
                       const struct ax_fault_kind *k)
 {
     const struct ax_event *e = &t->event;
-    return ax_fault_severity_of(e, k) >= f->severity &&
+    return (k || f->all) && ax_fault_severity_of(e, k) >= f->severity &&
            (!f->tenant.n || ax_str_eq(f->tenant, t->tenant)) &&
            (!f->type.n || ax_str_eq(f->type, e->type)) &&
            (!f->resource.n || ax_str_eq(f->resource, e->handle)) &&
@@ -139,7 +147,8 @@ void ax_fault_json(const struct ax_told *t, const struct ax_fault_kind *k, struc
     text(&j, "what", t->event.what);
     text(&j, "detail", t->event.detail);
     text(&j, "severity", ax_str(severities[ax_fault_severity_of(&t->event, k)]));
-    text(&j, "phase", ax_str(phases[k->phase]));
+    text(&j, "phase", k ? ax_str(phases[k->phase]) : AX_STR_NULL);
+    text(&j, "cause", k ? ax_str(k->cause) : AX_STR_NULL);
     text(&j, "text", t->event.text);
     ax_json_end(&j);
 }

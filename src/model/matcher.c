@@ -116,6 +116,20 @@ void ax_regex_free(struct ax_regex *re)
     free(re);
 }
 
+void ax_regex_bound(struct ax_regex *re, uint32_t steps)
+{
+    pcre2_set_match_limit(re->limits, steps);
+}
+
+int ax_regex_try(const struct ax_regex *re, struct ax_str s)
+{
+    pcre2_match_data *m = pcre2_match_data_create_from_pattern(re->code, NULL);
+    AX_ASSERT(m != NULL);
+    int rc = pcre2_match(re->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.n, 0, 0, m, re->limits);
+    pcre2_match_data_free(m);
+    return rc >= 0 ? 1 : rc == PCRE2_ERROR_MATCHLIMIT ? -E2BIG : 0;
+}
+
 static pcre2_match_data *match_from(const struct ax_regex *re, struct ax_str s, size_t at)
 {
     pcre2_match_data *m = pcre2_match_data_create_from_pattern(re->code, NULL);

@@ -21,6 +21,10 @@ struct ax_matcher {
 int ax_regex_new(struct ax_str pattern, struct ax_regex **out, struct ax_err *err);
 void ax_regex_free(struct ax_regex *re);
 bool ax_regex_match(const struct ax_regex *re, struct ax_str s);
+/* For where a match must take no time: at most so many steps, instead of a million. */
+void ax_regex_bound(struct ax_regex *re, uint32_t steps);
+/* 1 or 0; -E2BIG when it takes more steps (ax_regex_match calls that no match). */
+int ax_regex_try(const struct ax_regex *re, struct ax_str s);
 /* Capture groups of a full match for label_replace: writes `replacement` with $1, ${1}, $name, $$
  * expanded (Go's rules) to *out; false when s does not match. */
 bool ax_regex_expand(const struct ax_regex *re, struct ax_str s, struct ax_str replacement,

@@ -199,41 +199,6 @@ int ax_notify_update(struct ax_notify *n, struct ax_str tenant, struct ax_str id
     return rc;
 }
 
-/* Deletes by one id and tells how many rows that were. */
-static int delete_by(struct ax_notify *n, const char *statement, struct ax_str id, int64_t *count,
-                     struct ax_err *err)
-{
-    struct ax_stmt q;
-    ax_stmt_begin(&q, n->sql, statement);
-    ax_stmt_str(&q, id);
-    int rc = ax_stmt_run(&q, "writing", err);
-    *count = ax_sql_changed(n->sql);
-    return rc;
-}
-
-int ax_notify_delete(struct ax_notify *n, struct ax_str tenant, struct ax_str id,
-                     struct ax_err *err)
-{
-    int64_t voided = 0, one;
-    int rc = ax_sql_begin(n->sql, err);
-    if (rc < 0)
-        return rc;
-    rc = ax_notify_known(n, tenant, id, err);
-    if (rc == 0 && n->o.deleting)
-        rc = n->o.deleting(n->o.deleting_ctx, tenant, id, err);
-    if (rc == 0)
-        rc = delete_by(n, "DELETE FROM outbox WHERE method = ?", id, &voided, err);
-    if (rc == 0)
-        rc = delete_by(n, "DELETE FROM method WHERE id = ?", id, &one, err);
-    rc = ax_sql_end(n->sql, rc, err);
-    if (rc == 0) {
-        n->voided += (uint64_t)voided;
-        atomic_store(&n->methods_changed, true);
-        ax_notify_wake(n);
-    }
-    return rc;
-}
-
 /* One "FIELD [asc|desc]" of sort_by, as SQL. */
 static int order_one(struct ax_str part, struct ax_buf *sql, struct ax_err *err)
 {

@@ -72,10 +72,6 @@ struct ax_notify_options {
     const char *pagerduty_url; /* https://events.pagerduty.com/v2/enqueue */
     const char *script_dir;    /* without it there are no scripts */
     const char *syslog_path;   /* /dev/log */
-    /* In the transaction that deletes a method, with the lock held: takes it out of what else knows
-     * it. Not 0: it is not deleted. */
-    int (*deleting)(void *ctx, struct ax_str tenant, struct ax_str id, struct ax_err *err);
-    void *deleting_ctx;
     /* With the lock held, before a repeat: true leaves it out. Alertmanagers, which would take an
      * alert for ended, are told all the same. */
     bool (*quiet)(void *ctx, struct ax_str tenant, struct ax_str alarm);
@@ -117,9 +113,18 @@ int ax_notify_update(struct ax_notify *n, struct ax_str tenant, struct ax_str id
                      struct ax_notify_method *out, struct ax_err *err);
 int ax_notify_get(struct ax_notify *n, struct ax_str tenant, struct ax_str id, struct ax_arena *a,
                   struct ax_notify_method *out, struct ax_err *err);
-/* What waits for it in the outbox goes with it, counted as `voided`. */
+/* What waits for it in the outbox goes with it, counted as `voided`. Others may still name it:
+ * until ax_notify_left says that none does, the database remembers that it is leaving, and deleting
+ * it again is no error. */
 int ax_notify_delete(struct ax_notify *n, struct ax_str tenant, struct ax_str id,
                      struct ax_err *err);
+int ax_notify_left(struct ax_notify *n, struct ax_str tenant, struct ax_str id, struct ax_err *err);
+struct ax_notify_leaver {
+    struct ax_str tenant, id;
+};
+/* Those that were leaving when the process ended. */
+int ax_notify_leavers(struct ax_notify *n, struct ax_arena *a, struct ax_notify_leaver **out,
+                      size_t *count, struct ax_err *err);
 /* sort_by: fields id, name, type, address, created_at, updated_at, each with " asc" or " desc" or
  * nothing, separated by commas; empty sorts by id. limit 0 = 10001, which is also the most. */
 int ax_notify_list(struct ax_notify *n, struct ax_str tenant, struct ax_str sort_by, int64_t offset,

@@ -29,6 +29,8 @@ static const char *const steps[] = {
     "  lifecycle_state TEXT NOT NULL, labels TEXT NOT NULL, annotations TEXT NOT NULL);"
     "CREATE INDEX outbox_by_alarm ON outbox(alarm);"
     "CREATE INDEX outbox_by_method ON outbox(method);",
+    "CREATE TABLE leaving(tenant TEXT NOT NULL, method TEXT NOT NULL, PRIMARY KEY(tenant, "
+    "method));",
 };
 
 #define NOTICE                                                                                     \

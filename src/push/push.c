@@ -11,24 +11,21 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "push/observation.h"
+#include "push/post.h"
 #include "push/spool.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define QUEUE_MAX       16
 #define SERIES_PER_SEND 10000
 #define SPOOL_DEFAULT   (64ull << 20)
 #define RETRY_MIN_MS    250
 #define RETRY_MAX_MS    5000
-#define TIMEOUT_MS      15000L
 #define GOODBYE_MS      2000
-#define ANSWER_MAX      512
 
 struct entry {
     uint64_t number;
@@ -49,11 +46,7 @@ struct ax_push {
     struct ax_push_stats stats;
     bool quit;
     int64_t quit_at_ns; /* the end of the goodbye */
-    CURL *curl;
-    struct curl_slist *headers[2]; /* by kind */
-    char *urls[2], *unix_socket;
-    char answer[ANSWER_MAX], fault[CURL_ERROR_SIZE];
-    size_t answer_n;
+    struct ax_post *post;
 };
 
 /* ---- the queue (with the lock held) ---- */
@@ -154,62 +147,7 @@ void ax_push_stats(struct ax_push *p, struct ax_push_stats *out)
     pthread_mutex_unlock(&p->lock);
 }
 
-/* ---- sending (without the lock) ---- */
-
-static size_t keep_answer(char *data, size_t size, size_t n, void *arg)
-{
-    struct ax_push *p = arg;
-    size_t room = ANSWER_MAX - p->answer_n, take = size * n < room ? size * n : room;
-    memcpy(p->answer + p->answer_n, data, take);
-    p->answer_n += take;
-    return size * n;
-}
-
-static int stop_when_late(void *arg, curl_off_t dt, curl_off_t d, curl_off_t ut, curl_off_t u)
-{
-    struct ax_push *p = arg;
-    pthread_mutex_lock(&p->lock);
-    bool late = p->quit && ax_mono_ns() > p->quit_at_ns;
-    pthread_mutex_unlock(&p->lock);
-    return late;
-}
-
-enum outcome { SENT, REFUSED, AGAIN };
-
-/* Too many requests, a timeout and a token that expired are not the entry's fault. */
-static enum outcome judge(long status)
-{
-    if (status >= 200 && status < 300)
-        return SENT;
-    if (status >= 400 && status < 500 && status != 401 && status != 408 && status != 429)
-        return REFUSED;
-    return AGAIN;
-}
-
-static enum outcome post(struct ax_push *p, const struct entry *e)
-{
-    static struct ax_log_limit away, refused;
-    p->answer_n = 0;
-    p->fault[0] = '\0';
-    curl_easy_setopt(p->curl, CURLOPT_URL, p->urls[e->kind]);
-    curl_easy_setopt(p->curl, CURLOPT_HTTPHEADER, p->headers[e->kind]);
-    curl_easy_setopt(p->curl, CURLOPT_POSTFIELDS, e->bytes.p);
-    curl_easy_setopt(p->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)e->bytes.n);
-    CURLcode rc = curl_easy_perform(p->curl);
-    long status = 0;
-    curl_easy_getinfo(p->curl, CURLINFO_RESPONSE_CODE, &status);
-    enum outcome outcome = rc == CURLE_OK ? judge(status) : AGAIN;
-    if (outcome == REFUSED)
-        ax_log_limited(&refused, 10, AX_LOG_WARN, "the server refused an entry (%ld): %.*s", status,
-                       (int)p->answer_n, p->answer);
-    else if (outcome == AGAIN && rc == CURLE_OK)
-        ax_log_limited(&away, 60, AX_LOG_WARN, "the server can't take data now (%ld): %.*s", status,
-                       (int)p->answer_n, p->answer);
-    else if (outcome == AGAIN)
-        ax_log_limited(&away, 60, AX_LOG_WARN, "cannot reach the server at %s: %s",
-                       p->urls[e->kind], p->fault[0] ? p->fault : curl_easy_strerror(rc));
-    return outcome;
-}
+/* ---- sending ---- */
 
 /* The spool's oldest as an entry; what can't be read is dropped. With the lock held. */
 static struct entry *take_spooled(struct ax_push *p)
@@ -237,17 +175,18 @@ static void rest(struct ax_push *p, int64_t ms)
 }
 
 /* One entry, with the lock held but for the sending itself. */
-static enum outcome send_one(struct ax_push *p)
+static enum ax_posted send_one(struct ax_push *p)
 {
     pthread_mutex_unlock(&p->lock);
-    enum outcome outcome = post(p, p->current);
+    enum ax_posted outcome =
+        ax_post_send(p->post, p->current->kind, ax_buf_view(&p->current->bytes));
     pthread_mutex_lock(&p->lock);
-    if (outcome == AGAIN) {
+    if (outcome == AX_POST_AGAIN) {
         p->stats.retries++;
-        return AGAIN;
+        return AX_POST_AGAIN;
     }
-    p->stats.sent += outcome == SENT;
-    p->stats.rejected += outcome == REFUSED;
+    p->stats.sent += outcome == AX_POST_SENT;
+    p->stats.rejected += outcome == AX_POST_REFUSED;
     if (p->spooling)
         ax_spool_remove(&p->spool, p->current->number);
     entry_free(p->current);
@@ -268,7 +207,7 @@ static void *run(void *arg)
             break;
         if (!p->current) {
             pthread_cond_wait(&p->wake, &p->lock);
-        } else if (send_one(p) != AGAIN) {
+        } else if (send_one(p) != AX_POST_AGAIN) {
             pause_ms = RETRY_MIN_MS;
         } else if (p->quit) {
             break; /* the server is away: no use in waiting for it */
@@ -283,77 +222,6 @@ static void *run(void *arg)
 
 /* ---- beginning and end ---- */
 
-static char *join(const char *a, const char *b)
-{
-    size_t na = strlen(a), nb = strlen(b);
-    while (na && a[na - 1] == '/')
-        na--;
-    char *s = ax_malloc(na + nb + 1);
-    memcpy(s, a, na);
-    memcpy(s + na, b, nb + 1);
-    return s;
-}
-
-static void add_header(struct ax_push *p, const char *name, const char *value)
-{
-    if (!value || !value[0])
-        return;
-    AX_CLEANUP(ax_free_ptr) char *header = join(name, value);
-    for (size_t k = 0; k < 2; k++)
-        p->headers[k] = curl_slist_append(p->headers[k], header);
-}
-
-static void set_headers(struct ax_push *p, const struct ax_push_options *o)
-{
-    static const char *const samples[] = {"Content-Type: application/x-protobuf",
-                                          "Content-Encoding: snappy",
-                                          "X-Prometheus-Remote-Write-Version: 0.1.0", "Expect:"};
-    for (size_t i = 0; i < AX_ARRAY_LEN(samples); i++)
-        p->headers[AX_SPOOL_SAMPLES] = curl_slist_append(p->headers[AX_SPOOL_SAMPLES], samples[i]);
-    p->headers[AX_SPOOL_OBSERVATION] =
-        curl_slist_append(p->headers[AX_SPOOL_OBSERVATION], "Content-Type: application/json");
-    p->headers[AX_SPOOL_OBSERVATION] =
-        curl_slist_append(p->headers[AX_SPOOL_OBSERVATION], "Expect:");
-    add_header(p, "X-Scope-OrgID: ", o->tenant);
-    add_header(p, "Authorization: Bearer ", o->token);
-}
-
-static int set_tls(struct ax_push *p, const struct ax_push_options *o, struct ax_err *err)
-{
-    const struct {
-        CURLoption option;
-        const char *path;
-    } files[] = {
-        {CURLOPT_CAINFO, o->ca_file}, {CURLOPT_SSLCERT, o->cert}, {CURLOPT_SSLKEY, o->key}};
-    for (size_t i = 0; i < AX_ARRAY_LEN(files); i++) {
-        if (!files[i].path)
-            continue;
-        if (access(files[i].path, R_OK) < 0)
-            return ax_fail_errno(err, "cannot read %s", files[i].path);
-        curl_easy_setopt(p->curl, files[i].option, files[i].path);
-    }
-    return 0;
-}
-
-static void set_curl(struct ax_push *p)
-{
-    curl_easy_setopt(p->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(p->curl, CURLOPT_POST, 1L);
-    curl_easy_setopt(p->curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(p->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(p->curl, CURLOPT_USERAGENT, "auspex/" AX_VERSION);
-    curl_easy_setopt(p->curl, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
-    curl_easy_setopt(p->curl, CURLOPT_CONNECTTIMEOUT_MS, 5000L);
-    curl_easy_setopt(p->curl, CURLOPT_WRITEFUNCTION, keep_answer);
-    curl_easy_setopt(p->curl, CURLOPT_WRITEDATA, p);
-    curl_easy_setopt(p->curl, CURLOPT_ERRORBUFFER, p->fault);
-    curl_easy_setopt(p->curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(p->curl, CURLOPT_XFERINFOFUNCTION, stop_when_late);
-    curl_easy_setopt(p->curl, CURLOPT_XFERINFODATA, p);
-    if (p->unix_socket)
-        curl_easy_setopt(p->curl, CURLOPT_UNIX_SOCKET_PATH, p->unix_socket);
-}
-
 static void destroy(struct ax_push *p)
 {
     entry_free(p->current);
@@ -361,16 +229,20 @@ static void destroy(struct ax_push *p)
         entry_free(take_head(p));
     if (p->spooling)
         ax_spool_close(&p->spool);
-    if (p->curl)
-        curl_easy_cleanup(p->curl);
-    for (size_t k = 0; k < 2; k++) {
-        curl_slist_free_all(p->headers[k]);
-        free(p->urls[k]);
-    }
-    free(p->unix_socket);
+    ax_post_close(p->post);
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->wake);
     free(p);
+}
+
+/* The goodbye is over. */
+static bool is_late(void *arg)
+{
+    struct ax_push *p = arg;
+    pthread_mutex_lock(&p->lock);
+    bool late = p->quit && ax_mono_ns() > p->quit_at_ns;
+    pthread_mutex_unlock(&p->lock);
+    return late;
 }
 
 static int start(struct ax_push *p, const struct ax_push_options *o, struct ax_err *err)
@@ -385,17 +257,7 @@ static int start(struct ax_push *p, const struct ax_push_options *o, struct ax_e
         p->spooling = true;
         p->next_number = ax_spool_next_number(&p->spool);
     }
-    p->urls[AX_SPOOL_SAMPLES] = join(o->url, "/api/v1/write");
-    p->urls[AX_SPOOL_OBSERVATION] = join(o->url, "/auspex/v1/observations");
-    if (o->unix_socket && o->unix_socket[0])
-        p->unix_socket = ax_strdup(o->unix_socket);
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-    p->curl = curl_easy_init();
-    if (!p->curl)
-        return ax_fail(err, -ENOMEM, "cannot set up the HTTP client");
-    set_headers(p, o);
-    set_curl(p);
-    int rc = set_tls(p, o, err);
+    int rc = ax_post_open(&p->post, o, is_late, p, err);
     if (rc < 0)
         return rc;
     rc = pthread_create(&p->thread, NULL, run, p);

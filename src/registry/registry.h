@@ -95,6 +95,13 @@ struct ax_value_meta {
 /* Adds them all in one transaction; one that is there for the metric and time is replaced. */
 int ax_registry_add_value_meta(struct ax_registry *r, struct ax_str tenant,
                                const struct ax_value_meta *v, size_t n, struct ax_err *err);
+/* Takes away those of some metrics from `from` to `to` (inclusive). */
+int ax_registry_drop_value_meta(struct ax_registry *r, struct ax_str tenant,
+                                const struct ax_str *metrics, size_t n, int64_t from, int64_t to,
+                                struct ax_err *err);
+/* Whether the tenant has any. */
+int ax_registry_has_value_meta(struct ax_registry *r, struct ax_str tenant, bool *out,
+                               struct ax_err *err);
 /* Of one metric from `from` to `to` (inclusive), by time. */
 int ax_registry_value_meta(struct ax_registry *r, struct ax_str tenant, struct ax_str metric,
                            int64_t from, int64_t to, struct ax_arena *a, struct ax_value_meta **out,

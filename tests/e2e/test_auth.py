@@ -36,7 +36,7 @@ def routes():
         path = path.replace("{id}", "nothing")
         path += "vm:1" if path.endswith("/") and not path.startswith("/-/") else ""
         for flag in re.findall(r"\w+", flags):
-            check(flag in FLAGS or flag in ("AX_QUICK", "AX_OPEN"), f"{path}: what is {flag}? Teach it to this test")
+            check(flag in FLAGS or flag in ("AX_QUICK", "AX_OPEN", "AX_JSON"), f"{path}: what is {flag}? Teach it to this test")
             if flag in FLAGS:
                 found.append((path, FLAGS[flag], may.replace("AX_MAY_", "") if "AX_OPEN" not in flags else None))
     return found
@@ -56,8 +56,10 @@ def ids(server):
     return json.loads(out)["tokens"]
 
 
-def ask(server, path, method="GET", credentials=None, tenant=None, body=None):
+def ask(server, path, method="GET", credentials=None, tenant=None, body=None, kind="application/json"):
     headers = {"Authorization": "Bearer " + credentials} if credentials else {}
+    if method != "GET":
+        headers["Content-Type"] = kind
     if tenant:
         headers["X-Scope-OrgID"] = tenant
     if method != "GET" and body is None:
@@ -144,6 +146,15 @@ def test_every_route_with_every_role(env, server):
                 check(status not in (401, 403, 429, 500, 503), f"{role}: {method} {path}: {status} {body[:200]!r}")
             else:
                 equal(status, forbidden(path), f"{role}: {method} {path}, which needs {may}")
+
+
+def test_monasca_looks_at_the_content_type_before_the_role(env, server):
+    for path, method in (("/v2.0/metrics", "POST"), ("/v2.0/notification-methods", "POST"),
+                         ("/v2.0/notification-methods/nothing", "PUT"), ("/v2.0/notification-methods/nothing", "PATCH")):
+        for role in MAY:
+            status, body = ask(server, path, method, env.tokens[role], kind="text/plain")
+            check(status == 400 and b"Content-Type" in body, f"{role}: {method} {path}: {status} {body!r}")
+        equal(ask(server, path, method, kind="text/plain")[0], 401, f"nobody: {method} {path}")
 
 
 def test_every_route_for_another_tenant(env, server):

@@ -108,7 +108,7 @@ def closed_server(env):
     with open(secret, "w") as f:
         f.write(PASSWORD)
     keep(server, "user", "add", "mary", "--tenant", TENANT, "--role", "member", "--password-file", secret)
-    tokens = {role: keep(server, "token", "add", "--role", role, "--tenant", TENANT) for role in ("provider", "member", "agent")}
+    tokens = {role: keep(server, "token", "add", "--role", role, "--tenant", TENANT) for role in ("provider", "member", "agent", "reader")}
     tokens["other"] = keep(server, "token", "add", "--role", "agent", "--tenant", OTHER)
     wait_for("the server to know them", 5, lambda: server.http("/auspex/v1/observations", b"{", {"X-Auth-Token": tokens["other"]})[0] == 400)
     tell_of_vm(server, tokens["agent"], "host:closed", "shop1", VM_UUID)
@@ -133,6 +133,7 @@ def test_signing_in_and_alarms(env, given):
     _, page = given
     server, tokens = closed_server(env)
     out = watch(os.path.join(os.path.dirname(page), "signin.mjs"), server, "closed", TOKEN=tokens["provider"], AGENT=tokens["agent"],
+                READER=tokens["reader"],
                 NAME="mary", PASSWORD=PASSWORD, OTHER=OTHER, DEFINITION="shop overloaded", VM_UUID=VM_UUID)
     said = server.process.said()
     check(PASSWORD not in said and "axt_" not in said, "a secret in the log")

@@ -266,6 +266,60 @@ def test_nothing_is_missed_over_crashes_of_the_server(env, given):
              f"{len([1 for _, f in env.hook.got if f['resource']['handle'] == 'vm:crash']) - len(stored)} webhooks came twice")
 
 
+def standing(server, query="", headers=None):
+    status, body = server.http("/auspex/v1/faults?" + query, headers=headers)
+    check(status == 200, f"{status} {body!r}")
+    document = json.loads(body)
+    return [(f["resource"]["handle"], f["type"], f["what"], f["cause"]) for f in document["faults"]], document["total"]
+
+
+def test_what_stands_is_listed(env, given):
+    """A fault is in the list from its beginning to its end, over a crash of the server."""
+    server = env.server("standing")
+    observe(server, "running", "booted", "vm:a")
+    observe(server, "running", "booted", "vm:b")
+    observe(server, "paused", "I/O error", "vm:a")
+    observe(server, "paused", "user", "vm:b")
+    both = [("vm:a", "state", "paused", "storage"), ("vm:b", "state", "paused", "operator")]
+    wait_for("both", 5, lambda: standing(server) == (both, 2), 0.02)
+    server.process.kill()
+    server.start()
+    wait_for("both after a crash", 5, lambda: standing(server) == (both, 2), 0.02)
+    for query, wanted, total in (("severity=critical", both[:1], 1), ("resource=vm:b", both[1:], 1), ("host=host:made", both, 2),
+                                 ("type=lifecycle", [], 0), ("limit=1", both[:1], 2), ("limit=1&offset=1", both[1:], 2)):
+        equal(standing(server, query), (wanted, total), query)
+    equal(standing(server, headers={"X-Scope-OrgID": "other"}), ([], 0), "another tenant's")
+    for query in ("severity=bad", "host=x", "limit=x", "limit=1001"):
+        equal(server.http("/auspex/v1/faults?" + query)[0], 400, query)
+    observe(server, "running", "resumed", "vm:a")
+    wait_for("the end of one", 5, lambda: standing(server) == (both[1:], 1), 0.02)
+    server.process.stop()
+
+
+def test_maintenance_is_a_fault_to_come_for_all_on_the_host(env, given):
+    server = env.server("planned")
+    now = int(time.time() * 1000)
+    server.observe({"time": now, "host": "host:made", "complete": [], "events": [], "resources": [
+        {"handle": "host:made", "kind": "host", "name": "made", "state": "up"}]})
+    observe(server, "running", "booted", "vm:on-it")
+    stream = Stream(server, "resource=vm:on-it&type=maintenance")
+    ends = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=2)
+    starts = ends - datetime.timedelta(hours=1)
+    status, body = server.http("/auspex/v1/maintenance", json.dumps(
+        {"resource": "host:made", "starts": starts.isoformat().replace("+00:00", "Z"),
+         "ends": ends.isoformat().replace("+00:00", "Z"), "comment": "new disks"}).encode())
+    check(status == 201, f"{status} {body!r}")
+    _, fault = wait_for("word of it", 5, lambda: stream.of("vm:on-it", "planned"))[0]
+    equal((fault["severity"], fault["phase"], fault["cause"]), ("info", "begins", "maintenance"), "fault")
+    check("made is planned from" in fault["text"] and "new disks" in fault["text"], fault["text"])
+    equal(standing(server, "type=maintenance")[1], 2, "standing")
+    equal(server.http("/auspex/v1/maintenance/" + json.loads(body)["id"], method="DELETE")[0], 204, "calling off")
+    wait_for("its end", 5, lambda: stream.of("vm:on-it", "cancelled"))
+    wait_for("nothing to stand", 5, lambda: standing(server) == ([], 0))
+    stream.close()
+    server.process.stop()
+
+
 def test_a_subscription_ends(env, given):
     _, server = given
     for s in server.get("/auspex/v1/subscriptions")["subscriptions"]:

@@ -273,6 +273,23 @@ def test_samples_and_value_meta_outlive_a_crash(env, server):
     check("." in str(got[0]["measurements"][0][1]), "the value is no float")
 
 
+def test_value_meta_goes_with_its_series(env, server):
+    def metas(name, tenant="default"):
+        got = elements(server, MEASUREMENTS, tenant, name=name, start_time=iso(START), merge_metrics="true")
+        return [row[2] for e in got for row in e["measurements"]]
+    for tenant in ("default", "tenant-c"):
+        equal(post(server, [metric(name, START + i, i, {"n": str(i)}, hostname="h") for name in ("noted.a", "noted.b")
+                            for i in range(4)], tenant)[0], 204, "posting")
+    delete = "/api/v1/admin/tsdb/delete_series?match[]=noted:a&start={}&end={}".replace(":", ".")
+    delete = delete.replace("noted.a", urllib.parse.quote('{__name__="noted.a"}'))
+    equal(server.http(delete.format(START + 1, START + 2), b"", {"X-Tenant-Id": "default"})[0], 204, "deleting two")
+    equal(post(server, [metric("noted.a", START + i, i, hostname="h") for i in range(4)])[0], 204, "the same without")
+    none, kept = {}, [{"n": str(i)} for i in range(4)]
+    equal(metas("noted.a"), [kept[0], none, none, kept[3]], "what the deleted had is gone")
+    equal(metas("noted.b"), kept, "another metric's")
+    equal(metas("noted.a", "tenant-c"), kept, "another tenant's")
+
+
 def test_filters_are_literal(env, server):
     def hosts(dimensions):
         return sorted(m["dimensions"]["hostname"] for m in elements(server, "/v2.0/metrics", name="cpu.idle_perc", dimensions=dimensions))

@@ -380,6 +380,37 @@ def test_a_renewed_certificate_is_taken_on_sighup(env, given):
     check(abs(end - time.time() - 20 * 86400) < 3600, f"/metrics tells its end: {end}")
 
 
+def test_other_cas_of_clients_are_taken_on_sighup(env, given):
+    """Who signs clients' certificates changes while the server runs; a file that is none changes nothing."""
+    ca = os.path.join(env.dir, "clients.pem")
+    shutil.copyfile(given.ca.cert, ca)
+    s = Https(env, given.ca.cert, name="changing", args=["--auth", "token", "--tls-cert", given.cert, "--tls-key", given.key,
+                                                         "--tls-client-ca", ca])
+    others = given.other.client("of-another")
+    for pair in (given.pair, others):
+        s.admin("cert", "add", "--fingerprint", fingerprint(pair[0]), "--tenant", "team", "--role", "reader")
+
+    def may(pair, *more):
+        status, out, err = s.curl("--cacert", given.ca.cert, "--cert", pair[0], "--key", pair[1], *more,
+                                  path="/api/v1/query?query=1")
+        equal(status, 0, err)
+        return '"success"' in out
+    wait_for("the server to know them", 5, lambda: may(given.pair))
+    check(not may(others), "another CA's")
+    with open(ca, "w") as f:
+        f.write("nothing of the kind")
+    os.chmod(ca, 0o644)
+    s.process.child.send_signal(signal.SIGHUP)
+    wait_for("the refusal", 5, lambda: "clients.pem: no certificate" in s.process.said())
+    check(may(given.pair) and not may(others), "after a file that is none")
+    shutil.copyfile(given.other.cert, ca)
+    s.process.child.send_signal(signal.SIGHUP)
+    wait_for("the other CA", 5, lambda: may(others))
+    for version in ("1.2", "1.3"):
+        check(may(others, "--tls-max", version) and not may(given.pair, "--tls-max", version), version)
+    s.process.stop()
+
+
 def test_run_hands_sighup_on(env, given):
     port, data = free_port(), os.path.join(env.dir, "run-data")
     process = env.process("run", [binary(), "run", "--listen", f"127.0.0.1:{port}", "--data", data, "--libvirt", "none",

@@ -13,8 +13,11 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 struct rooms {
     char dir[64];
@@ -25,13 +28,10 @@ struct rooms {
     struct ax_api *api;
 };
 
-static int open_rooms(void **state)
+static void open_data(struct rooms *k)
 {
-    struct rooms *k = ax_calloc(1, sizeof *k);
     struct ax_err err = {0};
     char path[96];
-    snprintf(k->dir, sizeof k->dir, "/tmp/auspex-api-XXXXXX");
-    assert_non_null(mkdtemp(k->dir));
     snprintf(path, sizeof path, "%s/registry.db", k->dir);
     k->intake = ax_intake_new(&(struct ax_intake_options){.max_age_ms = 86400000});
     if (ax_sql_open(&k->sql, path, &err) < 0)
@@ -50,6 +50,23 @@ static int open_rooms(void **state)
                                .notify = k->notify};
     if (o.tcp_fd < 0 || ax_api_start(&k->api, &o, &err) < 0)
         fail_msg("%s", err.text);
+}
+
+static void close_data(struct rooms *k)
+{
+    ax_api_stop(k->api);
+    ax_stream_close(k->stream);
+    ax_notify_close(k->notify);
+    ax_sql_close(k->sql);
+    ax_intake_free(k->intake);
+}
+
+static int open_rooms(void **state)
+{
+    struct rooms *k = ax_calloc(1, sizeof *k);
+    snprintf(k->dir, sizeof k->dir, "/tmp/auspex-api-XXXXXX");
+    assert_non_null(mkdtemp(k->dir));
+    open_data(k);
     *state = k;
     return 0;
 }
@@ -57,11 +74,7 @@ static int open_rooms(void **state)
 static int close_rooms(void **state)
 {
     struct rooms *k = *state;
-    ax_api_stop(k->api);
-    ax_stream_close(k->stream);
-    ax_notify_close(k->notify);
-    ax_sql_close(k->sql);
-    ax_intake_free(k->intake);
+    close_data(k);
     ax_remove_tree(k->dir, NULL);
     free(k);
     return 0;
@@ -111,6 +124,62 @@ static void a_tenants_limits_are_named(void **state)
             fail_msg("%s", said);
         assert_int_equal(ask(*state, table[i].handler, AX_POST, "u", table[i].bodies[2]), 201);
     }
+}
+
+/* A process that dies between the method and the definitions that name it. */
+static void dies_deleting(const char *path, struct ax_str id)
+{
+    struct ax_notify *notify;
+    struct ax_sql *sql;
+    struct ax_err err;
+    if (ax_sql_open(&sql, path, &err) < 0 ||
+        ax_notify_open(&notify, sql, &(struct ax_notify_options){0}, &err) < 0 ||
+        ax_notify_delete(notify, AX_STR("t"), id, &err) < 0)
+        _exit(1);
+    kill(getpid(), SIGKILL);
+}
+
+static void kill_while_deleting(const char *path, struct ax_str id)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0)
+        dies_deleting(path, id);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+/* The rooms whose threads are no more after a fork are opened in the child anew: so the parent has
+ * none of them meanwhile. */
+static void no_definition_names_a_method_whose_deletion_was_killed(void **state)
+{
+    struct rooms *k = *state;
+    char path[96], body[200];
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_err err = {0};
+    struct ax_definition *d;
+    size_t n;
+    struct ax_notify_method m;
+    struct ax_notify_fields f = {AX_STR("ops"), AX_STR("EMAIL"), AX_STR("a@b"), 0};
+    assert_int_equal(ax_notify_create(k->notify, AX_STR("t"), &f, &a, &m, &err), 0);
+    snprintf(body, sizeof body,
+             "{\"name\":\"a\",\"expression\":\"c > 1\",\"alarm_actions\":[\"%.*s\"]}",
+             AX_STR_ARG(m.id));
+    assert_int_equal(ask(k, ax_monasca_definition_create, AX_POST, "t", body), 201);
+    close_data(k);
+    snprintf(path, sizeof path, "%s/registry.db", k->dir);
+    kill_while_deleting(path, m.id);
+    open_data(k);
+    assert_int_equal(ax_notify_get(k->notify, AX_STR("t"), m.id, &a, &m, &err), -ENOENT);
+    struct ax_definition_filter all = {0};
+    assert_int_equal(ax_definition_list(k->stream, AX_STR("t"), &all, &a, &d, &n, &err), 0);
+    assert_int_equal(d[0].actions[AX_ALARM].n, 1); /* else nothing was broken off */
+    for (int twice = 0; twice < 2; twice++) {
+        assert_int_equal(ax_api_finish_deletions(k->stream, k->notify, &err), 0);
+        assert_int_equal(ax_definition_list(k->stream, AX_STR("t"), &all, &a, &d, &n, &err), 0);
+        assert_int_equal(d[0].actions[AX_ALARM].n, 0);
+    }
+    ax_arena_free(&a);
 }
 
 static void a_database_that_takes_nothing_is_no_fault_of_the_client(void **state)
@@ -267,6 +336,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_tenants_limits_are_named, open_rooms, close_rooms),
+        cmocka_unit_test_setup_teardown(no_definition_names_a_method_whose_deletion_was_killed,
+                                        open_rooms, close_rooms),
         cmocka_unit_test_setup_teardown(a_database_that_takes_nothing_is_no_fault_of_the_client,
                                         open_rooms, close_rooms),
         cmocka_unit_test(errors_have_their_status),

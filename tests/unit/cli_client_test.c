@@ -105,6 +105,9 @@ static void the_servers_own_words_are_shown(void **state)
     fails("HTTP/1.1 404 No\r\nConnection: close\r\n\r\n"
           "{\"error\":{\"code\":\"not_found\",\"message\":\"no such handle\"}}",
           -ENOENT, "no such handle");
+    fails("HTTP/1.1 409 No\r\nConnection: close\r\n\r\n"
+          "{\"title\":\"Conflict\",\"description\":\"that name is taken\"}",
+          -EINVAL, "that name is taken");
 }
 
 static void answers_of_other_servers_are_told_as_such(void **state)

@@ -246,6 +246,23 @@ static void maintenance_tells_of_what_and_from_when_to_when(void **state)
     json_decref(j);
 }
 
+static void methods_are_listed(void **state)
+{
+    json_t *j = parsed("{\"elements\":[{\"id\":\"7b67\",\"name\":\"ops\",\"type\":\"EMAIL\","
+                       "\"address\":\"a@b\",\"period\":60},{\"id\":\"8c\",\"name\":\"hook\","
+                       "\"type\":\"WEBHOOK\",\"address\":\"http://h/\",\"period\":0}]}");
+    char *text = SHOWN(ax_show_methods(out, j));
+    has(text, "7b67 ops  EMAIL   a@b       1 min");
+    has(text, "8c   hook WEBHOOK http://h/ no");
+    free(text);
+    json_decref(j);
+    j = parsed("{\"elements\":[]}");
+    text = SHOWN(ax_show_methods(out, j));
+    has(text, "no notification methods");
+    free(text);
+    json_decref(j);
+}
+
 int main(void)
 {
     setenv("TZ", "UTC", 1);
@@ -262,6 +279,7 @@ int main(void)
         cmocka_unit_test(labels_that_all_series_have_are_told_once),
         cmocka_unit_test(an_answer_of_another_form_is_an_error),
         cmocka_unit_test(alarms_tell_of_what_and_since_when),
+        cmocka_unit_test(methods_are_listed),
         cmocka_unit_test(maintenance_tells_of_what_and_from_when_to_when),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,6 +122,47 @@ static void one_that_is_called_off_before_it_begins_has_none(void **state)
     assert_int_equal(ax_maintenance_end(dispatch, TENANT, ax_str(id), &err), -EALREADY);
 }
 
+/* Who owns a virtual machine may know nothing of its host. */
+static void machines_of_a_host_hear_of_what_is_planned_begins_and_ends(void **state)
+{
+    char id[AX_UUID_TEXT + 1];
+    struct ax_err err = {0};
+    struct ax_event *v;
+    kit_host(2);
+    kit_ok(add_rc("host:h1", kit_now + MIN, kit_now + 2 * MIN, id, &err), &err);
+    kit_tick();
+    kit_tick();
+    assert_int_equal(events(&v), 3);
+    for (int i = 0; i < 3; i++)
+        assert_true(ax_str_eq(v[i].what, AX_STR("planned")));
+    assert_non_null(memmem(v[0].text.p, v[0].text.n, " is planned from 2026-", 22));
+    kit_restart();
+    kit_pass(MIN);
+    kit_tick();
+    assert_int_equal(events(&v), 6);
+    assert_true(ax_str_eq(v[0].what, AX_STR("began")) && ax_str_eq(v[2].what, AX_STR("began")));
+    kit_pass(MIN);
+    kit_tick();
+    assert_int_equal(events(&v), 9);
+    assert_true(ax_str_eq(v[0].what, AX_STR("ended")) && ax_str_eq(v[2].what, AX_STR("ended")));
+}
+
+static void what_was_planned_and_is_called_off_is_told(void **state)
+{
+    char id[AX_UUID_TEXT + 1];
+    struct ax_err err = {0};
+    struct ax_event *v;
+    kit_ok(add_rc("vm:vm0", kit_now + MIN, kit_now + 2 * MIN, id, &err), &err);
+    kit_tick();
+    kit_ok(ax_maintenance_end(dispatch, TENANT, ax_str(id), &err), &err);
+    kit_tick();
+    kit_pass(3 * MIN);
+    kit_tick();
+    assert_int_equal(events(&v), 2);
+    assert_true(ax_str_eq(v[0].what, AX_STR("cancelled")));
+    assert_true(ax_str_eq(v[1].what, AX_STR("planned")));
+}
+
 static void what_is_none_is_refused(void **state)
 {
     char id[AX_UUID_TEXT + 1];
@@ -162,6 +203,8 @@ int main(void)
         TEST(one_that_is_to_come_holds_nothing_yet),
         TEST(beginning_and_end_are_events),
         TEST(one_that_is_called_off_before_it_begins_has_none),
+        TEST(machines_of_a_host_hear_of_what_is_planned_begins_and_ends),
+        TEST(what_was_planned_and_is_called_off_is_told),
         TEST(what_is_none_is_refused),
         TEST(the_list_has_what_is_not_over_or_all),
     };

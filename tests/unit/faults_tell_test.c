@@ -256,6 +256,31 @@ static void a_stream_is_fed_at_once_with_its_tenants_faults(void **state)
     hang_up(&all);
 }
 
+static void a_stream_of_all_has_what_is_no_fault(void **state)
+{
+    struct kit *k = *state;
+    struct client c = {.may = true};
+    struct ax_err err = {0};
+    struct ax_fault_stream_options o = {.filter = {.tenant = AX_STR("acme"), .all = true},
+                                        .owner = AX_STR("acme"),
+                                        .lasts_ms = 0,
+                                        .park = park,
+                                        .wake = wake,
+                                        .may = may,
+                                        .free = set_free,
+                                        .ctx = &c};
+    happen(k, "acme", "vm:1", "defined", "added");
+    happen(k, "acme", "vm:1", "crashed", "panicked");
+    happen(k, "other", "vm:2", "defined", "added");
+    must(ax_fault_stream_open(k->faults, &o, &c.stream, &err), &err);
+    assert_true(take(&c, 5000));
+    assert_int_equal(count(&c, "event: event"), 1);
+    assert_int_equal(count(&c, "\"phase\":null"), 1);
+    assert_int_equal(count(&c, "event: fault"), 1);
+    assert_int_equal(count(&c, "vm:2"), 0);
+    hang_up(&c);
+}
+
 /* More than a buffer holds, to a client that comes late and takes slowly. */
 static void a_slow_client_waits_in_the_database(void **state)
 {
@@ -404,6 +429,7 @@ int main(void)
         cmocka_unit_test(what_somebody_wanted_is_no_fault),
         cmocka_unit_test(an_alarm_has_a_severity_of_its_own),
         WITH_KIT(a_stream_is_fed_at_once_with_its_tenants_faults),
+        WITH_KIT(a_stream_of_all_has_what_is_no_fault),
         WITH_KIT(a_slow_client_waits_in_the_database),
         WITH_KIT(who_takes_nothing_is_cut_off),
         WITH_KIT(a_stream_ends_with_its_credentials),

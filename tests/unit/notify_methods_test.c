@@ -146,6 +146,7 @@ static void a_patch_leaves_the_rest(void **state)
     assert_int_equal(ax_notify_update(notify, TENANT, m.id, &f, &arena, &got, NULL), 0);
     assert_int_equal(got.period, 0);
     assert_int_equal(ax_notify_delete(notify, TENANT, m.id, NULL), 0);
+    assert_int_equal(ax_notify_left(notify, TENANT, m.id, NULL), 0);
     assert_int_equal(ax_notify_delete(notify, TENANT, m.id, NULL), -ENOENT);
 }
 
@@ -182,22 +183,29 @@ static void lists_are_sorted_and_paged(void **state)
             ax_notify_list(notify, TENANT, ax_str(bad[i]), 0, 0, &arena, &list, &n, NULL), -EINVAL);
 }
 
-static int forbid(void *ctx, struct ax_str tenant, struct ax_str id, struct ax_err *err)
+static size_t leavers(struct ax_notify_leaver **v)
 {
-    *(int *)ctx += 1;
-    return *(int *)ctx == 1 ? ax_fail(err, -EBUSY, "not yet") : 0;
+    size_t n = 77;
+    assert_int_equal(ax_notify_leavers(notify, &arena, v, &n, NULL), 0);
+    return n;
 }
 
-static void others_hear_of_a_deletion_in_its_transaction(void **state)
+static void a_deleted_method_is_leaving_until_nobody_names_it(void **state)
 {
-    int asked = 0;
+    struct ax_notify_leaver *v;
     struct ax_notify_method m;
-    kit_reopen(&(struct ax_notify_options){.deleting = forbid, .deleting_ctx = &asked});
     create(TENANT, "ops", "EMAIL", "a@b", 60, &m, NULL);
-    assert_int_equal(ax_notify_delete(notify, TENANT, m.id, NULL), -EBUSY);
-    assert_int_equal(ax_notify_get(notify, TENANT, m.id, &arena, &m, NULL), 0);
+    assert_int_equal(leavers(&v), 0);
     assert_int_equal(ax_notify_delete(notify, TENANT, m.id, NULL), 0);
-    assert_int_equal(asked, 2);
+    assert_int_equal(ax_notify_get(notify, TENANT, m.id, &arena, &m, NULL), -ENOENT);
+    kit_reopen(&(struct ax_notify_options){0});
+    assert_int_equal(leavers(&v), 1);
+    assert_true(ax_str_eq(v[0].tenant, TENANT) && ax_str_eq(v[0].id, m.id));
+    assert_int_equal(ax_notify_delete(notify, TENANT, m.id, NULL), 0); /* goes on with it */
+    assert_int_equal(ax_notify_delete(notify, AX_STR("other"), m.id, NULL), -ENOENT);
+    assert_int_equal(ax_notify_left(notify, TENANT, m.id, NULL), 0);
+    assert_int_equal(leavers(&v), 0);
+    assert_int_equal(ax_notify_delete(notify, TENANT, m.id, NULL), -ENOENT);
 }
 
 static void there_are_no_scripts_without_a_directory_of_them(void **state)
@@ -236,7 +244,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(tenants_see_and_change_their_own_alone, begin, end),
         cmocka_unit_test_setup_teardown(a_patch_leaves_the_rest, begin, end),
         cmocka_unit_test_setup_teardown(lists_are_sorted_and_paged, begin, end),
-        cmocka_unit_test_setup_teardown(others_hear_of_a_deletion_in_its_transaction, begin, end),
+        cmocka_unit_test_setup_teardown(a_deleted_method_is_leaving_until_nobody_names_it, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(there_are_no_scripts_without_a_directory_of_them, begin,
                                         end),
         cmocka_unit_test_setup_teardown(options_are_checked, begin, end),

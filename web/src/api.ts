@@ -118,31 +118,43 @@ export class ApiError extends Error {
 
 export type Params = Record<string, string | number | undefined>;
 
+async function ask(path: string, options: RequestInit & { signal: AbortSignal }): Promise<{ response: Response; body: unknown }> {
+    const token = currentToken();
+    let response: Response;
+    try {
+        response = await fetch(path, { cache: 'no-store', ...options, headers: { ...headers(), ...options.headers } });
+    } catch (cause) {
+        if (options.signal.aborted) throw cause;
+        throw new ApiError(0, 'the server does not answer');
+    }
+    const body: unknown = await response.json().catch(() => null);
+    if (response.status === 401) refused(token, errorText(body, response));
+    if (!response.ok) throw new ApiError(response.status, errorText(body, response));
+    return { response, body };
+}
+
 export async function request(path: string, params: Params, signal: AbortSignal): Promise<unknown> {
     const url = new URLSearchParams();
     for (const [key, value] of Object.entries(params))
         if (value !== undefined) url.set(key, String(value));
     const query = url.toString();
-    const token = currentToken();
-    let response: Response;
-    try {
-        response = await fetch(query ? `${path}?${query}` : path, { signal, cache: 'no-store', headers: headers() });
-    } catch (cause) {
-        if (signal.aborted) throw cause;
-        throw new ApiError(0, 'the server does not answer');
-    }
-    const body: unknown = await response.json().catch(() => null);
-    if (response.status === 401) refused(token, errorText(body, response));
-    if (!response.ok || body === null) throw new ApiError(response.status, errorText(body, response));
+    const { response, body } = await ask(query ? `${path}?${query}` : path, { signal });
+    if (body === null) throw new ApiError(response.status, errorText(body, response));
     return body;
 }
 
+/** Changes something; the answer may be empty. */
+export async function change(method: 'POST' | 'DELETE', path: string, document?: unknown): Promise<unknown> {
+    const content = document === undefined ? {} : { body: JSON.stringify(document), headers: { 'Content-Type': 'application/json' } };
+    return (await ask(path, { method, signal: AbortSignal.timeout(20_000), ...content })).body;
+}
+
+/** Each face of the server says it in its own form. */
 function errorText(body: unknown, response: Response): string {
-    const error = (body as { error?: string } | null)?.error;
-    if (typeof error === 'string') return error;
-    // Under a key that is "error", or with Monasca the kind of error.
-    const inner = Object.values((body ?? {}) as Record<string, { message?: string } | null>)[0];
-    return inner?.message ?? `the server answered ${response.status} ${response.statusText}`;
+    const said = body as string | { error?: string | { message?: string }; description?: string } | null;
+    if (typeof said === 'string') return said; // Alertmanager's
+    const text = typeof said?.error === 'string' ? said.error : (said?.error?.message ?? said?.description);
+    return text ?? `the server answered ${response.status} ${response.statusText}`;
 }
 
 const own = (path: string) => `auspex/v1/${path}`;

@@ -60,6 +60,13 @@ function stepper(browser, faults, shot) {
     return { step, story, expectingRefusals };
 }
 
+/** What can be pressed or filled in, and has no name for who hears it. */
+export const nameless = (page) =>
+    page.evaluate(() => {
+        const name = (e) => e.getAttribute('aria-label') || [...(e.labels ?? [])].map((l) => l.textContent).join('') || e.textContent || e.title;
+        return [...document.querySelectorAll('a[href], button, input, select, textarea, summary')].filter((e) => !name(e).trim()).map((e) => e.outerHTML.slice(0, 100));
+    });
+
 /** Texts whose contrast with what lies behind them is below WCAG's AA (4.5, large ones 3). */
 export const faint = (page) =>
     page.evaluate(() => {

@@ -253,6 +253,9 @@ const found = (r, handle) => ({ ...r, events: eventList(handle).slice(0, 50), pr
 function answer(url) {
     const path = pathOf(url);
     const q = url.searchParams;
+    if (path === '/api/v2/silences') return [];
+    if (path === '/auspex/v1/maintenance') return { maintenance: [] };
+    if (path === '/auspex/v1/incidents') return { incidents: [], total: 0 };
     if (path === '/auspex/v1/resources') {
         const list = q.get('kind') === 'vm' ? vms.map(vmResource) : hosts.map(hostResource);
         return { resources: page(list, q), total: list.length };

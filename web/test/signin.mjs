@@ -4,13 +4,13 @@
 //   node test/signin.mjs URL OUTDIR
 //
 // In the environment: TOKEN (a provider's, whose tenant has the VM VM_UUID, an alarm of the definition
-// DEFINITION, which is not in ALARM, and 1,000 more alarms), AGENT (a token that sees nothing), NAME and PASSWORD
+// DEFINITION, which is not in ALARM, and 1,000 more alarms), AGENT (a token that sees nothing), READER, NAME and PASSWORD
 // (a member of that tenant), OTHER (another tenant, with a VM named as it).
 import assert from 'node:assert/strict';
-import { faint, open } from './browser.mjs';
+import { faint, nameless, open } from './browser.mjs';
 
 const [url, out] = process.argv.slice(2);
-const { TOKEN, AGENT, NAME, PASSWORD, OTHER, DEFINITION, VM_UUID } = process.env;
+const { TOKEN, AGENT, READER, NAME, PASSWORD, OTHER, DEFINITION, VM_UUID } = process.env;
 const { page, context, origin, shot, step, story, expectingRefusals, faults } = await open(url, out);
 
 const button = (name) => page.getByRole('button', { name, exact: true });
@@ -144,6 +144,82 @@ await story(async () => {
         assert.equal(await link.getAttribute('href'), `#/vm/vm:${VM_UUID}`, 'what it is about');
     });
 
+    const heading = (name) => page.getByRole('heading', { name: new RegExp(`^${name}`) });
+    const panel = (name) => page.getByRole('region', { name: new RegExp(`^${name}`) });
+    const status = (name, pattern) => panel(name).getByRole('status').filter({ hasText: pattern }).waitFor();
+    const server = async (path) => (await fetch(`${origin}/${path}`, { headers: { 'X-Auth-Token': TOKEN } })).json();
+    const type = (text) => page.keyboard.type(text);
+    const press = (...keys) => keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
+
+    await step('an incident', async () => {
+        const incident = panel('Incidents').locator('li').filter({ has: page.getByRole('link', { name: 'shop1', exact: true }) });
+        await incident.waitFor({ timeout: 15_000 });
+        await incident.getByText('1 alarm').focus();
+        await press('Enter');
+        await incident.getByText(DEFINITION).waitFor();
+    });
+
+    await step('a silence, by keys alone', async () => {
+        await panel('Silences').getByText('Nothing is silenced').waitFor();
+        await panel('Silences').getByText('New silence').focus();
+        await press('Enter', 'Tab');
+        await type('alertname=');
+        await press('Tab', 'ArrowDown', 'Tab'); // how long: one more than the usual
+        await type('it is <b>known</b>');
+        await expectingRefusals(async () => {
+            await press('Enter');
+            await panel('Silences').getByRole('alert').filter({ hasText: /Not done:/ }).waitFor(); // it matches all, the server says
+            await page.waitForTimeout(200);
+        });
+        assert.equal(await page.evaluate(() => document.activeElement.value), 'alertname=', 'the field has the focus');
+        await press('End');
+        await type('"queue long", queue=~"q0.*"');
+        await press('Enter');
+        await status('Silences', /Silenced: alertname="queue long", queue=~"q0\.\*"/);
+        await panel('Silences').getByText('it is <b>known</b>').waitFor();
+        assert.equal(await panel('Silences').getByLabel('For').inputValue(), '7200', 'as it was before');
+        assert.equal(await panel('Silences').getByLabel('Why').inputValue(), '');
+        const [made] = await server('api/v2/silences');
+        assert.deepEqual(made.matchers.map((m) => [m.name, m.value, m.isEqual, m.isRegex]), [['alertname', 'queue long', true, false], ['queue', 'q0.*', true, true]]);
+        assert.equal(Math.round((Date.parse(made.endsAt) - Date.now()) / 3_600_000), 8);
+        assert.match(made.createdBy, /./);
+    });
+
+    await step('maintenance', async () => {
+        await panel('Maintenance').getByText('New maintenance').click();
+        await panel('Maintenance').getByLabel('Host or VM').fill('nobody');
+        await panel('Maintenance').getByRole('button', { name: 'Begin' }).click();
+        await panel('Maintenance').getByRole('alert').filter({ hasText: /no host or VM "nobody"/ }).waitFor();
+        await panel('Maintenance').getByLabel('Host or VM').fill('shop1');
+        await panel('Maintenance').getByLabel('Why').fill('new disk');
+        await panel('Maintenance').getByRole('button', { name: 'Begin' }).click();
+        await status('Maintenance', /In maintenance: shop1/);
+        const { maintenance } = await server('auspex/v1/maintenance');
+        assert.deepEqual(maintenance.map((m) => [m.resource, m.state, m.comment]), [[`vm:${VM_UUID}`, 'active', 'new disk']]);
+        assert.equal(await panel('Maintenance').getByRole('link', { name: 'shop1' }).getAttribute('href'), `#/vm/vm:${VM_UUID}`);
+        await heading('Silences').scrollIntoViewIfNeeded();
+        await shot('held.png');
+        assert.deepEqual(await faint(page), [], 'contrast, light');
+        await page.emulateMedia({ colorScheme: 'dark' });
+        await shot('held-dark.png');
+        assert.deepEqual(await faint(page), [], 'contrast, dark');
+        await page.emulateMedia({ colorScheme: 'light' });
+        assert.deepEqual(await nameless(page), [], 'what readers of the screen would find without a name');
+    });
+
+    await step('both end', async () => {
+        for (const [name, what] of [['Silences', /^End the silence of alertname="queue long"/], ['Maintenance', /^End the maintenance of shop1/]]) {
+            await page.getByRole('button', { name: what }).focus();
+            await press('Enter');
+            await status(name, /^Ended:/);
+            await panel(name).locator('.holds > li').waitFor({ state: 'detached' });
+            await focusOn(name.toLowerCase()); // not lost with the button
+        }
+        assert.equal((await server('api/v2/silences'))[0].status.state, 'expired');
+        await panel('Silences').getByText('1 silence ended within').waitFor();
+        assert.deepEqual((await server('auspex/v1/maintenance')).maintenance, []);
+    });
+
     await step('narrow', async () => {
         await page.setViewportSize({ width: 360, height: 780 });
         await page.waitForTimeout(400);
@@ -169,6 +245,16 @@ await story(async () => {
         await page.getByLabel('Tenant').fill('');
         await page.getByLabel('Tenant').press('Enter');
         await page.locator('table.vms').getByText('shop1').waitFor();
+    });
+
+    await step('who may only read has nothing to press', async () => {
+        await button('Sign out').click();
+        await button('Token').click();
+        await typeToken(READER);
+        await signedIn();
+        await page.goto(`${origin}/#/alarms`);
+        await panel('Silences').getByText('Nothing is silenced').waitFor();
+        assert.equal(await page.getByText(/New silence|New maintenance/).count(), 0);
     });
 
     await step('signing out', async () => {

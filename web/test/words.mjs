@@ -7,6 +7,7 @@ import { load } from './load.mjs';
 const { bytes, percent, duration, longDuration } = await load('format.ts');
 const { alarmHeadline, range, shortRange, stateOfThings, verdict } = await load('words.ts');
 const { grid, gridTimes } = await load('history.ts');
+const { parseMatchers, showMatcher } = await load('held.ts');
 
 const now = Date.parse('2026-11-22T03:00:00Z');
 const at = (s) => (s === null ? null : new Date(now + s * 1000).toISOString());
@@ -32,6 +33,14 @@ test('bytes are in IEC units with three figures', () => {
     assert.equal(bytes(1023.9 * 1024), '1.00 MiB');
     assert.equal(bytes(812 * 2 ** 20), '812 MiB');
     assert.equal(bytes(2 ** 34), '16.0 GiB');
+});
+
+test('matchers are read as amtool writes them', () => {
+    const read = (text) => parseMatchers(text).map(showMatcher).join(' ');
+    assert.equal(read('alertname="cpu \\"high\\"", host!~web.* a=b'), 'alertname="cpu \\"high\\"" host!~"web.*" a="b"');
+    assert.equal(read('disk=~"\\d+\\n",x!=""'), 'disk=~"\\\\d+\\n" x!=""');
+    assert.deepEqual(parseMatchers('x!=""'), [{ name: 'x', value: '', isEqual: false, isRegex: false }]);
+    for (const bad of ['', 'alertname', '1x=2', 'a="b', 'a=b "c"']) assert.throws(() => parseMatchers(bad), /expected/, bad);
 });
 
 test('durations', () => {
