@@ -26,6 +26,11 @@ int64_t ax_cpu_ns(void)
     return read_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+int64_t ax_thread_cpu_ns(void)
+{
+    return read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 void ax_sleep_ms(int64_t ms)
 {
     if (ms <= 0)

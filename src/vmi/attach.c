@@ -277,7 +277,7 @@ static int choose(struct ax_vmi **v, struct ax_err *err)
 int ax_vmi_attach(struct ax_vmi **out, struct ax_ram *ram, const struct ax_vmi_options *o,
                   struct ax_err *err)
 {
-    int64_t begin = ax_cpu_ns();
+    int64_t begin = ax_thread_cpu_ns();
     struct ax_vmi *v = ax_calloc(1, sizeof *v);
     v->guest.ram = ram;
     v->options = *o;
@@ -290,7 +290,7 @@ int ax_vmi_attach(struct ax_vmi **out, struct ax_ram *ram, const struct ax_vmi_o
         free(v);
         return rc;
     }
-    v->attach_ns = ax_cpu_ns() - begin;
+    v->attach_ns = ax_thread_cpu_ns() - begin;
     *out = v;
     return 0;
 }

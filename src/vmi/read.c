@@ -75,7 +75,7 @@ int ax_vmi_read(struct ax_vmi *v, unsigned wanted, struct ax_arena *a, struct ax
     if (needed > v->options.scope)
         return ax_fail(err, -EPERM, "this needs scope %s, and %s is granted", ax_scope_name(needed),
                        ax_scope_name(v->options.scope));
-    int64_t begin = ax_cpu_ns();
+    int64_t begin = ax_thread_cpu_ns();
     ax_guest_begin(&v->guest, v->options.step_limit);
     v->torn = 0;
     if (!ax_kernel_is_there(v))
@@ -89,7 +89,7 @@ int ax_vmi_read(struct ax_vmi *v, unsigned wanted, struct ax_arena *a, struct ax
     v->counts.polls++;
     v->counts.retried += v->torn;
     out->torn = v->torn;
-    out->poll_ns = ax_cpu_ns() - begin;
+    out->poll_ns = ax_thread_cpu_ns() - begin;
     return rc;
 }
 
