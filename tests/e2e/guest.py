@@ -119,6 +119,10 @@ class Guest(Process):
         """Starts a command in the background of the guest; its PID there."""
         return int(self.run(f"{command} >/dev/null 2>&1 & echo $!"))
 
+    def forks(self):
+        """Processes since boot."""
+        return int(self.run("grep processes /proc/stat").split()[1])
+
     # The monitor.
 
     def qmp(self, execute, **arguments):
