@@ -7,6 +7,7 @@ Beside the ways to hold a guest there are: faults, the e2e's tests of hung, pani
 guests; storm, looks while processes come and go; speed, whether the guest is slower for it. Each
 pair is one line. What cannot run on this machine is skipped, with the reason."""
 import os
+import signal
 import sys
 import time
 import traceback
@@ -146,6 +147,7 @@ def main():
     if "--list" in sys.argv:
         print(*(f"{'/'.join(k)} {w}" for k, w in wanted), sep="\n")
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))    # and the guests are ended
     count = {"ok": 0, "FAIL": 0, "skip": 0}
     try:
         can_look()
