@@ -75,7 +75,7 @@ class Agreement:
         self.between("time", got.get("time_seconds"), was.clock(), now.clock(), IDLE)
         for i, name in enumerate(("load1", "load5", "load15")):
             self.between(name, got.get(name), was.load()[i], now.load()[i], TICK)
-        self.between("threads", got.get("threads"), *self.both(lambda t: t.tasks()), slack=2)
+        self.between("threads", got.get("threads"), *self.both(lambda t: t.tasks()), slack=3)
         for name, theirs in {"forks": "processes", "context_switches": "ctxt", "oom_kills": "oom_kill",
                              "page_faults": "pgfault", "major_faults": "pgmajfault", "swap_in_pages": "pswpin",
                              "swap_out_pages": "pswpout"}.items():
@@ -106,13 +106,13 @@ class Agreement:
         fleeting = {pid for ps in (seen, was, now) for pid, p in ps.items() if p["name"].startswith("kworker/")}
         always = self.sets("process", seen.keys() - fleeting, was.keys() - fleeting, now.keys() - fleeting)
         for pid in [*always, *sorted(fleeting & seen.keys() & was.keys() & now.keys())]:
-            self.process(f"[{pid} {was[pid]['name']}]", seen[pid], was[pid], now[pid])
+            self.process(f"[{pid} {was[pid]['name']!r}]", seen[pid], was[pid], now[pid])
 
     def process(self, who, got, was, now):
         for name in ("name", "ppid", "uid", "threads", "kernel_thread"):
             self.same(name + who, got.get(name), was[name], now[name])
-        # A thread of the kernel may be at work just when it is looked at.
-        busy = ("R", "D") if was["kernel_thread"] else ()
+        # A thread of the kernel may be at work, or not, just when it is looked at.
+        busy = "IRSD" if was["kernel_thread"] else ""
         self.same("process state" + who, got.get("state"), was["state"], now["state"], *busy)
         self.between("start" + who, got.get("start_seconds"), was["start_seconds"], was["start_seconds"] + TICK)
         self.between("cpu" + who, got.get("cpu_seconds"), was["cpu_seconds"], now["cpu_seconds"], TICK)

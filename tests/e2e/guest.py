@@ -101,8 +101,9 @@ class Guest(Process):
         self.shell.settimeout(timeout)
         try:
             self.shell.sendall(command.encode() + b"\n")
-            status, length = self.take(until=b"\n").split()
-            return int(status), self.take(int(length)).decode(errors="surrogateescape")
+            said = self.take(int(self.take(until=b"\n"))).decode(errors="surrogateescape")
+            text, _, status = said.rpartition(".")
+            return int(status), text
         except OSError as e:
             self.shell = None               # an answer that comes late is nobody's
             raise Failure(f"in the guest: {command!r}: {e}") from e
