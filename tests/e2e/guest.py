@@ -11,10 +11,11 @@ import struct
 import time
 
 import harness
-from harness import Failure, Process, Skip, check, run, wait_for
+from harness import Failure, Process, Skip, check, equal, run, wait_for
 
 OUT = os.path.join(harness.DEMO, "out", "guests")
 COUNTER_MARK = b"AUSPEX COUNTS HERE "
+BAD_STATE = 3                               # exit status of `auspex inspect`: panicked, or tampered with
 UNUSED_CALL = 180                           # tests/vmi/module hooks this one
 
 
@@ -146,6 +147,12 @@ class Guest(Process):
         self.qmp("block_set_io_throttle", device="disk", bps=bytes_per_second, bps_rd=0, bps_wr=0,
                  iops=0, iops_rd=0, iops_wr=0)
 
+    def dump(self):
+        """The memory in an ELF file, as `virsh dump --memory-only` makes it."""
+        path = self.path(self.name, "elf")
+        self.qmp("dump-guest-memory", paging=False, protocol="file:" + path)
+        return path
+
     # The memory.
 
     @property
@@ -250,13 +257,17 @@ class Guest(Process):
             os.unlink(self.file)
 
 
-def look(guest, what="all", data=None):
-    """What `auspex inspect` sees of a guest, as JSON."""
-    reach = ["--ram", guest.memory_path] if guest.memory_path else ["--pid", str(guest.pid)]
+def look(guest, what="all", path=None):
+    """What `auspex inspect` sees of a guest, or of a dump of its memory, as JSON."""
+    path = path or guest.memory_path
+    reach = ["--ram", path] if path else ["--pid", str(guest.pid)]
     status, out, err = harness.auspex("inspect", *reach, "--reason", "a test", "--data",
-                                      data or os.path.join(guest.dir, "ledger"), what, "--json")
-    check(status == 0, f"auspex inspect {what}: status {status}: {(err or out).strip()[-400:]}")
-    return json.loads(out)
+                                      os.path.join(guest.dir, "ledger"), what, "--json")
+    check(status in (0, BAD_STATE), f"auspex inspect {what}: status {status}: {(err or out).strip()[-400:]}")
+    seen = json.loads(out)
+    bad = seen.get("system", {}).get("state", "running") != "running" or not seen.get("integrity", {}).get("ok", True)
+    equal(status == BAD_STATE, bad, f"exit status {BAD_STATE} of auspex inspect {what}")
+    return seen
 
 
 def can_look():

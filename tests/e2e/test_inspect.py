@@ -115,3 +115,10 @@ def test_a_panicked_guest_still_shows_its_last_words(env, g):
     equal(seen["system"]["state"], "panicked", "state")
     check(any("Kernel panic - not syncing" in m["text"] for m in seen["messages"]), "the panic is not in the log")
     equal(named(seen, "life")["pid"], 1, "the first process")
+
+
+def test_a_dump_shows_the_same(env, g):
+    """What was written to a file before a restart can be looked into at leisure."""
+    live, dumped = look(g.hangs), look(g.hangs, path=g.hangs.dump())
+    for part in ("kernel", "messages", "processes", "modules"):
+        equal(dumped.get(part), live.get(part), part)
