@@ -75,7 +75,7 @@ class Agreement:
         self.between("time", got.get("time_seconds"), was.clock(), now.clock(), IDLE)
         for i, name in enumerate(("load1", "load5", "load15")):
             self.between(name, got.get(name), was.load()[i], now.load()[i], TICK)
-        self.between("threads", got.get("threads"), *self.both(lambda t: t.tasks()), slack=2)
+        self.between("threads", got.get("threads"), *self.both(lambda t: t.tasks()), slack=3)
         for name, theirs in {"forks": "processes", "context_switches": "ctxt", "oom_kills": "oom_kill",
                              "page_faults": "pgfault", "major_faults": "pgmajfault", "swap_in_pages": "pswpin",
                              "swap_out_pages": "pswpout"}.items():
@@ -98,20 +98,21 @@ class Agreement:
             self.between(name, got.get(name + "_bytes"), was[theirs], now[theirs], ASKING.get(name, ASKING_ELSE))
 
     def processes(self, got):
-        seen = {(p["pid"], p["name"]): p for p in got}
+        seen = {p["pid"]: p for p in got}
         if len(seen) != len(got):
             self.wrong.append("a process is seen twice")
-        was, now = self.both(lambda t: {(pid, p["name"]): p for pid, p in t.processes.items()})
-        # Workers of the kernel come, go and change their names with their work.
-        fleeting = {k for k in seen.keys() | was.keys() | now.keys() if k[1].startswith("kworker/")}
-        for key in self.sets("process", seen.keys() - fleeting, was.keys() - fleeting, now.keys() - fleeting):
-            self.process(f"[{key[0]} {key[1]}]", seen[key], was[key], now[key])
+        was, now = self.before.processes, self.after.processes
+        # The kernel's workers come and go with its work.
+        fleeting = {pid for ps in (seen, was, now) for pid, p in ps.items() if p["name"].startswith("kworker/")}
+        always = self.sets("process", seen.keys() - fleeting, was.keys() - fleeting, now.keys() - fleeting)
+        for pid in [*always, *sorted(fleeting & seen.keys() & was.keys() & now.keys())]:
+            self.process(f"[{pid} {was[pid]['name']!r}]", seen[pid], was[pid], now[pid])
 
     def process(self, who, got, was, now):
-        for name in ("ppid", "uid", "threads", "kernel_thread"):
+        for name in ("name", "ppid", "uid", "threads", "kernel_thread"):
             self.same(name + who, got.get(name), was[name], now[name])
-        # A kernel thread may be at work just when it is looked at.
-        busy = ("R",) if was["kernel_thread"] or was["cpu_seconds"] != now["cpu_seconds"] else ()
+        # A thread of the kernel may be at work, or not, just when it is looked at.
+        busy = "IRSD" if was["kernel_thread"] else ""
         self.same("process state" + who, got.get("state"), was["state"], now["state"], *busy)
         self.between("start" + who, got.get("start_seconds"), was["start_seconds"], was["start_seconds"] + TICK)
         self.between("cpu" + who, got.get("cpu_seconds"), was["cpu_seconds"], now["cpu_seconds"], TICK)
@@ -166,7 +167,7 @@ class Agreement:
     def __str__(self):
         text = f"{self.good} values agree"
         if self.wrong:
-            text += f", {len(self.wrong)} do not: " + "; ".join(self.wrong[:5]) + (" ..." if len(self.wrong) > 5 else "")
+            text += f", {len(self.wrong)} do not: " + "; ".join(self.wrong[:20])
         if self.absent:
             text += "; not seen: " + ", ".join(sorted(self.absent))
         return text

@@ -11,10 +11,11 @@ import struct
 import time
 
 import harness
-from harness import Failure, Process, Skip, check, run, wait_for
+from harness import Failure, Process, Skip, check, equal, run, wait_for
 
 OUT = os.path.join(harness.DEMO, "out", "guests")
 COUNTER_MARK = b"AUSPEX COUNTS HERE "
+BAD_STATE = 3                               # exit status of `auspex inspect`: panicked, or tampered with
 UNUSED_CALL = 180                           # tests/vmi/module hooks this one
 
 
@@ -101,8 +102,9 @@ class Guest(Process):
         self.shell.settimeout(timeout)
         try:
             self.shell.sendall(command.encode() + b"\n")
-            status, length = self.take(until=b"\n").split()
-            return int(status), self.take(int(length)).decode(errors="surrogateescape")
+            said = self.take(int(self.take(until=b"\n"))).decode(errors="surrogateescape")
+            text, _, status = said.rpartition(".")
+            return int(status), text
         except OSError as e:
             self.shell = None               # an answer that comes late is nobody's
             raise Failure(f"in the guest: {command!r}: {e}") from e
@@ -118,6 +120,10 @@ class Guest(Process):
     def begin(self, command):
         """Starts a command in the background of the guest; its PID there."""
         return int(self.run(f"{command} >/dev/null 2>&1 & echo $!"))
+
+    def forks(self):
+        """Processes since boot."""
+        return int(self.run("grep processes /proc/stat").split()[1])
 
     # The monitor.
 
@@ -140,6 +146,12 @@ class Guest(Process):
         """A disk that is this slow; 1 is one that hangs, 0 one that is well."""
         self.qmp("block_set_io_throttle", device="disk", bps=bytes_per_second, bps_rd=0, bps_wr=0,
                  iops=0, iops_rd=0, iops_wr=0)
+
+    def dump(self):
+        """The memory in an ELF file, as `virsh dump --memory-only` makes it."""
+        path = self.path(self.name, "elf")
+        self.qmp("dump-guest-memory", paging=False, protocol="file:" + path)
+        return path
 
     # The memory.
 
@@ -245,13 +257,17 @@ class Guest(Process):
             os.unlink(self.file)
 
 
-def look(guest, what="all", data=None):
-    """What `auspex inspect` sees of a guest, as JSON."""
-    reach = ["--ram", guest.memory_path] if guest.memory_path else ["--pid", str(guest.pid)]
+def look(guest, what="all", path=None):
+    """What `auspex inspect` sees of a guest, or of a dump of its memory, as JSON."""
+    path = path or guest.memory_path
+    reach = ["--ram", path] if path else ["--pid", str(guest.pid)]
     status, out, err = harness.auspex("inspect", *reach, "--reason", "a test", "--data",
-                                      data or os.path.join(guest.dir, "ledger"), what, "--json")
-    check(status == 0, f"auspex inspect {what}: status {status}: {(err or out).strip()[-400:]}")
-    return json.loads(out)
+                                      os.path.join(guest.dir, "ledger"), what, "--json")
+    check(status in (0, BAD_STATE), f"auspex inspect {what}: status {status}: {(err or out).strip()[-400:]}")
+    seen = json.loads(out)
+    bad = seen.get("system", {}).get("state", "running") != "running" or not seen.get("integrity", {}).get("ok", True)
+    equal(status == BAD_STATE, bad, f"exit status {BAD_STATE} of auspex inspect {what}")
+    return seen
 
 
 def can_look():

@@ -125,13 +125,18 @@ class Truth:
         if len(rows) != 2:
             return None
         size, used = int(rows[0][1]) * KIB, int(rows[0][2]) * KIB
-        return {"size_bytes": size, "free_bytes": size - used, "available_bytes": int(rows[0][3]) * KIB, "inodes": int(rows[1][1]), "inodes_free": int(rows[1][3])}
+        return {"size_bytes": size, "free_bytes": size - used, "available_bytes": int(rows[0][3]) * KIB,
+                "inodes": int(rows[1][1]), "inodes_free": int(rows[1][3])}
 
 
 def process(stat, status, rollup):
     name, rest = stat[stat.index("(") + 1:stat.rindex(")")], stat[stat.rindex(")") + 2:].split()
-    exact = int(rollup["Rss"].split()[0]) * KIB if "Rss" in rollup else None
-    return {"name": name, "state": rest[0], "ppid": int(rest[1]), "threads": int(rest[17]),
+    kernel = int(rest[6]) & 0x00200000 != 0
+    if kernel:
+        # /proc adds what a worker works on, and the rest of a name that the task has no room for.
+        name = re.sub(r"^(kworker/[u0-9].*?)[-+].*", r"\1", name)[:15]
+    return {"name": name.encode(errors="surrogateescape").decode(errors="replace"), "state": rest[0],
+            "ppid": int(rest[1]), "uid": int(status.get("Uid", "-1").split()[0]), "threads": int(rest[17]),
             "cpu_seconds": (int(rest[11]) + int(rest[12])) / TICKS, "start_seconds": int(rest[19]) / TICKS,
-            "rss": int(rest[21]) * 4096, "rss_exact": exact, "uid": int(status.get("Uid", "-1").split()[0]),
-            "kernel_thread": int(rest[6]) & 0x00200000 != 0}
+            "rss": int(rest[21]) * 4096, "rss_exact": int(rollup["Rss"].split()[0]) * KIB if "Rss" in rollup else None,
+            "kernel_thread": kernel}
