@@ -47,7 +47,7 @@ struct ax_ledger *ax_warrants_ledger(struct ax_warrants *w)
 int ax_warrants_tick(struct ax_warrants *w, int64_t now, struct ax_err *err)
 {
     static int (*const parts[])(struct ax_warrants *, int64_t, struct ax_err *) = {
-        ax_standing_tick, ax_hours_tick, ax_notices_tick};
+        ax_standing_tick, ax_hours_tick, ax_notices_tick, ax_deliveries_tick};
     int rc = 0;
     if (now < w->next_look && w->next_look <= now + LOOK_MS)
         return 0;
