@@ -68,13 +68,14 @@ int ax_ledger_end(struct ax_ledger_tx *t, int rc, struct ax_err *err);
 
 /* ---- the room ---- */
 
+#define AX_TICK_PARTS 5
 struct ax_warrants {
     struct ax_sql *sql;
     struct ax_registry *registry;
     struct ax_notify *notify;
     struct ax_ledger *ledger;
     _Atomic uint64_t uses, refused;
-    int64_t next_look, next_heal;
+    int64_t next[AX_TICK_PARTS]; /* when each is due */
 };
 
 /* Whose VM it is: `tenant`'s, or when that is empty whoever's. -EINVAL no VM's handle, -ENOENT. */

@@ -38,9 +38,10 @@ static const char *const steps[] = {
     "  grant_id TEXT NOT NULL, hidden_until INTEGER NOT NULL, began INTEGER NOT NULL,"
     "  polls INTEGER NOT NULL, total INTEGER NOT NULL, last_poll INTEGER NOT NULL,"
     "  last_sum INTEGER NOT NULL);"
-    "CREATE TABLE inspection_delivery("
-    "  id INTEGER PRIMARY KEY, notice TEXT NOT NULL, method TEXT NOT NULL, taken INTEGER NOT NULL);"
     "CREATE TABLE inspection_settings(tenant TEXT PRIMARY KEY, methods TEXT NOT NULL);",
+    "CREATE TABLE inspection_delivery("
+    "  id INTEGER PRIMARY KEY, notice TEXT NOT NULL, method TEXT NOT NULL, taken INTEGER NOT "
+    "NULL);",
 };
 
 int ax_warrants_schema(struct ax_sql *sql, struct ax_err *err)

@@ -173,10 +173,30 @@ static int send_one(struct ax_warrants *w, struct ax_ledger_tx *t,
         .grant = x->grant,
         .detail = ax_arena_printf(a, "notice %.*s of entry %lld, by %zu methods", AX_STR_ARG(x->id),
                                   (long long)x->sequence, m->n)};
-    int rc = ax_ledger_add(t, &e, a, err);
+    int rc = t ? ax_ledger_add(t, &e, a, err) : 0;
     if (rc == 0)
         rc = queue(w, x, m, a, err);
     return rc == 0 ? mark_sent(w, x->id, now, err) : rc;
+}
+
+static int send_all(struct ax_warrants *w, struct ax_ledger_tx *t,
+                    const struct ax_inspection_notice *v, const struct ax_notice_methods *m,
+                    size_t n, int64_t now, struct ax_arena *a, struct ax_err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = send_one(w, t, &v[i], &m[i], now, a, err);
+    return rc;
+}
+
+/* A ledger that is damaged takes no entry, but owners are told all the same: else who wants a
+ * notice never to come would only have to damage it. */
+static int send_without_ledger(struct ax_warrants *w, const struct ax_inspection_notice *v,
+                               const struct ax_notice_methods *m, size_t n, int64_t now,
+                               struct ax_arena *a, struct ax_err *err)
+{
+    int rc = ax_sql_begin(w->sql, err);
+    return rc < 0 ? rc : ax_sql_end(w->sql, send_all(w, NULL, v, m, n, now, a, err), err);
 }
 
 /* Methods are looked up before, since that takes the lock which a transaction has. */
@@ -192,13 +212,13 @@ int ax_notices_tick(struct ax_warrants *w, int64_t now, struct ax_err *err)
         rc = i && ax_str_eq(v[i].tenant, v[i - 1].tenant)
                  ? (m[i] = m[i - 1], 0)
                  : find_methods(w, v[i].tenant, &a, &m[i], err);
-    if (rc == 0 && n)
-        rc = ax_ledger_begin(&t, w->ledger, err);
     if (rc < 0 || !n)
         return rc;
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = send_one(w, &t, &v[i], &m[i], now, &a, err);
-    rc = ax_ledger_end(&t, rc, err);
+    rc = ax_ledger_begin(&t, w->ledger, err);
+    if (rc == 0)
+        rc = ax_ledger_end(&t, send_all(w, &t, v, m, n, now, &a, err), err);
+    else if (rc == -EUCLEAN)
+        rc = send_without_ledger(w, v, m, n, now, &a, err);
     if (rc == 0)
         ax_notify_wake(w->notify);
     return rc;

@@ -89,7 +89,7 @@ def verify(env, *more):
 def setup(env):
     server = env.place = env.server(args=["--auth", "token", "--notify-local"])
     env.tokens = {role: token(server, role) for role in ROLES}
-    env.foreign = {role: token(server, role, "other") for role in ("member", "reader", "agent")}
+    env.foreign = {role: token(server, role, "other") for role in ("member", "agent", "reader")}
     wait_for("the server to know them", 5,
              lambda: ask(server, "/api/v1/labels", credentials=env.foreign["reader"])[0] == 200)
     see(env, env.tokens["agent"], "vm:a1", "web1")
