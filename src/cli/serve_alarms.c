@@ -5,6 +5,7 @@
 #include "cli/serve.h"
 
 #include "base/log.h"
+#include "warrant/warrant.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -102,7 +103,9 @@ static int open_notify(struct ax_alarming *x, struct ax_err *err)
                                   .mail_from = o->mail_from,
                                   .script_dir = x->script_dir,
                                   .quiet = is_quiet,
-                                  .quiet_ctx = x};
+                                  .quiet_ctx = x,
+                                  .settled = ax_warrants_settled,
+                                  .settled_ctx = x->sql};
     return ax_notify_open(&x->notify, x->sql, &n, err);
 }
 
@@ -114,7 +117,9 @@ int ax_alarming_open(struct ax_alarming *x, struct ax_sql *sql, struct ax_regist
                                        .registry = registry,
                                        .flap_changes = x->o->flap_changes,
                                        .flap_window_ms = x->o->flap_window_ms};
-    int rc = ax_dispatch_open(&x->dispatch, &hold, err);
+    int rc = ax_warrants_schema(sql, err);
+    if (rc == 0)
+        rc = ax_dispatch_open(&x->dispatch, &hold, err);
     if (rc == 0)
         rc = open_notify(x, err);
     if (rc < 0)

@@ -84,6 +84,12 @@ static bool is_quiet(const struct ax_sender *s, const struct ax_flight *f,
            o->quiet(o->quiet_ctx, l->x.tenant, l->x.alarm);
 }
 
+static void note_state(struct ax_item *i, struct ax_str state)
+{
+    i->ok = ax_str_eq(state, AX_STR("OK"));
+    i->plain = ax_str_eq(state, AX_STR(AX_NOTIFY_PLAIN));
+}
+
 /* Reads what the items say; those without a row, and repeats that nobody wants, are left out. */
 static int read_letters(struct ax_sender *s, struct ax_flight *f, struct ax_arena *a,
                         struct ax_err *err)
@@ -105,7 +111,7 @@ static int read_letters(struct ax_sender *s, struct ax_flight *f, struct ax_aren
         if (there < 0)
             rc = there;
         else
-            i->ok = ax_str_eq(f->letters[n].x.state, AX_STR("OK"));
+            note_state(i, f->letters[n].x.state);
         f->letters[n].now = ax_notify_now(s->n);
         f->items[n++] = i;
     }

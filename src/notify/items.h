@@ -27,6 +27,7 @@ struct ax_item {
     enum ax_item_state state;
     bool alone; /* not with others in one transfer: one of them was refused */
     bool ok;    /* tells of state OK */
+    bool plain; /* tells of no alarm */
 };
 
 /* A method, with what its past says about its future. */

@@ -33,6 +33,7 @@
 #include "sql/sql.h"
 
 struct ax_notify;
+struct ax_notice;
 
 enum ax_notify_type {
     AX_NOTIFY_EMAIL,
@@ -76,6 +77,10 @@ struct ax_notify_options {
      * alert for ended, are told all the same. */
     bool (*quiet)(void *ctx, struct ax_str tenant, struct ax_str alarm);
     void *quiet_ctx;
+    /* In the transaction that ends a plain notice: whether its other side took it. */
+    int (*settled)(void *ctx, const struct ax_notice *x, struct ax_str method, bool taken,
+                   struct ax_err *err);
+    void *settled_ctx;
     int64_t (*now)(void *ctx); /* instead of the wall clock, for tests */
     void *now_ctx;
 };
@@ -137,12 +142,14 @@ int ax_notify_known(struct ax_notify *n, struct ax_str tenant, struct ax_str id,
 
 /* ---- notices ---- */
 
+#define AX_NOTIFY_PLAIN "NOTICE" /* the state of what tells of no alarm */
+
 /* An alarm's transition. Empty strings where nothing is known. */
 struct ax_notice {
     struct ax_str tenant, alarm, definition; /* ids */
     struct ax_str name, description;         /* of the definition */
     struct ax_str severity;                  /* LOW, MEDIUM, HIGH, CRITICAL */
-    struct ax_str state, old_state;          /* OK, ALARM, UNDETERMINED */
+    struct ax_str state, old_state;          /* OK, ALARM, UNDETERMINED; or AX_NOTIFY_PLAIN */
     struct ax_str reason;
     int64_t time;          /* of the transition */
     int64_t since;         /* when old_state began; 0 = not known */

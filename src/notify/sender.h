@@ -27,6 +27,7 @@ struct ax_outcome_row {
     enum ax_settle what;
     struct ax_item *item; /* not with LATER: that one is in the heap again */
     int64_t id, due, tries;
+    bool taken;  /* by the other side */
     bool stands; /* filled in while writing */
 };
 

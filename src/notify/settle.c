@@ -59,6 +59,7 @@ static void stay(struct ax_sender *s, struct ax_item *i)
 {
     int64_t pause = every(i);
     add(s, (struct ax_outcome_row){.what = pause ? AX_SETTLE_SENT : AX_SETTLE_GONE,
+                                   .taken = true,
                                    .item = i,
                                    .id = i->id,
                                    .due = ax_notify_now(s->n) + pause});
@@ -157,9 +158,26 @@ void ax_settle_flight(struct ax_sender *s, struct ax_flight *f)
             again(s, f, f->items[k], now);
 }
 
-static int write_one(struct ax_sql *sql, struct ax_outcome_row *o, struct ax_err *err)
+/* Who queued a plain notice hears what became of it. */
+static int tell_outcome(struct ax_sender *s, const struct ax_outcome_row *o, struct ax_err *err)
 {
-    int rc = 0;
+    AX_CLEANUP(ax_arena_free) struct ax_arena a = AX_ARENA_INIT;
+    const struct ax_notify_options *opt = &s->n->o;
+    struct ax_letter l;
+    if (!opt->settled || !o->item || !o->item->plain)
+        return 0;
+    int there = ax_outbox_letter(s->n->sql, o->id, &a, &l, err);
+    if (there <= 0)
+        return there;
+    return opt->settled(opt->settled_ctx, &l.x, l.method, o->taken, err);
+}
+
+static int write_one(struct ax_sender *s, struct ax_outcome_row *o, struct ax_err *err)
+{
+    struct ax_sql *sql = s->n->sql;
+    int rc = o->what == AX_SETTLE_LATER ? 0 : tell_outcome(s, o, err);
+    if (rc < 0)
+        return rc;
     o->stands = false;
     if (o->what == AX_SETTLE_LATER)
         rc = ax_outbox_later(sql, o->id, o->due, o->tries, err);
@@ -177,7 +195,7 @@ static int write_all(struct ax_sender *s, struct ax_err *err)
     if (rc < 0)
         return rc;
     for (size_t k = 0; rc == 0 && k < s->noutcomes; k++)
-        rc = write_one(sql, &s->outcomes[k], err);
+        rc = write_one(s, &s->outcomes[k], err);
     return ax_sql_end(sql, rc, err);
 }
 

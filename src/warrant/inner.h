@@ -3,7 +3,8 @@
  *
  *     head.c     ledger.head and the lock       consent.c, warrants.c   what may be
  *     ledger.c   entries, one after the other   use.c, standing.c       what is done
- *     verify.c   whether all of them are there  notice.c, send.c        who is told
+ *     verify.c   whether all of them are there  notice.c, send.c,       who is told
+ *                                               deliver.c
  *
  * Whatever changes something is one ax_ledger_begin ... ax_ledger_end. */
 #ifndef AX_WARRANT_INNER_H
@@ -41,7 +42,6 @@ bool ax_link_eq(const struct ax_link *a, const struct ax_link *b);
 /* Of all processes. Closing the descriptor unlocks. */
 int ax_ledger_lock(const char *path, bool shared, struct ax_err *err);
 
-int ax_ledger_schema(struct ax_sql *sql, struct ax_err *err);
 /* The last entry of the table, or sequence 0; with the SQL lock held. */
 int ax_ledger_last(struct ax_sql *sql, struct ax_link *out, struct ax_err *err);
 void ax_ledger_first(struct ax_link *out); /* before the first entry */
@@ -68,13 +68,14 @@ int ax_ledger_end(struct ax_ledger_tx *t, int rc, struct ax_err *err);
 
 /* ---- the room ---- */
 
+#define AX_TICK_PARTS 5
 struct ax_warrants {
     struct ax_sql *sql;
     struct ax_registry *registry;
     struct ax_notify *notify;
     struct ax_ledger *ledger;
     _Atomic uint64_t uses, refused;
-    int64_t next_look, next_heal;
+    int64_t next[AX_TICK_PARTS]; /* when each is due */
 };
 
 /* Whose VM it is: `tenant`'s, or when that is empty whoever's. -EINVAL no VM's handle, -ENOENT. */
@@ -108,6 +109,7 @@ int ax_hour_use(struct ax_warrants *w, const struct ax_ledger_entry *e, struct a
 /* The parts of a tick. */
 int ax_hours_tick(struct ax_warrants *w, int64_t now, struct ax_err *err);
 int ax_notices_tick(struct ax_warrants *w, int64_t now, struct ax_err *err);
+int ax_deliveries_tick(struct ax_warrants *w, int64_t now, struct ax_err *err);
 int ax_notices_heal(struct ax_warrants *w, int64_t now, struct ax_err *err);
 int ax_standing_tick(struct ax_warrants *w, int64_t now, struct ax_err *err);
 

@@ -14,9 +14,9 @@
 /* ---- kinds ---- */
 
 static const char *const kinds[AX_LEDGER_KINDS] = {
-    "consent-set",     "consent-revoked", "warrant-opened", "warrant-closed", "use",
-    "use-refused",     "standing-begun",  "standing-sum",   "standing-ended", "notice-sent",
-    "notice-delivered"};
+    "consent-set",      "consent-revoked", "warrant-opened", "warrant-closed", "use",
+    "use-refused",      "standing-begun",  "standing-sum",   "standing-ended", "notice-sent",
+    "notice-delivered", "notice-failed"};
 
 const char *ax_ledger_kind_name(enum ax_ledger_kind k)
 {
@@ -157,7 +157,7 @@ static struct ax_ledger *new_ledger(struct ax_sql *sql, const char *head)
 
 int ax_ledger_open(struct ax_ledger **out, struct ax_sql *sql, const char *head, struct ax_err *err)
 {
-    int rc = ax_ledger_schema(sql, err);
+    int rc = ax_warrants_schema(sql, err);
     if (rc < 0)
         return rc;
     struct ax_ledger *l = new_ledger(sql, head);

@@ -39,9 +39,12 @@ static const char *const steps[] = {
     "  polls INTEGER NOT NULL, total INTEGER NOT NULL, last_poll INTEGER NOT NULL,"
     "  last_sum INTEGER NOT NULL);"
     "CREATE TABLE inspection_settings(tenant TEXT PRIMARY KEY, methods TEXT NOT NULL);",
+    "CREATE TABLE inspection_delivery("
+    "  id INTEGER PRIMARY KEY, notice TEXT NOT NULL, method TEXT NOT NULL, taken INTEGER NOT "
+    "NULL);",
 };
 
-int ax_ledger_schema(struct ax_sql *sql, struct ax_err *err)
+int ax_warrants_schema(struct ax_sql *sql, struct ax_err *err)
 {
     return ax_sql_schema(sql, "warrant", steps, AX_ARRAY_LEN(steps), err);
 }

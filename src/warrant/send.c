@@ -139,8 +139,8 @@ static int queue(struct ax_warrants *w, const struct ax_inspection_notice *x,
                                .name = AX_STR("A VM's memory was looked into"),
                                .description = x->text,
                                .severity = AX_STR("LOW"),
-                               .state = AX_STR("NOTICE"),
-                               .old_state = AX_STR("NOTICE"),
+                               .state = AX_STR(AX_NOTIFY_PLAIN),
+                               .old_state = AX_STR(AX_NOTIFY_PLAIN),
                                .reason = proof,
                                .time = x->time,
                                .metrics = metrics_of(x, a),
@@ -173,10 +173,30 @@ static int send_one(struct ax_warrants *w, struct ax_ledger_tx *t,
         .grant = x->grant,
         .detail = ax_arena_printf(a, "notice %.*s of entry %lld, by %zu methods", AX_STR_ARG(x->id),
                                   (long long)x->sequence, m->n)};
-    int rc = ax_ledger_add(t, &e, a, err);
+    int rc = t ? ax_ledger_add(t, &e, a, err) : 0;
     if (rc == 0)
         rc = queue(w, x, m, a, err);
     return rc == 0 ? mark_sent(w, x->id, now, err) : rc;
+}
+
+static int send_all(struct ax_warrants *w, struct ax_ledger_tx *t,
+                    const struct ax_inspection_notice *v, const struct ax_notice_methods *m,
+                    size_t n, int64_t now, struct ax_arena *a, struct ax_err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = send_one(w, t, &v[i], &m[i], now, a, err);
+    return rc;
+}
+
+/* A ledger that is damaged takes no entry, but owners are told all the same: else who wants a
+ * notice never to come would only have to damage it. */
+static int send_without_ledger(struct ax_warrants *w, const struct ax_inspection_notice *v,
+                               const struct ax_notice_methods *m, size_t n, int64_t now,
+                               struct ax_arena *a, struct ax_err *err)
+{
+    int rc = ax_sql_begin(w->sql, err);
+    return rc < 0 ? rc : ax_sql_end(w->sql, send_all(w, NULL, v, m, n, now, a, err), err);
 }
 
 /* Methods are looked up before, since that takes the lock which a transaction has. */
@@ -192,56 +212,14 @@ int ax_notices_tick(struct ax_warrants *w, int64_t now, struct ax_err *err)
         rc = i && ax_str_eq(v[i].tenant, v[i - 1].tenant)
                  ? (m[i] = m[i - 1], 0)
                  : find_methods(w, v[i].tenant, &a, &m[i], err);
-    if (rc == 0 && n)
-        rc = ax_ledger_begin(&t, w->ledger, err);
     if (rc < 0 || !n)
         return rc;
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = send_one(w, &t, &v[i], &m[i], now, &a, err);
-    rc = ax_ledger_end(&t, rc, err);
+    rc = ax_ledger_begin(&t, w->ledger, err);
+    if (rc == 0)
+        rc = ax_ledger_end(&t, send_all(w, &t, v, m, n, now, &a, err), err);
+    else if (rc == -EUCLEAN)
+        rc = send_without_ledger(w, v, m, n, now, &a, err);
     if (rc == 0)
         ax_notify_wake(w->notify);
     return rc;
-}
-
-/* ---- and read ---- */
-
-static int mark_seen(struct ax_warrants *w, struct ax_str id, int64_t now, struct ax_err *err)
-{
-    struct ax_stmt q;
-    ax_stmt_begin(&q, w->sql, "UPDATE inspection_notice SET seen = ? WHERE id = ?");
-    ax_stmt_int(&q, now);
-    ax_stmt_str(&q, id);
-    return ax_stmt_run(&q, "writing", err);
-}
-
-int ax_warrants_notice_read(struct ax_warrants *w, struct ax_str tenant, struct ax_str id,
-                            struct ax_str who, int64_t now, struct ax_err *err)
-{
-    AX_CLEANUP(ax_arena_free) struct ax_arena a = AX_ARENA_INIT;
-    struct ax_notice_filter f = {.tenant = tenant, .id = id, .seen_at = now};
-    struct ax_inspection_notice *v;
-    struct ax_ledger_tx t;
-    size_t n;
-    int rc = ax_warrants_notices(w, &f, &a, &v, &n, err);
-    if (rc == 0 && n == 0)
-        rc = ax_fail(err, -ENOENT, "there is no such notice");
-    if (rc < 0 || v[0].read)
-        return rc;
-    rc = ax_ledger_begin(&t, w->ledger, err);
-    if (rc < 0)
-        return rc;
-    struct ax_ledger_entry e = {
-        .time = now,
-        .kind = AX_LEDGER_NOTICE_DELIVERED,
-        .scope = v[0].scope,
-        .who = who,
-        .tenant = tenant,
-        .handle = v[0].handle,
-        .grant = v[0].grant,
-        .detail = ax_arena_printf(&a, "notice %.*s was marked read", AX_STR_ARG(v[0].id))};
-    rc = ax_ledger_add(&t, &e, &a, err);
-    if (rc == 0)
-        rc = mark_seen(w, v[0].id, now, err);
-    return ax_ledger_end(&t, rc, err);
 }

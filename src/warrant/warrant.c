@@ -4,8 +4,9 @@
 
 #include <stdlib.h>
 
-#define LOOK_MS 1000
-#define HEAL_MS 3600000
+#define LOOK_MS     1000
+#define STANDING_MS 15000 /* who counts is told at once that a grant has ended */
+#define HEAL_MS     3600000
 
 int ax_warrants_open(struct ax_warrants **out, const struct ax_warrants_options *o,
                      struct ax_err *err)
@@ -46,18 +47,20 @@ struct ax_ledger *ax_warrants_ledger(struct ax_warrants *w)
 /* A part that fails keeps none of the others from being done. */
 int ax_warrants_tick(struct ax_warrants *w, int64_t now, struct ax_err *err)
 {
-    static int (*const parts[])(struct ax_warrants *, int64_t, struct ax_err *) = {
-        ax_standing_tick, ax_hours_tick, ax_notices_tick};
+    static const struct {
+        int (*run)(struct ax_warrants *, int64_t, struct ax_err *);
+        int64_t every_ms;
+    } parts[AX_TICK_PARTS] = {{ax_notices_heal, HEAL_MS},
+                              {ax_standing_tick, STANDING_MS},
+                              {ax_hours_tick, LOOK_MS},
+                              {ax_notices_tick, LOOK_MS},
+                              {ax_deliveries_tick, LOOK_MS}};
     int rc = 0;
-    if (now < w->next_look && w->next_look <= now + LOOK_MS)
-        return 0;
-    w->next_look = now + LOOK_MS;
-    if (now >= w->next_heal || w->next_heal > now + HEAL_MS) {
-        rc = ax_notices_heal(w, now, err);
-        w->next_heal = now + HEAL_MS;
-    }
-    for (size_t i = 0; i < AX_ARRAY_LEN(parts); i++) {
-        int one = parts[i](w, now, rc < 0 ? NULL : err);
+    for (size_t i = 0; i < AX_TICK_PARTS; i++) {
+        if (now < w->next[i] && w->next[i] <= now + parts[i].every_ms)
+            continue;
+        int one = parts[i].run(w, now, rc < 0 ? NULL : err);
+        w->next[i] = now + parts[i].every_ms;
         rc = rc < 0 ? rc : one;
     }
     return rc;
@@ -76,16 +79,26 @@ int ax_warrants_prune(struct ax_warrants *w, int64_t before, struct ax_err *err)
 
 /* ---- levels ---- */
 
+static enum ax_scope widest_warrant(struct ax_warrants *w, const struct ax_owned *vm, int64_t now)
+{
+    struct ax_stmt q;
+    ax_stmt_begin(&q, w->sql,
+                  "SELECT max(scope) FROM inspection_warrant WHERE handle = ? AND tenant = ? AND "
+                  "closed = 0 AND expires > ?");
+    ax_stmt_str(&q, vm->handle);
+    ax_stmt_str(&q, vm->tenant);
+    ax_stmt_int(&q, now);
+    int64_t scope = ax_stmt_row(&q) ? ax_stmt_col_int(&q, 0) : AX_SCOPE_NONE;
+    return ax_stmt_end(&q, "reading", NULL) == 0 ? (enum ax_scope)scope : AX_SCOPE_NONE;
+}
+
 static enum ax_scope level_of(struct ax_warrants *w, const struct ax_owned *vm, int64_t now,
                               struct ax_arena *a)
 {
-    struct ax_inspection x = {
-        .tenant = vm->tenant, .handle = vm->handle, .scope = AX_SCOPE_FORENSIC, .provider = true};
-    struct ax_grant g;
-    struct ax_str reason;
-    while (x.scope > AX_SCOPE_NONE && ax_grant_find(w, &x, now, a, &g, &reason, NULL) < 0)
-        x.scope--;
-    return x.scope;
+    struct ax_consent c = {.scope = AX_SCOPE_NONE};
+    enum ax_scope warrant = widest_warrant(w, vm, now);
+    ax_consent_of(w, vm->tenant, vm->handle, now, a, &c);
+    return c.scope > warrant ? c.scope : warrant;
 }
 
 int ax_warrants_levels(struct ax_warrants *w, int64_t now, struct ax_arena *a,

@@ -47,6 +47,7 @@ enum ax_ledger_kind {
     AX_LEDGER_STANDING_ENDED,
     AX_LEDGER_NOTICE_SENT,      /* shown, and handed to the owner's methods */
     AX_LEDGER_NOTICE_DELIVERED, /* a method's other side took it, or the owner has marked it read */
+    AX_LEDGER_NOTICE_FAILED,    /* a method's other side refused it, or was away for hours */
     AX_LEDGER_KINDS
 };
 const char *ax_ledger_kind_name(enum ax_ledger_kind k); /* "warrant-opened" */
@@ -117,6 +118,12 @@ struct ax_warrants_options {
     struct ax_notify *notify;     /* the same */
     const char *head;             /* of the ledger; NULL = "ledger.head" */
 };
+/* Makes the tables: before anything calls ax_warrants_settled. */
+int ax_warrants_schema(struct ax_sql *sql, struct ax_err *err);
+/* For ax_notify_options.settled, with the database as ctx: the outcome goes into the ledger with
+ * the next tick. */
+int ax_warrants_settled(void *sql, const struct ax_notice *x, struct ax_str method, bool taken,
+                        struct ax_err *err);
 int ax_warrants_open(struct ax_warrants **out, const struct ax_warrants_options *o,
                      struct ax_err *err);
 void ax_warrants_close(struct ax_warrants *w); /* NULL is fine */

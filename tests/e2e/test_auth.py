@@ -248,7 +248,7 @@ def test_a_password_becomes_a_token(env, server):
     me = whoami(server, session["token"])
     equal((me["asked"], me["users"], me["why"]), (True, True, None), "whoami")
     equal({k: me["who"][k] for k in ("name", "tenant", "roles", "may")},
-          {"name": "adam", "tenant": "acme", "roles": ["member"], "may": ["read", "write", "define"]}, "who")
+          {"name": "adam", "tenant": "acme", "roles": ["member"], "may": ["read", "write", "define", "consent"]}, "who")
     nobody = whoami(server)
     check(nobody["asked"] and nobody["who"] is None and "who asks" in nobody["why"], f"{nobody}")
     for bad in ({"user": "adam"}, [], b"", b"{", {"user": 1, "password": "x"}, {**good, "tenant": "a|b"}):

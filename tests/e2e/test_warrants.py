@@ -89,7 +89,7 @@ def verify(env, *more):
 def setup(env):
     server = env.place = env.server(args=["--auth", "token", "--notify-local"])
     env.tokens = {role: token(server, role) for role in ROLES}
-    env.foreign = {role: token(server, role, "other") for role in ("member", "reader", "agent")}
+    env.foreign = {role: token(server, role, "other") for role in ("member", "agent", "reader")}
     wait_for("the server to know them", 5,
              lambda: ask(server, "/api/v1/labels", credentials=env.foreign["reader"])[0] == 200)
     see(env, env.tokens["agent"], "vm:a1", "web1")
@@ -184,6 +184,10 @@ def test_a_notice_arrives_with_a_hash_that_verifies(env, server):
     equal((told[0]["state"], dimensions["resource"], dimensions["ledger_hash"]),
           ("NOTICE", "vm:a2", notice["ledger_hash"]), "what it says")
     check("capacity" in told[0]["alarm_description"] and notice["ledger_hash"] in told[0]["message"], told)
+    taken = wait_for("the entry that it was taken", 5, lambda: [
+        e for e in good(env, "member", "GET", "ledger?limit=10000&resource=vm:a2")["entries"]
+        if e["kind"] == "notice-delivered" and e["grant"] == grant])
+    check(env.method in taken[0]["detail"] and notice["id"] in taken[0]["detail"], taken)
     status, out = verify(env, "--head", notice["ledger_hash"])
     check(status == 0 and f"entry {notice['ledger_entry']} has" in out, out)
     status, out = verify(env, "--head", "0" * 63 + "1")
@@ -213,13 +217,16 @@ def test_a_tenant_chooses_where_notices_go(env, server):
     for bad in ({"methods": [theirs]}, {"methods": "x"}, {"methods": [1]}, {}):
         equal(call(env, "member", "PUT", "settings", bad)[0], 400, bad)
     equal(good(env, "member", "PUT", "settings", {"methods": [chosen]}), {"methods": [chosen]}, "chosen")
-    before = len(env.hook.got)
     warrant = good(env, "provider", "POST", "warrants", {
         "resource": "vm:a2", "scope": "statistics", "reason": "again"}, 201)
-    wait_for("the second webhook", 5, lambda: second.got)
+    opened = wait_for("the notice", 5, lambda: notice_of(env, warrant["id"], "warrant-opened"))[0]["id"]
+    wait_for("the second webhook", 5, lambda: [g for g in second.got if g["alarm_id"] == opened])
     good(env, "member", "PUT", "settings", {"methods": None})
     good(env, "provider", "DELETE", "warrants/" + warrant["id"], wanted=204)
-    wait_for("both webhooks", 5, lambda: len(second.got) == 2 and len(env.hook.got) == before + 1)
+    closed = wait_for("the notice", 5, lambda: notice_of(env, warrant["id"], "warrant-closed"))[0]["id"]
+    for hook in (second, env.hook):
+        wait_for("both webhooks", 5, lambda: [g for g in hook.got if g["alarm_id"] == closed])
+    check(opened not in [g["alarm_id"] for g in env.hook.got], "the first webhook got what was not for it")
 
 
 def test_a_delayed_notice_comes_at_its_date_also_after_a_kill(env, server):

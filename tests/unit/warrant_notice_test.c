@@ -210,6 +210,25 @@ static void test_no_change_of_the_tables_puts_a_notice_off(void **state)
     assert_true(v->sent > 0);
 }
 
+static void test_a_damaged_ledger_keeps_no_notice_back(void **state)
+{
+    struct kit *k = *state;
+    struct ax_inspection_notice *v;
+    struct ax_warrant x;
+    add_method(k, "acme", "one");
+    must(open_warrant(k, VM, AX_SCOPE_FORENSIC, 0, k->now + 10 * DAY, &x), &k->err);
+    unlink(k->head);
+    tick(k, 10 * DAY - 1000);
+    assert_int_equal(number(k, QUEUED), 0);
+    tick(k, 1000);
+    assert_int_equal(number(k, QUEUED), 1);
+    assert_int_equal(notices(k, &v), 1);
+    assert_true(v->sent > 0);
+    tick(k, 1000);
+    assert_int_equal(number(k, QUEUED), 1);
+    assert_int_equal(open_warrant(k, VM, AX_SCOPE_STATISTICS, 0, 0, &x), -EUCLEAN);
+}
+
 static void test_reading_a_notice_is_written_down(void **state)
 {
     struct kit *k = *state;
@@ -366,6 +385,7 @@ int main(void)
         T(test_uses_that_go_on_are_summed_each_hour),
         T(test_a_delayed_notice_comes_at_its_date),
         T(test_no_change_of_the_tables_puts_a_notice_off),
+        T(test_a_damaged_ledger_keeps_no_notice_back),
         T(test_reading_a_notice_is_written_down),
         T(test_a_standing_collection_in_the_ledger),
         T(test_a_standing_collection_ends_with_its_grant),
