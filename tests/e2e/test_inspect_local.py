@@ -9,8 +9,8 @@ from guest import Guest, can_look, images
 from harness import check, equal, run
 
 
-def inspect(env, *arguments, reason="a test", status=0):
-    got, out, err = harness.auspex("inspect", *arguments, "--reason", reason, "--data", os.path.join(env.dir, "ledger"))
+def inspect(env, *arguments, reason="a test", status=0, data="ledger"):
+    got, out, err = harness.auspex("inspect", *arguments, "--reason", reason, "--data", os.path.join(env.dir, data))
     equal(got, status, f"status of inspect {' '.join(arguments)} ({err.strip()[-300:]})")
     return json.loads(out) if "--json" in arguments and status == 0 else out + err
 
@@ -75,8 +75,8 @@ def test_nothing_without_a_reason(env, _):
     with open(ram, "wb") as f:
         f.truncate(64 << 20)
     for reason in ("", "   "):
-        check("--reason" in inspect(env, "--ram", ram, "ps", reason=reason, status=2), "a reason is asked for")
-    check(not os.path.exists(os.path.join(env.dir, "ledger")), "nothing was written")
+        check("--reason" in inspect(env, "--ram", ram, "ps", reason=reason, status=2, data="none"), "a reason is asked for")
+    check(not os.path.exists(os.path.join(env.dir, "none")), "nothing was written")
     blocked = os.path.join(env.dir, "blocked")
     open(blocked, "w").close()
     status, _, err = harness.auspex("inspect", "--ram", ram, "--reason", "x", "--data", blocked, "ps")
