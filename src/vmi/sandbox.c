@@ -10,6 +10,7 @@
 #include <linux/capability.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -135,11 +136,24 @@ static int filter_calls(int talk, pid_t pid, struct ax_err *err)
     return rc < 0 ? ax_fail(err, rc, "the filter of system calls was refused") : 0;
 }
 
+static int compare(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(int));
+}
+
+/* glibc's qsort asks, once, how much memory the machine has when it sorts more than a little. */
+static void ask_what_libraries_ask(void)
+{
+    int v[1024] = {1};
+    qsort(v, sizeof v / sizeof *v, sizeof *v, compare);
+}
+
 int ax_sandbox_enter(int talk, pid_t pid, struct ax_err *err)
 {
     /* A sanitizer's handlers would want to do more than they may. */
     signal(SIGBUS, SIG_DFL);
     signal(SIGSEGV, SIG_DFL);
+    ask_what_libraries_ask();
     int rc = set_limits(err);
     if (rc == 0)
         rc = give_up_rights(pid > 0, err);

@@ -52,9 +52,10 @@ static int open_shared(const char *proc, pid_t pid, const struct ax_mapping *m)
     return fd;
 }
 
-/* The one mapping that is as long as the guest's RAM: rather a shared one. */
-static int choose(const struct ax_mapping *v, size_t n, uint64_t ram, const struct ax_mapping **out,
-                  struct ax_err *err)
+/* The one mapping that is as long as the guest's RAM: rather a shared one. NULL: there are several,
+ * or (*several is false) none. */
+static const struct ax_mapping *as_long_as(const struct ax_mapping *v, size_t n, uint64_t ram,
+                                           bool *several_of)
 {
     const struct ax_mapping *best = NULL;
     bool several = false;
@@ -68,14 +69,27 @@ static int choose(const struct ax_mapping *v, size_t n, uint64_t ram, const stru
             several |= v[i].shared == best->shared;
         }
     }
-    if (!best)
-        return ax_fail(err, -ENOENT, "QEMU has no mapping of the size of its RAM (%llu MiB)",
-                       (unsigned long long)(ram >> 20));
-    if (several)
-        return ax_fail(err, -ENOTUNIQ,
-                       "QEMU has several mappings of the size of its RAM (%llu MiB)",
-                       (unsigned long long)(ram >> 20));
-    *out = best;
+    *several_of = several;
+    return several ? NULL : best;
+}
+
+/* QEMU may have given parts of its RAM different advice, whereupon they are mappings of their own;
+ * but what is joined may have a neighbour too much. So both are tried. */
+static int choose(struct ax_str maps, uint64_t ram, struct ax_arena *a,
+                  const struct ax_mapping **out, struct ax_err *err)
+{
+    bool several = false;
+    const struct ax_mapping *m = NULL;
+    for (int join = 0; join < 2 && !m && !several; join++) {
+        struct ax_mapping *v;
+        size_t n = ax_qemu_mappings(maps, join, a, &v);
+        m = as_long_as(v, n, ram, &several);
+    }
+    if (!m)
+        return ax_fail(
+            err, several ? -ENOTUNIQ : -ENOENT, "QEMU has %s of the size of its RAM (%llu MiB)",
+            several ? "several mappings" : "no mapping", (unsigned long long)(ram >> 20));
+    *out = m;
     return 0;
 }
 
@@ -107,7 +121,6 @@ static int find(const char *proc, pid_t pid, struct ax_arena *a, struct ax_guest
 {
     AX_CLEANUP(ax_buf_free) struct ax_buf cmdline = AX_BUF_INIT, maps = AX_BUF_INIT;
     struct ax_qemu_args args;
-    struct ax_mapping *v;
     const struct ax_mapping *m;
     int rc = read_proc(proc, pid, "cmdline", CMDLINE_MAX, &cmdline, err);
     if (rc < 0)
@@ -122,9 +135,8 @@ static int find(const char *proc, pid_t pid, struct ax_arena *a, struct ax_guest
     rc = ax_qemu_settled(proc, pid, args.incoming, err);
     if (rc == 0)
         rc = read_proc(proc, pid, "maps", MAPS_MAX, &maps, err);
-    size_t n = rc == 0 ? ax_qemu_mappings(ax_buf_view(&maps), a, &v) : 0;
     if (rc == 0)
-        rc = choose(v, n, args.ram, &m, err);
+        rc = choose(ax_buf_view(&maps), args.ram, a, &m, err);
     if (rc < 0)
         return rc;
     if (args.uuid.n)

@@ -132,7 +132,7 @@ static bool goes_on(const struct ax_mapping *a, const struct ax_mapping *b)
            (a->inode == 0 || a->offset + (a->to - a->from) == b->offset);
 }
 
-size_t ax_qemu_mappings(struct ax_str maps, struct ax_arena *a, struct ax_mapping **out)
+size_t ax_qemu_mappings(struct ax_str maps, bool join, struct ax_arena *a, struct ax_mapping **out)
 {
     size_t n = 0, max = 1;
     struct ax_str line;
@@ -142,7 +142,7 @@ size_t ax_qemu_mappings(struct ax_str maps, struct ax_arena *a, struct ax_mappin
     while (n < max && ax_str_cut(&maps, '\n', &line)) {
         if (!parse_line(line, &v[n]))
             continue;
-        if (n > 0 && goes_on(&v[n - 1], &v[n]))
+        if (join && n > 0 && goes_on(&v[n - 1], &v[n]))
             v[n - 1].to = v[n].to;
         else
             n++;

@@ -23,9 +23,9 @@ struct ax_mapping {
     bool shared;
     struct ax_str path; /* empty: anonymous */
 };
-/* Those that can be read and written, of the text of /proc/PID/maps; neighbours that go on where
- * the one before ends are one. Views into the text. */
-size_t ax_qemu_mappings(struct ax_str maps, struct ax_arena *a, struct ax_mapping **out);
+/* Those that can be read and written, of the text of /proc/PID/maps. With `join` neighbours that go
+ * on where the one before ends are one. Views into the text. */
+size_t ax_qemu_mappings(struct ax_str maps, bool join, struct ax_arena *a, struct ax_mapping **out);
 
 /* Whether the VM may be looked at: -EBUSY while its memory is still on its way here. A look at a
  * page that has not come yet would be taken for the page. */

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`auspex inspect` without a server: a guest's memory wherever QEMU keeps it, and a dump of it."""
+import json
+import os
+import time
+
+import harness
+from guest import Guest, can_look, images
+from harness import check, equal, run
+
+
+def inspect(env, *arguments, reason="a test", status=0, data="ledger"):
+    got, out, err = harness.auspex("inspect", *arguments, "--reason", reason, "--data", os.path.join(env.dir, data))
+    equal(got, status, f"status of inspect {' '.join(arguments)} ({err.strip()[-300:]})")
+    return json.loads(out) if "--json" in arguments and status == 0 else out + err
+
+
+def agrees(env, guest, *reach):
+    """What is seen from outside is what the guest says itself."""
+    seen = inspect(env, *reach, "ps", "--json")
+    equal(seen["kernel"], guest.release, "the kernel")
+    names = {p["pid"]: p["name"] for p in seen["processes"]}
+    said = dict(line.split(" ", 1) for line in guest.run(
+        "for p in /proc/[0-9]*; do read n <$p/comm && echo ${p#/proc/} $n; done 2>/dev/null").splitlines())
+    for pid in ("1", "2"):
+        equal(names[int(pid)], said[pid], f"the name of process {pid}")
+    check(len(names) > 20 and len(set(said) & {str(p) for p in names}) > 20, f"{len(names)} processes are seen")
+    memory = inspect(env, *reach, "mem", "--json")["memory"]
+    total = int(guest.run("grep MemTotal /proc/meminfo").split()[1]) << 10
+    equal(memory["total_bytes"], total, "the guest's memory")
+    return seen
+
+
+def test_every_kind_of_memory(env, _):
+    """The options of QEMU are all that differs; --pid finds the rest."""
+    can_look()
+    built = images()
+    for ram, machine in (("file", "q35"), ("memfd", "pc"), ("anonymous", "pc")):
+        guest = Guest(env, built, name=f"{ram}", ram=ram, machine=machine)
+        seen = agrees(env, guest, "--pid", str(guest.pid))
+        env.note(f"{ram}, {machine}: found in {seen['attach_seconds'] * 1000:.1f} ms, "
+                 f"read in {seen['poll_seconds'] * 1e6:.0f} us")
+        if guest.file:
+            agrees(env, guest, "--ram", guest.file)
+        guest.stop()
+    check(run(["sqlite3", "-version"])[0] != 0 or ledger_entries(env) == 2 * 4, "each look is in the ledger")
+
+
+def ledger_entries(env):
+    status, out, err = run(["sqlite3", os.path.join(env.dir, "ledger/registry.db"), "SELECT count(*) FROM ledger"])
+    check(status == 0, err)
+    return int(out)
+
+
+def test_dumps(env, _):
+    """An ELF dump, of a guest that has panicked: the text of the panic is in it."""
+    can_look()
+    guest = Guest(env, images(), pvpanic=False)
+    guest.panic()
+    dump = os.path.join(env.dir, "guest.elf")
+    guest.qmp("dump-guest-memory", paging=False, protocol=f"file:{dump}")
+    guest.stop()
+    text = inspect(env, "--ram", dump, "dmesg", status=0)
+    check("Kernel panic - not syncing" in text, "the panic is not in the dump's log")
+    inspect(env, "--ram", dump, "all", status=3)
+    cut = os.path.join(env.dir, "cut.elf")
+    with open(dump, "rb") as f, open(cut, "wb") as g:
+        g.write(f.read(1 << 20))
+    check("cut short" in inspect(env, "--ram", cut, "ps", status=1), "a dump that was cut is told as such")
+
+
+def test_nothing_without_a_reason(env, _):
+    can_look()
+    ram = os.path.join(env.dir, "ram")
+    with open(ram, "wb") as f:
+        f.truncate(64 << 20)
+    for reason in ("", "   "):
+        check("--reason" in inspect(env, "--ram", ram, "ps", reason=reason, status=2, data="none"), "a reason is asked for")
+    check(not os.path.exists(os.path.join(env.dir, "none")), "nothing was written")
+    blocked = os.path.join(env.dir, "blocked")
+    open(blocked, "w").close()
+    status, _, err = harness.auspex("inspect", "--ram", ram, "--reason", "x", "--data", blocked, "ps")
+    check(status == 1 and "nothing was read" in err, f"no ledger, no look: {status} {err}")
+
+
+def test_what_is_no_guest(env, _):
+    """Neither memory without a kernel nor a process that is no QEMU nor a lie ends in more than an error."""
+    can_look()
+    ram = os.path.join(env.dir, "ram")
+    with open(ram, "wb") as f:
+        f.truncate(64 << 20)
+        f.write(os.urandom(4096))
+    begin = time.monotonic()
+    inspect(env, "--ram", ram, "ps", status=1)
+    check(time.monotonic() - begin < 20, "a file without a kernel is seen to be one soon")
+    check("no QEMU" in inspect(env, "--pid", str(os.getpid()), "ps", status=1), "this process is no QEMU")
+    inspect(env, "--ram", "/dev/null", "ps", status=1)
+    inspect(env, "--ram", env.dir, "ps", status=1)
