@@ -16,7 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define STEPS_TO_ATTACH UINT64_C(200000000)
+/* For all kernels that the guest pretends to have: the true one takes less than a million. */
+#define STEPS_TO_ATTACH UINT64_C(10000000)
 #define MAX_CANDIDATES  64
 #define PRESENT_MS      5000
 #define GIB_4           (UINT64_C(1) << 32)
@@ -76,12 +77,13 @@ static bool is_kernel(struct ax_vmi *v)
         return false;
     (void)ax_vmcoreinfo_number(&v->info, AX_STR("NUMBER(pgtable_l5_enabled)"), &five);
     (void)ax_vmcoreinfo_number(&v->info, AX_STR("NUMBER(sme_mask)"), &mask);
+    uint64_t limit = g->step_limit; /* what is left */
     *g = (struct ax_guest){.ram = g->ram,
                            .phys_base = (uint64_t)phys_base,
                            .root = pgd - AX_IMAGE_VA + (uint64_t)phys_base,
                            .levels = five ? 5 : 4,
                            .encryption_mask = (uint64_t)mask};
-    ax_guest_begin(g, STEPS_TO_ATTACH);
+    ax_guest_begin(g, limit);
     place_image(g, stext);
     v->build_id[0] = '\0';
     if (ax_vmcoreinfo_text(&v->info, AX_STR("BUILD-ID"), &id) && id.n < sizeof v->build_id) {
@@ -213,6 +215,7 @@ struct choice {
     struct ax_vmi *best, *next; /* `next` is room for the one being tried */
     int64_t best_ms;
     unsigned tried;
+    uint64_t steps_left;
     struct ax_err err;
     bool found_any; /* kernels, though none that could be read */
 };
@@ -246,14 +249,18 @@ static bool search(struct choice *c, uint64_t from, uint64_t to)
     struct ax_ram *ram = template->guest.ram;
     struct ax_vmi_options options = template->options;
     uint64_t gpa = from;
-    while (c->tried < MAX_CANDIDATES) {
+    while (c->tried < MAX_CANDIDATES && c->steps_left > 0) {
+        struct ax_vmi *tried = c->next;
         memset(c->next, 0, sizeof *c->next);
         c->next->guest.ram = ram;
+        c->next->guest.step_limit = c->steps_left;
         c->next->options = options;
         if (!ax_vmcoreinfo_next(ram, &gpa, &c->next->info) || c->next->info.gpa >= to)
             return false;
         c->tried++;
-        if (try_kernel(c))
+        bool done = try_kernel(c);
+        c->steps_left -= tried->guest.steps;
+        if (done)
             return true;
     }
     return false;
@@ -261,7 +268,10 @@ static bool search(struct choice *c, uint64_t from, uint64_t to)
 
 static int choose(struct ax_vmi **v, struct ax_err *err)
 {
-    struct choice c = {.best = *v, .next = ax_calloc(1, sizeof **v), .best_ms = INT64_MIN};
+    struct choice c = {.best = *v,
+                       .next = ax_calloc(1, sizeof **v),
+                       .best_ms = INT64_MIN,
+                       .steps_left = STEPS_TO_ATTACH};
     /* Kernels take their first pages above 4 GiB where there is memory. */
     if (!search(&c, GIB_4, UINT64_MAX))
         (void)search(&c, 0, GIB_4);
@@ -282,7 +292,7 @@ int ax_vmi_attach(struct ax_vmi **out, struct ax_ram *ram, const struct ax_vmi_o
     v->guest.ram = ram;
     v->options = *o;
     if (!v->options.step_limit)
-        v->options.step_limit = UINT64_C(20000000);
+        v->options.step_limit = ax_ram_contiguous(ram) ? UINT64_C(8000000) : UINT64_C(1000000);
     ax_ram_begin(ram);
     int rc = choose(&v, err);
     if (rc < 0) {

@@ -14,16 +14,6 @@ void ax_guest_begin(struct ax_guest *g, uint64_t step_limit)
     memset(g->tlb, 0, sizeof g->tlb);
 }
 
-static bool step(struct ax_guest *g)
-{
-    if (g->steps >= g->step_limit) {
-        g->exhausted = true;
-        return false;
-    }
-    g->steps++;
-    return true;
-}
-
 /* From the top table down; an entry may end early with a page of 1 GiB or 2 MiB. A table that
  * points to itself does no harm: there are never more than five looks. */
 static bool walk(struct ax_guest *g, uint64_t va, uint64_t *gpa, uint64_t *contiguous)
@@ -32,7 +22,8 @@ static bool walk(struct ax_guest *g, uint64_t va, uint64_t *gpa, uint64_t *conti
     for (unsigned level = g->levels; level > 0; level--) {
         unsigned shift = 12 + 9 * (level - 1);
         uint64_t entry;
-        if (!step(g) || !ax_ram_read(g->ram, table + (va >> shift & 511) * 8, &entry, 8) ||
+        if (!ax_guest_spend(g) ||
+            !ax_ram_read(g->ram, table + (va >> shift & 511) * 8, &entry, 8) ||
             !(entry & ENTRY_PRESENT))
             return false;
         uint64_t address = entry & ENTRY_ADDRESS & ~g->encryption_mask;
@@ -84,7 +75,7 @@ bool ax_guest_physical(struct ax_guest *g, uint64_t va, uint64_t *gpa, uint64_t 
 const uint8_t *ax_guest_at(struct ax_guest *g, uint64_t va, size_t len)
 {
     uint64_t gpa, contiguous;
-    if (!step(g) || !ax_guest_physical(g, va, &gpa, &contiguous) || contiguous < len)
+    if (!ax_guest_spend(g) || !ax_guest_physical(g, va, &gpa, &contiguous) || contiguous < len)
         return NULL;
     return ax_ram_at(g->ram, gpa, len);
 }
@@ -94,7 +85,7 @@ bool ax_guest_read(struct ax_guest *g, uint64_t va, void *out, size_t len)
     uint8_t *to = out;
     while (len > 0) {
         uint64_t gpa, n;
-        if (!step(g) || !ax_guest_physical(g, va, &gpa, &n))
+        if (!ax_guest_spend(g) || !ax_guest_physical(g, va, &gpa, &n))
             return false;
         if (n > AX_PAGE - va % AX_PAGE) /* blocks of RAM end at page ends */
             n = AX_PAGE - va % AX_PAGE;

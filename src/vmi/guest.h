@@ -38,6 +38,17 @@ struct ax_guest {
 /* A poll begins: the budget is full again, and translations are looked up anew. */
 void ax_guest_begin(struct ax_guest *g, uint64_t step_limit);
 
+/* What else takes time for the guest's sake counts as well. False: the budget is used up. */
+static inline bool ax_guest_spend(struct ax_guest *g)
+{
+    if (g->steps >= g->step_limit) {
+        g->exhausted = true;
+        return false;
+    }
+    g->steps++;
+    return true;
+}
+
 static inline bool ax_guest_is_kernel(const struct ax_guest *g, uint64_t va)
 {
     return va >> (g->levels == 5 ? 56 : 47) == (g->levels == 5 ? 0xffu : 0x1ffffu);

@@ -19,7 +19,7 @@ static bool names_hold(struct ax_names *s, uint64_t need)
 /* The tokens of the next name; moves on behind them. */
 const uint8_t *ax_names_next(struct ax_names *s, unsigned *len)
 {
-    if (!names_hold(s, 1))
+    if (!ax_guest_spend(s->k->guest) || !names_hold(s, 1))
         return NULL;
     unsigned n = s->p[s->at - s->from];
     s->at++;

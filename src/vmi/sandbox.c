@@ -96,8 +96,8 @@ static int add_rules(scmp_filter_ctx f, const struct rule *rules, size_t n)
 static int fill(scmp_filter_ctx f, int talk, pid_t pid)
 {
     const struct rule always[] = {
-        {SCMP_SYS(read), 1, {SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)talk)}},
-        {SCMP_SYS(write), 1, {SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)talk)}},
+        {SCMP_SYS(read), 1, {SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)talk, 0)}},
+        {SCMP_SYS(write), 1, {SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)talk, 0)}},
         {SCMP_SYS(pread64), 0, {{0}}}, /* from what is open: the map of the guest's pages */
         {SCMP_SYS(lseek), 0, {{0}}},
         {SCMP_SYS(close), 0, {{0}}},
@@ -115,7 +115,7 @@ static int fill(scmp_filter_ctx f, int talk, pid_t pid)
         {SCMP_SYS(exit_group), 0, {{0}}},
     };
     const struct rule one_process = {
-        SCMP_SYS(process_vm_readv), 1, {SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)pid)}};
+        SCMP_SYS(process_vm_readv), 1, {SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)pid, 0)}};
     int rc = add_rules(f, always, sizeof always / sizeof *always);
     return rc == 0 && pid > 0 ? add_rules(f, &one_process, 1) : rc;
 }

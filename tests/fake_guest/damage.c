@@ -136,9 +136,10 @@ struct fake *fake_of_file(const char *path)
 
 struct exact {
     struct ax_ram ram;
-    const uint8_t *mem; /* not ours */
-    uint8_t *has_data;  /* a byte per page of it */
-    void *small[RING];  /* the last copies of words */
+    const uint8_t *mem;     /* not ours */
+    struct fake_extents in; /* nor are these, unless `owned` */
+    bool owned;
+    void *small[RING]; /* the last copies of words */
     size_t at;
     void **large;
     size_t n_large;
@@ -159,7 +160,7 @@ static const uint8_t *exact_at(struct ax_ram *r, size_t block, uint64_t offset, 
     struct exact *e = (struct exact *)r;
     uint64_t from = r->blocks[block].at + offset;
     for (uint64_t page = from / AX_PAGE; page * AX_PAGE < from + len; page++)
-        if (!e->has_data[page])
+        if (!e->in.has_data[page])
             return NULL;
     uint8_t *copy = ax_malloc(len ? len : 1);
     memcpy(copy, e->mem + from, len);
@@ -183,14 +184,15 @@ static void exact_begin(struct ax_ram *r)
 static bool exact_data(struct ax_ram *r, size_t block, uint64_t *offset, uint64_t *end)
 {
     const struct exact *e = (const struct exact *)r;
-    uint64_t at = r->blocks[block].at, size = r->blocks[block].size, from = *offset, to;
-    while (from < size && !e->has_data[(at + from) / AX_PAGE])
-        from += AX_PAGE;
-    for (to = from; to < size && e->has_data[(at + to) / AX_PAGE];)
-        to += AX_PAGE;
-    *offset = from;
-    *end = to;
-    return from < to;
+    uint64_t at = r->blocks[block].at, last = (at + r->blocks[block].size) / AX_PAGE;
+    uint64_t page = (at + *offset) / AX_PAGE;
+    if (page < last && !e->in.has_data[page])
+        page = e->in.edge[page];
+    if (page >= last)
+        return false;
+    *offset = page * AX_PAGE - at;
+    *end = (e->in.edge[page] < last ? e->in.edge[page] : last) * AX_PAGE - at;
+    return true;
 }
 
 static void exact_drop(struct ax_ram *r, size_t block, uint64_t offset, uint64_t end)
@@ -203,7 +205,8 @@ static void exact_close(struct ax_ram *r)
     struct exact *e = (struct exact *)r;
     forget(e);
     free(e->large);
-    free(e->has_data);
+    if (e->owned)
+        fake_extents_free(&e->in);
     free(e);
 }
 
@@ -213,29 +216,50 @@ static const struct ax_ram_source exact_source = {.at = exact_at,
                                                   .drop = exact_drop,
                                                   .close = exact_close};
 
-static void find_data(struct exact *e, int fd, uint64_t size)
+static struct fake_extents find_data(int fd, uint64_t size)
 {
+    size_t n = size / AX_PAGE;
+    struct fake_extents x = {ax_calloc(n, 1), ax_calloc(n, sizeof(uint32_t))};
     off_t from = 0, to;
-    e->has_data = ax_calloc(size / AX_PAGE, 1);
     while ((from = lseek(fd, from, SEEK_DATA)) >= 0 && (to = lseek(fd, from, SEEK_HOLE)) >= 0) {
-        memset(e->has_data + from / AX_PAGE, 1, (size_t)(to - from) / AX_PAGE);
+        memset(x.has_data + from / AX_PAGE, 1, (size_t)(to - from) / AX_PAGE);
         from = to;
     }
+    for (size_t i = n; i-- > 0;)
+        x.edge[i] =
+            i + 1 < n && x.has_data[i] == x.has_data[i + 1] ? x.edge[i + 1] : (uint32_t)i + 1;
+    return x;
 }
 
-struct ax_ram *fake_exact_ram_of(int fd, const uint8_t *mem, const struct ax_ram_block *b, size_t n)
+void fake_extents_free(struct fake_extents *x)
+{
+    free(x->has_data);
+    free(x->edge);
+}
+
+static struct ax_ram *open_exact(struct fake_extents in, bool owned, const uint8_t *mem,
+                                 const struct ax_ram_block *b, size_t n)
 {
     struct exact *e = ax_calloc(1, sizeof *e);
     int rc = ax_ram_init(&e->ram, &exact_source, b, n, 0, NULL);
     AX_ASSERT(rc == 0);
     e->mem = mem;
-    find_data(e, fd, b[n - 1].at + b[n - 1].size);
+    e->in = in;
+    e->owned = owned;
     return &e->ram;
 }
 
+struct ax_ram *fake_exact_ram_of(int fd, const uint8_t *mem, const struct ax_ram_block *b, size_t n)
+{
+    return open_exact(find_data(fd, b[n - 1].at + b[n - 1].size), true, mem, b, n);
+}
+
+/* Where there is data is asked once: patches make no pages. */
 struct ax_ram *fake_exact_ram(struct fake *g)
 {
     struct ax_ram_block b[2];
     size_t n = fake_blocks(g, b);
-    return fake_exact_ram_of(g->fd, g->mem, b, n);
+    if (!g->extents.has_data)
+        g->extents = find_data(g->fd, g->o.ram);
+    return open_exact(g->extents, false, g->mem, b, n);
 }

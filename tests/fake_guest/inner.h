@@ -63,6 +63,11 @@ struct fake_region {
     uint64_t va, size;
 };
 
+struct fake_extents { /* per page: is there data, and where that changes */
+    uint8_t *has_data;
+    uint32_t *edge;
+};
+
 struct fake_undo {
     uint8_t *at, bytes[8];
     size_t n;
@@ -100,7 +105,8 @@ struct fake {
     struct fake_region *regions; /* what there is to damage */
     struct fake_undo *undo;
     size_t n_regions, n_undo;
-    enum fake_area area; /* of what is made now */
+    struct fake_extents extents; /* found when first asked for */
+    enum fake_area area;         /* of what is made now */
 };
 
 uint64_t fake_random(struct fake *g);
@@ -117,6 +123,8 @@ void fake_u64(struct fake *g, uint64_t va, uint64_t value);
 void fake_u32(struct fake *g, uint64_t va, uint32_t value);
 
 void fake_region(struct fake *g, enum fake_area area, uint64_t va, uint64_t size);
+
+void fake_extents_free(struct fake_extents *x);
 
 /* Types */
 void fake_declare(struct fake *g, const char *text);

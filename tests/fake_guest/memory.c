@@ -296,6 +296,7 @@ void fake_free(struct fake *g)
     free(g->processes);
     free(g->regions);
     free(g->undo);
+    fake_extents_free(&g->extents);
     ax_arena_free(&g->arena);
     free(g);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A whole guest with damage anywhere: attach, read everything, twice, with more damage in between.
- * The first byte says which kernel. Whatever the guest holds, there is an answer within the budget.
+ * The first byte says which kernel, and whether it is damaged before or only after attaching, which
+ * is a hundred times faster. Whatever the guest holds, there is an answer within the budget.
  *
  * With AUSPEX_FUZZ_RAM=FILE (the RAM of a real guest) the damage goes there instead. */
 #include "guest_kit.h"
@@ -60,6 +61,27 @@ static void damaged(struct fake *g, const uint8_t *p, size_t n)
     fake_undo(g);
 }
 
+static void damaged_later(struct fake *g, const uint8_t *p, size_t n)
+{
+    static struct {
+        struct fake *g;
+        struct ax_vmi *v;
+    } known[16];
+    struct ax_vmi_options o = {.scope = AX_SCOPE_DIAGNOSIS, .step_limit = STEPS};
+    size_t i = 0;
+    while (known[i].g && known[i].g != g)
+        i++;
+    if (!known[i].g) {
+        struct ax_err err = {0};
+        if (ax_vmi_attach(&known[i].v, fake_exact_ram(g), &o, &err) < 0)
+            ax_assert_failed(err.text, __FILE__, __LINE__);
+        known[i].g = g;
+    }
+    fake_patch(g, p[0] % 4 ? FAKE_OBJECTS : FAKE_ANYWHERE, p + 1, n - 1);
+    look(known[i].v);
+    fake_undo(g);
+}
+
 FUZZ_TARGET(p, n)
 {
     static const char *file = "";
@@ -68,7 +90,12 @@ FUZZ_TARGET(p, n)
         file = getenv("AUSPEX_FUZZ_RAM");
         real = file ? fake_of_file(file) : NULL;
     }
-    if (n > 1)
-        damaged(real ? real : fuzz_guest(p[0]), p + 1, n - 1);
+    if (n < 2)
+        return 0;
+    struct fake *g = real ? real : fuzz_guest(p[0]);
+    if (p[0] & 0x80)
+        damaged_later(g, p + 1, n - 1);
+    else
+        damaged(g, p + 1, n - 1);
     return 0;
 }
