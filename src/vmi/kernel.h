@@ -80,6 +80,7 @@ int ax_read_system(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, s
 int ax_read_memory(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, struct ax_err *err);
 int ax_read_processes(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r,
                       struct ax_err *err);
+int ax_read_modules(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, struct ax_err *err);
 int ax_read_log(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, struct ax_err *err);
 
 #endif
