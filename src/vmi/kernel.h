@@ -88,6 +88,8 @@ int ax_read_processes(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r
 int ax_read_network(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, struct ax_err *err);
 int ax_read_storage(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, struct ax_err *err);
 int ax_read_modules(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, struct ax_err *err);
+int ax_read_integrity(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r,
+                      struct ax_err *err);
 int ax_read_log(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, struct ax_err *err);
 
 #endif

@@ -18,6 +18,7 @@ static const struct part parts[] = {
     {AX_PART_STORAGE, AX_SCOPE_STATISTICS, ax_read_storage},
     {AX_PART_PROCESSES, AX_SCOPE_PROCESSES, ax_read_processes},
     {AX_PART_MODULES, AX_SCOPE_PROCESSES, ax_read_modules},
+    {AX_PART_INTEGRITY, AX_SCOPE_PROCESSES, ax_read_integrity},
     {AX_PART_LOG, AX_SCOPE_DIAGNOSIS, ax_read_log},
 };
 
