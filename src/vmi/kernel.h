@@ -91,5 +91,6 @@ int ax_read_modules(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, 
 int ax_read_integrity(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r,
                       struct ax_err *err);
 int ax_read_log(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, struct ax_err *err);
+int ax_read_stacks(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, struct ax_err *err);
 
 #endif

@@ -20,6 +20,7 @@ static const struct part parts[] = {
     {AX_PART_MODULES, AX_SCOPE_PROCESSES, ax_read_modules},
     {AX_PART_INTEGRITY, AX_SCOPE_PROCESSES, ax_read_integrity},
     {AX_PART_LOG, AX_SCOPE_DIAGNOSIS, ax_read_log},
+    {AX_PART_STACKS, AX_SCOPE_DIAGNOSIS, ax_read_stacks},
 };
 
 enum ax_scope ax_vmi_scope_needed(unsigned wanted)
