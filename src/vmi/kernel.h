@@ -4,6 +4,7 @@
 #define AX_VMI_KERNEL_H
 
 #include "vmi/plan.h"
+#include "vmi/types.h"
 #include "vmi/vmi.h"
 
 #define AX_MAX_CPUS 512
@@ -22,6 +23,7 @@ struct ax_vmi {
     int64_t attach_ns;
     struct ax_vmi_counts counts;
     unsigned torn; /* walks repeated in this poll */
+    struct ax_types types[AX_TYPES];
 
     /* CPUs, looked at anew by each poll */
     uint32_t cpus;
@@ -71,6 +73,9 @@ int64_t ax_kernel_percpu_counter(struct ax_vmi *v, uint64_t va);
 /* The guest's wall clock, ms since the epoch; INT64_MIN + 1 when it cannot be told. */
 int64_t ax_kernel_time_ms(struct ax_vmi *v);
 
+/* Ticks (jiffies) per second. */
+double ax_kernel_ticks(struct ax_vmi *v, uint64_t jiffies);
+
 /* No kernel was found: says what is there instead. Returns -ENOENT. */
 int ax_say_what_else(struct ax_ram *r, struct ax_err *err);
 
@@ -80,6 +85,12 @@ int ax_read_system(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, s
 int ax_read_memory(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, struct ax_err *err);
 int ax_read_processes(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r,
                       struct ax_err *err);
+int ax_read_network(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, struct ax_err *err);
+int ax_read_storage(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, struct ax_err *err);
+int ax_read_modules(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, struct ax_err *err);
+int ax_read_integrity(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r,
+                      struct ax_err *err);
 int ax_read_log(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, struct ax_err *err);
+int ax_read_stacks(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, struct ax_err *err);
 
 #endif

@@ -14,8 +14,13 @@ struct part {
 static const struct part parts[] = {
     {AX_PART_SYSTEM, AX_SCOPE_STATISTICS, ax_read_system},
     {AX_PART_MEMORY, AX_SCOPE_STATISTICS, ax_read_memory},
+    {AX_PART_NETWORK, AX_SCOPE_STATISTICS, ax_read_network},
+    {AX_PART_STORAGE, AX_SCOPE_STATISTICS, ax_read_storage},
     {AX_PART_PROCESSES, AX_SCOPE_PROCESSES, ax_read_processes},
+    {AX_PART_MODULES, AX_SCOPE_PROCESSES, ax_read_modules},
+    {AX_PART_INTEGRITY, AX_SCOPE_PROCESSES, ax_read_integrity},
     {AX_PART_LOG, AX_SCOPE_DIAGNOSIS, ax_read_log},
+    {AX_PART_STACKS, AX_SCOPE_DIAGNOSIS, ax_read_stacks},
 };
 
 enum ax_scope ax_vmi_scope_needed(unsigned wanted)

@@ -53,8 +53,8 @@ static double uptime_of(uint64_t jiffies, double hz)
     return ((double)jiffies - first) / hz;
 }
 
-/* Ticks per second: said by tick_nsec; else the usual one that fits the scheduler's clock. */
-static double ticks_per_second(struct ax_vmi *v, uint64_t jiffies)
+/* Said by tick_nsec; else the usual one that fits the scheduler's clock. */
+double ax_kernel_ticks(struct ax_vmi *v, uint64_t jiffies)
 {
     static const double usual[] = {250, 1000, 100, 300};
     int64_t tick = ax_kernel_long(v, AX_SYM_tick_nsec, 0);
@@ -81,7 +81,7 @@ static int read_clock(struct ax_vmi *v, struct ax_system *s, struct ax_err *err)
                    : ax_fail(err, -ENOTSUP, "%s", v->types_missing);
     int64_t wall = wall_seconds(v);
     s->jiffies = jiffies;
-    s->uptime = uptime_of(jiffies, ticks_per_second(v, jiffies));
+    s->uptime = uptime_of(jiffies, ax_kernel_ticks(v, jiffies));
     s->time = wall == AX_UNKNOWN ? (double)NAN : (double)wall;
     return 0;
 }
