@@ -43,7 +43,7 @@ struct ax_vmi_options {
     enum ax_scope scope;               /* the most that polls of this attachment may read */
     const struct ax_plan_store *plans; /* NULL = none are kept */
     int64_t now_ms;                    /* wall clock; 0 = unknown (a dump) */
-    uint64_t step_limit;               /* reads per poll; 0 = 8 million, or 1 where each is a call */
+    uint64_t step_limit; /* reads per poll; 0 = 8 million, or 1 where each is a call */
 };
 
 /* Finds the kernel. Takes the ram in any case (ax_vmi_detach closes it).
