@@ -102,3 +102,8 @@ struct ax_vmi_counts ax_vmi_counts(const struct ax_vmi *v)
 {
     return v->counts;
 }
+
+struct ax_ram_counts ax_vmi_ram_counts(const struct ax_vmi *v)
+{
+    return ax_ram_counts(v->guest.ram);
+}

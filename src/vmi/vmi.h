@@ -67,5 +67,6 @@ struct ax_vmi_counts {
     uint64_t polls, retried, given_up; /* given_up: parts, after three torn walks or no budget */
 };
 struct ax_vmi_counts ax_vmi_counts(const struct ax_vmi *v);
+struct ax_ram_counts ax_vmi_ram_counts(const struct ax_vmi *v);
 
 #endif
