@@ -152,11 +152,9 @@ static bool has_table(struct ax_sql *sql)
     return has;
 }
 
-/* Where the ledger ends and what the head says of it, at one moment. */
-static int fix_end(struct ax_ledger *l, struct walk *w, struct ax_head *h, int *head,
-                   struct ax_err *err)
+static int read_ends(struct ax_ledger *l, struct walk *w, struct ax_head *h, int *head,
+                     struct ax_err *err)
 {
-    AX_CLEANUP(ax_close_fd) int lock = ax_ledger_lock(l->lock, true, NULL);
     struct ax_err why;
     *head = ax_head_read(l->head, h, &why);
     if (*head < 0 && *head != -ENOENT && *head != -EUCLEAN && *head != -EFBIG)
@@ -168,6 +166,16 @@ static int fix_end(struct ax_ledger *l, struct walk *w, struct ax_head *h, int *
     ax_sql_unlock(l->sql);
     if (!w->table && *head == -ENOENT)
         return ax_fail(err, -ENOENT, "there is no ledger: nothing was ever inspected here");
+    return rc;
+}
+
+/* Where the ledger ends and what the head says of it, at one moment. */
+static int fix_end(struct ax_ledger *l, struct walk *w, struct ax_head *h, int *head,
+                   struct ax_err *err)
+{
+    int lock = ax_ledger_lock(l->lock, true, NULL); /* there may be none in a copy */
+    int rc = read_ends(l, w, h, head, err);
+    ax_close_fd(&lock);
     return rc;
 }
 

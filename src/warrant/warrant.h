@@ -68,7 +68,8 @@ struct ax_ledger_entry {
 
 struct ax_ledger;
 /* `head`: the path of the second file, "ledger.head" in the data directory; beside it lies
- * ledger.lock. The database must outlive it. Makes what is missing in an empty one. */
+ * ledger.lock. The database must outlive it. Makes what is missing in an empty one. As the owner of
+ * the directory: a server must be able to open what is made in it. */
 int ax_ledger_open(struct ax_ledger **out, struct ax_sql *sql, const char *head,
                    struct ax_err *err);
 /* To read and verify only, with a connection of its own, whether a server has it open or not. */

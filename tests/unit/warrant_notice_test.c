@@ -255,6 +255,37 @@ static void test_reading_a_notice_is_written_down(void **state)
     assert_int_equal(ax_warrants_notice_read(k->w, ACME, v[0].id, alice, k->now, &k->err), -ENOENT);
 }
 
+/* What the outbox tells of a notice, in its transaction. */
+static void settle(struct kit *k, struct ax_str id, bool taken)
+{
+    struct ax_notice x = {.tenant = ACME, .alarm = id, .state = AX_STR(AX_NOTIFY_PLAIN)};
+    must(ax_sql_begin(k->sql, &k->err), &k->err);
+    int rc = ax_warrants_settled(k->sql, &x, AX_STR("some-method"), taken, &k->err);
+    must(ax_sql_end(k->sql, rc, &k->err), &k->err);
+}
+
+static void test_what_became_of_a_notice_is_written_down_once(void **state)
+{
+    struct kit *k = *state;
+    struct ax_inspection_notice *v;
+    struct ax_ledger_entry *e;
+    struct ax_warrant x;
+    must(open_warrant(k, VM, AX_SCOPE_PROCESSES, 0, 0, &x), &k->err);
+    tick(k, 1000);
+    notices(k, &v);
+    settle(k, v->id, true);
+    settle(k, v->id, false);
+    restart(k);
+    tick(k, 1000);
+    tick(k, 1000);
+    assert_int_equal(entries(k, &e), 4);
+    assert_int_equal(e[2].kind, AX_LEDGER_NOTICE_DELIVERED);
+    assert_int_equal(e[3].kind, AX_LEDGER_NOTICE_FAILED);
+    assert_true(ax_str_eq(e[2].tenant, ACME) && ax_str_eq(e[2].grant, x.id));
+    assert_non_null(strstr(e[3].detail.p, "was not taken by method some-method"));
+    assert_true(verify(k, "").intact);
+}
+
 /* ---- collections that go on ---- */
 
 static void test_a_standing_collection_in_the_ledger(void **state)
@@ -387,6 +418,7 @@ int main(void)
         T(test_no_change_of_the_tables_puts_a_notice_off),
         T(test_a_damaged_ledger_keeps_no_notice_back),
         T(test_reading_a_notice_is_written_down),
+        T(test_what_became_of_a_notice_is_written_down_once),
         T(test_a_standing_collection_in_the_ledger),
         T(test_a_standing_collection_ends_with_its_grant),
         T(test_killed_anywhere_every_use_is_told),
