@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <unistd.h>
 
-static int attach(void **out, struct ax_ram *ram, enum ax_scope scope, struct ax_err *err)
+static int attach(void **out, struct ax_ram *ram, const struct ax_vmi_options *o,
+                  struct ax_err *err)
 {
     struct ax_vmi *v;
-    const struct ax_vmi_options o = {.scope = scope};
-    int rc = ax_vmi_attach(&v, ram, &o, err);
+    int rc = ax_vmi_attach(&v, ram, o, err);
     if (rc == 0)
         *out = v;
     return rc;
