@@ -40,7 +40,7 @@ static const char HELP[] =
     "  -w, --watch          again every two seconds, until Ctrl-C\n"
     "\n"
     "Exit status: 0 well; 1 error; 2 bad usage; 3 the guest has panicked or oopsed, or its kernel\n"
-    "was tampered with.\n";
+    "was tampered with (with --json 0: the answer says it).\n";
 
 #define WATCH_MS 2000
 

@@ -12,6 +12,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +30,9 @@ struct ax_inspector {
     int64_t pause_ms, not_before_ms; /* after a failure */
     char failure[AX_ERR_TEXT / 2];
     struct ax_inspector_counts counts;
+    uint64_t secret;
+    char key[AX_WORKER_KEY + 1]; /* of the plan; empty: there is none */
+    struct ax_buf plan;
 };
 
 static int64_t mono_ms(void)
@@ -52,6 +56,10 @@ int ax_inspector_new(struct ax_inspector **out, const struct ax_ram_place *place
     i->o.start_ms = o->start_ms ? o->start_ms : START_MS;
     i->o.poll_ms = o->poll_ms ? o->poll_ms : POLL_MS;
     i->socket = -1;
+    if (o->plans)
+        i->secret = o->plans->secret;
+    else if (getrandom(&i->secret, sizeof i->secret, 0) < 0)
+        i->secret = (uint64_t)ax_mono_ns();
     *out = i;
     return 0;
 }
@@ -77,6 +85,7 @@ void ax_inspector_free(struct ax_inspector *i)
         return;
     end_worker(i);
     ax_close_fd(&i->place.fd);
+    ax_buf_free(&i->plan);
     free(i);
 }
 
@@ -136,7 +145,7 @@ static int nonsense(struct ax_inspector *i, struct ax_err *err)
 
 static int tell(struct ax_inspector *i, const void *p, size_t n, struct ax_err *err)
 {
-    /* It fits into the socket's buffer, as the worker has nothing else to read. */
+    /* It fits into the socket's buffer: the worker reads nothing ahead, and plans are small. */
     ssize_t sent = send(i->socket, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
     return sent == (ssize_t)n ? 0 : has_died(i, err);
 }
@@ -161,19 +170,92 @@ static int receive(struct ax_inspector *i, void *out, size_t n, int64_t deadline
     return 0;
 }
 
+/* The worker asks for a plan. */
+static int give_plan(struct ax_inspector *i, const char *key, struct ax_err *err)
+{
+    AX_CLEANUP(ax_buf_free) struct ax_buf kept = AX_BUF_INIT;
+    struct ax_str plan = AX_STR_NULL;
+    if (strcmp(key, i->key) == 0)
+        plan = ax_buf_view(&i->plan);
+    else if (i->o.plans && i->o.plans->get(i->o.plans->self, key, &kept))
+        plan = ax_buf_view(&kept);
+    if (plan.n > AX_WORKER_PLAN)
+        plan = AX_STR_NULL;
+    struct ax_worker_plan head = {(uint32_t)plan.n};
+    int rc = tell(i, &head, sizeof head, err);
+    return rc == 0 && plan.n ? tell(i, plan.p, plan.n, err) : rc;
+}
+
+static void keep_plan(struct ax_inspector *i, const char *key, const char *plan, size_t n)
+{
+    ax_buf_clear(&i->plan);
+    ax_buf_add(&i->plan, plan, n);
+    memcpy(i->key, key, sizeof i->key);
+    if (i->o.plans)
+        i->o.plans->put(i->o.plans->self, key, (struct ax_str){plan, n});
+}
+
+static bool is_key(const char *key)
+{
+    return strspn(key, "0123456789abcdef") == AX_WORKER_KEY;
+}
+
+/* What comes before the answer: about plans. */
+static int talk_of_plan(struct ax_inspector *i, const struct ax_worker_answer *a, int64_t deadline,
+                        int ms, struct ax_err *err)
+{
+    char key[AX_WORKER_KEY + 1] = "";
+    if (a->len < AX_WORKER_KEY || a->len > AX_WORKER_KEY + AX_WORKER_PLAN)
+        return nonsense(i, err);
+    size_t n = a->len - AX_WORKER_KEY;
+    AX_CLEANUP(ax_free_ptr) char *plan = ax_malloc(n + 1);
+    int rc = receive(i, key, AX_WORKER_KEY, deadline, ms, err);
+    if (rc == 0)
+        rc = receive(i, plan, n, deadline, ms, err);
+    if (rc < 0)
+        return rc;
+    if (!is_key(key) || (a->code == AX_WORKER_WANTS_PLAN) != (n == 0))
+        return nonsense(i, err);
+    if (a->code == AX_WORKER_WANTS_PLAN)
+        return give_plan(i, key, err);
+    keep_plan(i, key, plan, n);
+    return 0;
+}
+
+#define PLANS_MAX 8 /* words about plans in one start */
+
+/* The head of an answer, after what is to be said of plans. */
+static int take_head(struct ax_inspector *i, bool starting, int64_t deadline, int ms,
+                     struct ax_worker_answer *a, struct ax_err *err)
+{
+    for (int n = 0; n < PLANS_MAX; n++) {
+        int rc = receive(i, a, sizeof *a, deadline, ms, err);
+        if (rc < 0)
+            return rc;
+        if (a->magic != AX_WORKER_MAGIC || a->code > AX_WORKER_HAS_PLAN || a->code < -4095 ||
+            (a->code > 0 && !starting))
+            return nonsense(i, err);
+        if (a->code <= 0)
+            return 0;
+        rc = talk_of_plan(i, a, deadline, ms, err);
+        if (rc < 0)
+            return rc;
+    }
+    return nonsense(i, err);
+}
+
 /* An answer, which ends in *json, or as the error that it is. *fatal: no worker is left. */
-static int take_answer(struct ax_inspector *i, int ms, struct ax_buf *json, bool *fatal,
-                       struct ax_err *err)
+static int take_answer(struct ax_inspector *i, bool starting, int ms, struct ax_buf *json,
+                       bool *fatal, struct ax_err *err)
 {
     int64_t deadline = mono_ms() + ms;
     struct ax_worker_answer a;
     char text[AX_ERR_TEXT] = "";
     *fatal = true;
-    int rc = receive(i, &a, sizeof a, deadline, ms, err);
+    int rc = take_head(i, starting, deadline, ms, &a, err);
     if (rc < 0)
         return rc;
-    if (a.magic != AX_WORKER_MAGIC || a.code > 0 || a.code < -4095 ||
-        (a.code && a.len >= sizeof text))
+    if (a.code && a.len >= sizeof text)
         return nonsense(i, err);
     if (a.len > AX_WORKER_JSON) {
         end_worker(i);
@@ -261,6 +343,7 @@ static int start(struct ax_inspector *i, struct ax_err *err)
     struct ax_worker_hello hello = {.magic = AX_WORKER_MAGIC,
                                     .scope = i->o.scope,
                                     .budget_ms = (uint64_t)i->o.start_ms,
+                                    .secret = i->secret,
                                     .place = i->place};
     bool fatal;
     int64_t wait = i->not_before_ms - mono_ms();
@@ -272,7 +355,7 @@ static int start(struct ax_inspector *i, struct ax_err *err)
     i->counts.starts++;
     rc = tell(i, &hello, sizeof hello, err);
     if (rc == 0)
-        rc = take_answer(i, i->o.start_ms, &nothing, &fatal, err);
+        rc = take_answer(i, true, i->o.start_ms, &nothing, &fatal, err);
     if (rc < 0) {
         end_worker(i);
         return failed(i, err);
@@ -290,7 +373,7 @@ static int ask_once(struct ax_inspector *i, unsigned parts, struct ax_buf *json,
         return rc;
     rc = tell(i, &q, sizeof q, err);
     if (rc == 0)
-        rc = take_answer(i, i->o.poll_ms, json, &fatal, err);
+        rc = take_answer(i, false, i->o.poll_ms, json, &fatal, err);
     if (rc < 0 && fatal) {
         end_worker(i);
         json->n = before;

@@ -15,6 +15,8 @@
 #include "model/scope.h"
 #include "vmi/ram.h"
 
+struct ax_plan_store;
+
 enum ax_ram_kind {
     AX_RAM_FILE,   /* shared memory of a running guest, or a raw dump */
     AX_RAM_ELF,    /* a dump with an ELF header */
@@ -28,6 +30,7 @@ struct ax_ram_place {
     pid_t pid;     /* PROCESS; 0 else */
     uint64_t base; /* FILE, PROCESS: where the RAM begins in the file or in the process */
     uint64_t size; /* of the RAM, bytes */
+    bool live;     /* the guest runs: its clock can be compared with ours */
     /* The layout, when it is known; n_blocks = 0: those of ax_ram_layout are tried. */
     struct ax_ram_block blocks[AX_RAM_BLOCKS];
     size_t n_blocks;
@@ -37,6 +40,10 @@ struct ax_inspector_options {
     enum ax_scope scope; /* the most that this inspector's worker will read, ever */
     int start_ms;        /* until the kernel must have been found; 0 = 15,000 */
     int poll_ms;         /* until an answer must be there; 0 = 2,000 */
+    /* Where plans of kernels are kept (vmi.h), called in ax_inspector_ask; NULL = one is remembered
+     * by the inspector itself. What a worker wants kept is what it says: a worker that was taken
+     * over could leave a plan that makes others read nonsense of guests with the same kernel. */
+    const struct ax_plan_store *plans;
     const char *program; /* NULL = this program itself */
     char *const *args;   /* NULL = {"auspex", "inspect", "--worker"} */
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmi/worker.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "vmi/sandbox.h"
 
@@ -34,11 +35,39 @@ static bool hear(void *out, size_t n)
     return true;
 }
 
+static bool say_two(int code, struct ax_str first, struct ax_str second)
+{
+    struct ax_worker_answer a = {AX_WORKER_MAGIC, code, (uint32_t)(first.n + second.n)};
+    return ax_write_all(AX_WORKER_SOCKET, &a, sizeof a) == 0 &&
+           ax_write_all(AX_WORKER_SOCKET, first.p, first.n) == 0 &&
+           ax_write_all(AX_WORKER_SOCKET, second.p, second.n) == 0;
+}
+
 static bool say(int code, struct ax_str text)
 {
-    struct ax_worker_answer a = {AX_WORKER_MAGIC, code, (uint32_t)text.n};
-    return ax_write_all(AX_WORKER_SOCKET, &a, sizeof a) == 0 &&
-           ax_write_all(AX_WORKER_SOCKET, text.p, text.n) == 0;
+    return say_two(code, text, AX_STR_NULL);
+}
+
+/* The inspector keeps the plans: it has files, we have none. */
+static bool get_plan(void *self, const char *key, struct ax_buf *out)
+{
+    struct ax_worker_plan plan;
+    (void)self;
+    if (!say(AX_WORKER_WANTS_PLAN, ax_str(key)) || !hear(&plan, sizeof plan) || plan.len == 0 ||
+        plan.len > AX_WORKER_PLAN)
+        return false;
+    char *to = ax_buf_reserve(out, plan.len);
+    if (!to || !hear(to, plan.len))
+        return false;
+    out->n += plan.len;
+    return true;
+}
+
+static void put_plan(void *self, const char *key, struct ax_str plan)
+{
+    (void)self;
+    if (plan.n <= AX_WORKER_PLAN)
+        say_two(AX_WORKER_HAS_PLAN, ax_str(key), plan);
 }
 
 /* CPU time from now on, after which the kernel ends us: the inspector's deadline has passed long
@@ -93,12 +122,16 @@ static int open_memory(struct worker *w, struct ax_err *err)
 static int attach(struct worker *w, struct ax_err *err)
 {
     struct ax_err later;
+    const struct ax_plan_store plans = {
+        .secret = w->hello.secret, .get = get_plan, .put = put_plan};
+    const struct ax_vmi_options o = {.scope = (enum ax_scope)w->hello.scope,
+                                     .plans = &plans,
+                                     .now_ms = w->hello.place.live ? ax_now_ms() : 0};
     int rc = -ENOENT;
     for (size_t i = 0; i < LAYOUTS && !w->attached && w->rams[i]; i++) {
         struct ax_ram *ram = w->rams[i];
         w->rams[i] = NULL;
-        int tried = w->reader->attach(&w->attached, ram, (enum ax_scope)w->hello.scope,
-                                      i == 0 ? err : &later);
+        int tried = w->reader->attach(&w->attached, ram, &o, i == 0 ? err : &later);
         if (i == 0 || tried == 0)
             rc = tried;
     }

@@ -3,6 +3,9 @@
  *
  *   inspector                          worker
  *   hello (scope, place) ---------->   opens the memory, enters the sandbox, finds the kernel
+ *                        <----------   wants the plan of a kernel: its key
+ *   plan, or none        ---------->
+ *                        <----------   has made a plan: key and plan
  *                        <----------   answer: 0, or why not
  *   request (parts)      ---------->   reads
  *                        <----------   answer: 0 and JSON, or an error and its text
@@ -20,11 +23,16 @@
 #define AX_WORKER_MEMORY 4
 #define AX_WORKER_MAGIC  0x31566d41u
 #define AX_WORKER_JSON   (32u << 20)
+#define AX_WORKER_KEY    32u          /* bytes of a plan's key */
+#define AX_WORKER_PLAN   (128u << 10) /* of a plan, at most */
+
+enum { AX_WORKER_WANTS_PLAN = 1, AX_WORKER_HAS_PLAN = 2 }; /* codes of answers before the last */
 
 struct ax_worker_hello {
     uint32_t magic;
     uint32_t scope;
     uint64_t budget_ms; /* of finding the kernel */
+    uint64_t secret;    /* of the keys of plans */
     struct ax_ram_place place;
 };
 
@@ -36,13 +44,18 @@ struct ax_worker_request {
 
 struct ax_worker_answer {
     uint32_t magic;
-    int32_t code; /* 0 or a negative errno */
-    uint32_t len; /* of the JSON or the text that follows */
+    int32_t code; /* 0, a negative errno, or one of the above */
+    uint32_t len; /* of the JSON, text, key or plan that follows */
+};
+
+struct ax_worker_plan {
+    uint32_t len; /* of the plan that follows; 0: there is none */
 };
 
 /* What the worker does with memory: ax_vmi_* in life, mischief in tests. */
 struct ax_worker_reader {
-    int (*attach)(void **out, struct ax_ram *ram, enum ax_scope scope, struct ax_err *err);
+    int (*attach)(void **out, struct ax_ram *ram, const struct ax_vmi_options *o,
+                  struct ax_err *err);
     int (*read)(void *v, unsigned parts, struct ax_buf *json, struct ax_err *err);
     void (*detach)(void *v);
 };

@@ -46,6 +46,7 @@ enum deed {
     TALKATIVE_ERROR,
     LEAVE,
     SORT,
+    TELL_PLAN,
     /* from here on: each ends with SIGSYS */
     OPEN,
     MAKE_SOCKET,
@@ -66,11 +67,19 @@ enum deed {
 
 /* ---- the worker ---- */
 
-static int attach(void **out, struct ax_ram *ram, enum ax_scope scope, struct ax_err *err)
+#define KEY "0123456789abcdef0123456789abcdef"
+
+static struct ax_buf plan; /* as it was given to us */
+
+/* By scope: one that never ends, one that finds nothing, one that asks for a plan. */
+static int attach(void **out, struct ax_ram *ram, const struct ax_vmi_options *o,
+                  struct ax_err *err)
 {
-    for (volatile int on = scope == AX_SCOPE_FORENSIC; on;)
+    for (volatile int on = o->scope == AX_SCOPE_FORENSIC; on;)
         ;
-    if (scope == AX_SCOPE_DIAGNOSIS) {
+    if (o->scope == AX_SCOPE_PROCESSES && !o->plans->get(o->plans->self, KEY, &plan))
+        o->plans->put(o->plans->self, KEY, AX_STR("the plan"));
+    if (o->scope == AX_SCOPE_DIAGNOSIS) {
         ax_ram_close(ram);
         return ax_fail(err, -ENOENT, "no Linux kernel");
     }
@@ -153,6 +162,7 @@ static int read_parts(void *v, unsigned parts, struct ax_buf *json, struct ax_er
         qsort(to_sort, AX_ARRAY_LEN(to_sort), sizeof *to_sort, compare);
         ax_buf_cstr(json, "sorted");
         return 0;
+    case TELL_PLAN: ax_buf_str(json, ax_buf_view(&plan)); return 0;
     case LEAVE: return (int)syscall(SYS_exit_group, 7);
     default: ax_buf_printf(json, "%d", try_what_is_forbidden((enum deed)parts)); return 0;
     }
@@ -368,6 +378,50 @@ static void another_kernel_takes_another_worker(void **state)
     assert_int_equal(ask(ANSWER), 0);
 }
 
+/* The first worker makes it, the second is given it: by the inspector, or by who keeps them. */
+static void plans_are_kept(void **state)
+{
+    struct ax_inspector_options o = options;
+    o.scope = AX_SCOPE_PROCESSES;
+    ax_inspector_free(inspector);
+    assert_int_equal(open_inspector(&o), 0);
+    assert_int_equal(ask(TELL_PLAN), 0);
+    answered("");
+    assert_int_equal(ask(STALE), -ESTALE);
+    assert_int_equal(ask(TELL_PLAN), 0);
+    answered("the plan");
+}
+
+static struct ax_buf kept;
+
+static bool get(void *self, const char *key, struct ax_buf *out)
+{
+    assert_string_equal(key, KEY);
+    ax_buf_str(out, ax_buf_view(&kept));
+    return kept.n > 0;
+}
+
+static void put(void *self, const char *key, struct ax_str given)
+{
+    assert_string_equal(key, KEY);
+    ax_buf_str(&kept, given);
+}
+
+static void plans_are_shared(void **state)
+{
+    const struct ax_plan_store store = {.secret = 1, .get = get, .put = put};
+    struct ax_inspector_options o = options;
+    o.scope = AX_SCOPE_PROCESSES;
+    o.plans = &store;
+    for (int i = 0; i < 2; i++) {
+        ax_inspector_free(inspector);
+        assert_int_equal(open_inspector(&o), 0);
+        assert_int_equal(ask(TELL_PLAN), 0);
+        answered(i ? "the plan" : "");
+    }
+    ax_buf_free(&kept);
+}
+
 static void memory_of_a_process(void **state)
 {
     int ready[2];
@@ -434,6 +488,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(memory_that_goes_away, start, stop),
         cmocka_unit_test_setup_teardown(it_comes_back_after_a_pause, start, stop),
         cmocka_unit_test_setup_teardown(another_kernel_takes_another_worker, start, stop),
+        cmocka_unit_test_setup_teardown(plans_are_kept, start, stop),
+        cmocka_unit_test_setup_teardown(plans_are_shared, start, stop),
         cmocka_unit_test_setup_teardown(memory_of_a_process, start, stop),
         cmocka_unit_test_setup_teardown(figures, start, stop),
     };
