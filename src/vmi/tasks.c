@@ -163,10 +163,11 @@ static bool add_threads(struct walk *w, uint64_t signal, const uint8_t *sig, uin
  * says how much it was, and the ticks only how it is shared out. */
 static void share_out(const struct cpu_time *c, struct ax_process *p)
 {
-    uint64_t ticks = c->user + c->system, total = c->ran ? c->ran : ticks;
-    uint64_t system = ticks ? (uint64_t)((double)total * ((double)c->system / (double)ticks)) : 0;
-    if (system > total)
-        system = total;
+    uint64_t ticks = c->user + c->system, total = c->ran ? c->ran : ticks, system = 0;
+    if (ticks) {
+        unsigned __int128 share = (unsigned __int128)total * c->system / ticks;
+        system = share < total ? (uint64_t)share : total; /* the guest's sum may have wrapped */
+    }
     p->system_us = (int64_t)(system / 1000);
     p->user_us = (int64_t)((total - system) / 1000);
 }
