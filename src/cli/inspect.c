@@ -113,11 +113,11 @@ static int look(struct ax_inspector *in, unsigned parts, const struct flags *f, 
     }
     if (f->watch && !json && isatty(STDOUT_FILENO))
         fputs("\033[H\033[2J", stdout);
-    bool well = true;
+    bool well = ax_inspect_well(reading);
     if (json)
         printf("%.*s\n", (int)b.n, b.p);
     else
-        well = ax_inspect_show(stdout, reading);
+        ax_inspect_show(stdout, reading);
     fflush(stdout);
     json_decref(reading);
     return well ? AX_EXIT_OK : AX_EXIT_UNWELL;

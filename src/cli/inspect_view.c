@@ -397,6 +397,14 @@ static void show_missing(FILE *out, const json_t *list)
     }
 }
 
+bool ax_inspect_well(const json_t *r)
+{
+    const char *state = ax_j_str(json_object_get(r, "system"), "state");
+    const json_t *findings = ax_j_array(json_object_get(r, "integrity"), "findings");
+    return strcmp(state, "panicked") != 0 && strcmp(state, "oopsed") != 0 &&
+           json_array_size(findings) == 0;
+}
+
 bool ax_inspect_show(FILE *out, const json_t *r)
 {
     static const struct {

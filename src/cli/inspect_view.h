@@ -18,5 +18,7 @@ unsigned ax_inspect_parts(const char *word);
  * was seen is not well (the guest has panicked or oopsed, or something in its kernel was tampered
  * with). */
 bool ax_inspect_show(FILE *out, const json_t *reading);
+/* The same of a reading that is not shown. */
+bool ax_inspect_well(const json_t *reading);
 
 #endif

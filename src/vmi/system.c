@@ -276,5 +276,9 @@ int ax_read_system(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, s
     s->has_pressure = read_pressure(v, AX_CONST_PSI_IO_SOME, AX_CONST_PSI_IO_FULL, &s->io) &&
                       read_pressure(v, AX_CONST_PSI_MEM_SOME, AX_CONST_PSI_MEM_FULL, &s->memory) &&
                       read_pressure(v, AX_CONST_PSI_CPU_SOME, AX_CONST_PSI_CPU_FULL, &s->cpu);
+    if (s->has_pressure && s->cpu.full_us != AX_UNKNOWN) { /* of a whole system: defined as none */
+        s->cpu.full_us = 0;
+        s->cpu.full_avg10 = 0;
+    }
     return 0;
 }

@@ -29,7 +29,7 @@ static const enum ax_plan_member needed[] = {
     AX_OFF_task_pid,        AX_OFF_task_comm,   AX_OFF_task_parent,     AX_OFF_task_utime,
     AX_OFF_task_stime,      AX_OFF_task_nvcsw,  AX_OFF_task_nivcsw,     AX_OFF_task_start,
     AX_OFF_task_mm,         AX_OFF_task_signal, AX_OFF_task_cred,       AX_OFF_task_files,
-    AX_OFF_task_exec_start,
+    AX_OFF_task_exec_start, AX_OFF_task_ran,
 };
 
 /* What one walk has at hand. */
@@ -119,26 +119,57 @@ static void read_rss(struct walk *w, uint64_t mm, struct ax_process *p)
     p->swap = clamp_pages(counter_total(w->v, at, SWAP_ENTS));
 }
 
-/* CPU time of the threads that are gone, and of those that are there. */
+/* CPU time in ns: user and system as the ticks that fell on them, ran as the scheduler's clock. */
+struct cpu_time {
+    uint64_t user, system, ran;
+};
+
+static void add_task(const struct walk *w, const uint8_t *task, struct cpu_time *c)
+{
+    c->user += field(w, task, AX_OFF_task_utime);
+    c->system += field(w, task, AX_OFF_task_stime);
+    c->ran += field(w, task, AX_OFF_task_ran);
+}
+
+/* What ended threads have used. */
+static void add_ended(const struct walk *w, const uint8_t *sig, struct cpu_time *c)
+{
+    c->user += ax_load_u64(sig + ax_off(w->v, AX_OFF_signal_utime));
+    c->system += ax_load_u64(sig + ax_off(w->v, AX_OFF_signal_stime));
+    if (ax_off(w->v, AX_OFF_signal_ran) >= 0)
+        c->ran += ax_load_u64(sig + ax_off(w->v, AX_OFF_signal_ran));
+}
+
+/* False, and *c as it was, when the list of threads changed while it was walked. */
 static bool add_threads(struct walk *w, uint64_t signal, const uint8_t *sig, uint32_t threads,
-                        uint64_t *user, uint64_t *system)
+                        struct cpu_time *c)
 {
     struct ax_vmi *v = w->v;
+    struct cpu_time sum = {0};
     uint64_t head = signal + (uint64_t)ax_off(v, AX_OFF_signal_thread_head);
     uint64_t node = ax_load_u64(sig + ax_off(v, AX_OFF_signal_thread_head));
-    uint64_t u = ax_load_u64(sig + ax_off(v, AX_OFF_signal_utime));
-    uint64_t s = ax_load_u64(sig + ax_off(v, AX_OFF_signal_stime));
     for (uint32_t i = 0; node != head; i++) {
         uint64_t task = node - (uint64_t)ax_off(v, AX_OFF_task_thread_node);
         const uint8_t *t = ax_guest_at(&v->guest, task + w->from, w->span);
         if (!t || i >= threads + 64 || !ax_guest_u64(&v->guest, node, &node))
             return false;
-        u += field(w, t, AX_OFF_task_utime);
-        s += field(w, t, AX_OFF_task_stime);
+        add_task(w, t, &sum);
     }
-    *user = u;
-    *system = s;
+    *c = sum;
     return true;
+}
+
+/* As the kernel tells it in /proc: ticks miss much of what runs shortly, so the scheduler's clock
+ * says how much it was, and the ticks only how it is shared out. */
+static void share_out(const struct cpu_time *c, struct ax_process *p)
+{
+    uint64_t ticks = c->user + c->system, total = c->ran ? c->ran : ticks, system = 0;
+    if (ticks) {
+        unsigned __int128 share = (unsigned __int128)total * c->system / ticks;
+        system = share < total ? (uint64_t)share : total; /* the guest's sum may have wrapped */
+    }
+    p->system_us = (int64_t)(system / 1000);
+    p->user_us = (int64_t)((total - system) / 1000);
 }
 
 static void read_signal(struct walk *w, const uint8_t *task, struct ax_process *p)
@@ -146,20 +177,23 @@ static void read_signal(struct walk *w, const uint8_t *task, struct ax_process *
     static const enum ax_plan_member used[] = {AX_OFF_signal_nr_threads, AX_OFF_signal_thread_head,
                                                AX_OFF_signal_utime, AX_OFF_signal_stime,
                                                AX_OFF_task_thread_node};
-    uint64_t user = field(w, task, AX_OFF_task_utime), system = field(w, task, AX_OFF_task_stime);
+    static const enum ax_plan_member with_ran[] = {
+        AX_OFF_signal_nr_threads, AX_OFF_signal_thread_head, AX_OFF_signal_utime,
+        AX_OFF_signal_stime,      AX_OFF_task_thread_node,   AX_OFF_signal_ran};
+    struct cpu_time c = {0};
     uint64_t signal = field(w, task, AX_OFF_task_signal);
-    size_t span = ax_span(w->v, used, AX_ARRAY_LEN(used));
+    size_t span = ax_off(w->v, AX_OFF_signal_ran) >= 0
+                      ? ax_span(w->v, with_ran, AX_ARRAY_LEN(with_ran))
+                      : ax_span(w->v, used, AX_ARRAY_LEN(used));
     const uint8_t *sig = span ? ax_guest_at(&w->v->guest, signal, span) : NULL;
     uint32_t threads = sig ? ax_load_u32(sig + ax_off(w->v, AX_OFF_signal_nr_threads)) : 1;
     p->threads = threads <= MAX_THREADS ? (int32_t)threads : 0;
+    add_task(w, task, &c);
     if (sig && threads > 1 && threads <= MAX_THREADS)
-        (void)add_threads(w, signal, sig, threads, &user, &system);
-    else if (sig) { /* what ended threads have used */
-        user += ax_load_u64(sig + ax_off(w->v, AX_OFF_signal_utime));
-        system += ax_load_u64(sig + ax_off(w->v, AX_OFF_signal_stime));
-    }
-    p->user_us = (int64_t)(user / 1000);
-    p->system_us = (int64_t)(system / 1000);
+        (void)add_threads(w, signal, sig, threads, &c);
+    if (sig)
+        add_ended(w, sig, &c);
+    share_out(&c, p);
 }
 
 static int64_t open_files(struct walk *w, uint64_t files)

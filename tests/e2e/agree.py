@@ -11,6 +11,7 @@ MIB = 1 << 20
 ASKING = {"free": 2 * MIB, "available": 2 * MIB, "committed": 4 * MIB}
 ASKING_ELSE = MIB
 TICK = 0.011                                # the guest prints 1/100 s, cut off
+USER_AND_SYSTEM = 2 * TICK                  # each of them
 # An idle kernel does not tick: what is counted in ticks stands still until somebody wakes it.
 IDLE = 1.5
 MEMORY = {"buffers": "Buffers", "cached": "Cached", "swap_cached": "SwapCached", "free": "MemFree",
@@ -115,7 +116,8 @@ class Agreement:
         busy = "IRSD" if was["kernel_thread"] else ""
         self.same("process state" + who, got.get("state"), was["state"], now["state"], *busy)
         self.between("start" + who, got.get("start_seconds"), was["start_seconds"], was["start_seconds"] + TICK)
-        self.between("cpu" + who, got.get("cpu_seconds"), was["cpu_seconds"], now["cpu_seconds"], TICK)
+        self.between("cpu" + who, got.get("cpu_seconds"), was["cpu_seconds"], now["cpu_seconds"],
+                     USER_AND_SYSTEM)
         # /proc has a cheap sum, that leaves out what CPUs have not handed in yet, and the exact one.
         sizes = [p[s] for p in (was, now) for s in ("rss", "rss_exact") if p[s] is not None]
         self.between("rss" + who, got.get("rss_bytes"), min(sizes), max(sizes))

@@ -152,12 +152,21 @@ static uint64_t new_task(struct fake *g, const struct fake_process *p, uint64_t 
     return at;
 }
 
+/* The scheduler's clock has it right, and twice as much fell to ticks: only their shares count. */
+static void put_cpu_time(struct fake *g, uint64_t task, uint64_t user, uint64_t sys)
+{
+    fake_put(g, task, "task_struct.utime", 2 * user);
+    fake_put(g, task, "task_struct.stime", 2 * sys);
+    fake_put(g, task, "task_struct.se.sum_exec_runtime", user + sys);
+}
+
 /* CPU time: a third in threads that have ended, the rest spread over those that run. */
 static void add_threads(struct fake *g, struct fake_process *p, uint64_t signal)
 {
     uint64_t user = (uint64_t)p->user_ns, sys = (uint64_t)p->system_ns;
-    fake_put(g, signal, "signal_struct.utime", user / 3);
-    fake_put(g, signal, "signal_struct.stime", sys / 3);
+    fake_put(g, signal, "signal_struct.utime", 2 * (user / 3));
+    fake_put(g, signal, "signal_struct.stime", 2 * (sys / 3));
+    fake_put(g, signal, "signal_struct.sum_sched_runtime", user / 3 + sys / 3);
     user -= user / 3, sys -= sys / 3;
     for (int32_t i = 1; i < p->threads; i++) {
         struct fake_process q = *p;
@@ -167,13 +176,11 @@ static void add_threads(struct fake *g, struct fake_process *p, uint64_t signal)
         fake_put(g, t, "task_struct.mm", fake_get(g, p->task, "task_struct.mm"));
         fake_put(g, t, "task_struct.group_leader", p->task);
         fake_put(g, t, "task_struct.real_parent", fake_get(g, p->task, "task_struct.real_parent"));
-        fake_put(g, t, "task_struct.utime", 1000);
-        fake_put(g, t, "task_struct.stime", 500);
+        put_cpu_time(g, t, 1000, 500);
         user -= 1000, sys -= 500;
         number_task(g, t, p->pid + i);
     }
-    fake_put(g, p->task, "task_struct.utime", user);
-    fake_put(g, p->task, "task_struct.stime", sys);
+    put_cpu_time(g, p->task, user, sys);
 }
 
 static uint64_t task_of(struct fake *g, int32_t pid)
