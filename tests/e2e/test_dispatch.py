@@ -271,8 +271,9 @@ def test_maintenance_by_the_command(env, site):
     time.sleep(1.5)
     equal(len(site.told()), 1, "told in maintenance")
     equal(site.held("maintenance"), 1, "held")
-    event, = [e for e in site.server.events(handle="vm:vm9") if e["type"] == "maintenance"]
-    check(event["what"] == "began" and "new disk" in event["text"], f"{event}")
+    began, planned = sorted((e for e in site.server.events(handle="vm:vm9") if e["type"] == "maintenance"), key=lambda e: e["what"])
+    check(began["what"] == "began" and "new disk" in began["text"], f"{began}")
+    check(planned["what"] == "planned" and later == planned["detail"], f"its host's: {planned}")
     auspex_("end", one)
     check("over already" in auspex_("end", one, status=1), "ended twice")
     wait_for("what was held", 10, lambda: site.hook.got)
