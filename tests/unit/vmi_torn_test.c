@@ -22,7 +22,7 @@
 /* Both ends of a link as the kernel sees them: pointers into the guest's memory. */
 struct node {
     uint64_t va;
-    _Atomic uint64_t *next, *prev;
+    _Atomic uint64_t *next, *prev, *start; /* start: of the process, ns after boot */
 };
 
 struct storm {
@@ -36,7 +36,9 @@ static struct node node_of(struct fake *g, uint64_t task)
 {
     uint64_t va = task + fake_offset(g, "task_struct.tasks");
     return (struct node){va, (_Atomic uint64_t *)(void *)fake_at(g, va),
-                         (_Atomic uint64_t *)(void *)fake_at(g, va + 8)};
+                         (_Atomic uint64_t *)(void *)fake_at(g, va + 8),
+                         (_Atomic uint64_t *)(void *)fake_at(
+                             g, task + fake_offset(g, "task_struct.start_boottime"))};
 }
 
 static struct node find(const struct storm *s, uint64_t va)
@@ -75,6 +77,7 @@ static void *storm(void *arg)
     for (size_t i = 0; !s->stop; i++) {
         struct node n = s->passing[i % PASSING];
         unlink_node(s, n);
+        *n.start += 1000000; /* it is another one's memory now */
         link_node(s, n, s->at[1 + i * 7 % STAYING]);
         s->moves++;
         nanosleep(&pause, NULL);
