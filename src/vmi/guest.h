@@ -70,12 +70,13 @@ bool ax_guest_u32(struct ax_guest *g, uint64_t va, uint32_t *out);
 /* Text up to its NUL or `max` bytes; pages behind the NUL need not be there. out holds max + 1. */
 bool ax_guest_text(struct ax_guest *g, uint64_t va, char *out, size_t max);
 
-/* One load, which the compiler cannot repeat. x86 loads an aligned word in one piece. */
+/* One load, which the compiler can neither repeat nor move before or behind another. x86 loads an
+ * aligned word in one piece. */
 static inline uint64_t ax_load_u64(const uint8_t *p)
 {
     uint64_t v;
     memcpy(&v, p, sizeof v);
-    __asm__ volatile("" : "+r"(v));
+    __asm__ volatile("" : "+r"(v) : : "memory");
     return v;
 }
 
@@ -83,7 +84,7 @@ static inline uint32_t ax_load_u32(const uint8_t *p)
 {
     uint32_t v;
     memcpy(&v, p, sizeof v);
-    __asm__ volatile("" : "+r"(v));
+    __asm__ volatile("" : "+r"(v) : : "memory");
     return v;
 }
 
@@ -91,7 +92,7 @@ static inline uint16_t ax_load_u16(const uint8_t *p)
 {
     uint16_t v;
     memcpy(&v, p, sizeof v);
-    __asm__ volatile("" : "+r"(v));
+    __asm__ volatile("" : "+r"(v) : : "memory");
     return v;
 }
 

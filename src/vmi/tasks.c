@@ -5,8 +5,10 @@
  *
  * The guest changes the list while we walk. A node counts only if it points back to the one that
  * led to it, before and after its forward pointer is read: a process that ended is poisoned there,
- * and one that took its place points elsewhere. The walk must come back to its begin. If not, it
- * is thrown away and done again. */
+ * and one that took its place points elsewhere. Memory of two neighbours that ended may become that
+ * of two new neighbours at the end of the list, while we are kept waiting between them: so the
+ * node before must still be the process that it was. The walk must come back to its begin. If not,
+ * it is thrown away and done again. */
 #include "vmi/kernel.h"
 
 #include <errno.h>
@@ -270,11 +272,19 @@ static bool points_back(const struct walk *w, const uint8_t *task, uint64_t to)
     return ax_load_u64(task + ((size_t)ax_off(w->v, AX_OFF_task_tasks) - w->from) + 8) == to;
 }
 
+/* Is it still who was read there? No two processes begin in the same nanosecond with one PID. */
+static bool is_same(const struct walk *w, const uint8_t *task, const struct ax_process *p)
+{
+    return (int32_t)field32(w, task, AX_OFF_task_pid) == p->pid &&
+           (int64_t)(field(w, task, AX_OFF_task_start) / 1000) == p->start_us;
+}
+
 static bool walk_once(struct walk *w)
 {
     struct ax_guest *g = &w->v->guest;
     uint64_t list = (uint64_t)ax_off(w->v, AX_OFF_task_tasks);
     uint64_t head = ax_sym(w->v, AX_SYM_init_task) + list, before = head, node, last;
+    const uint8_t *last_task = NULL;
     w->n = 0;
     if (!ax_guest_u64(g, head, &node))
         return false;
@@ -284,8 +294,10 @@ static bool walk_once(struct walk *w)
             return false;
         read_process(w, node - list, task, next_slot(w));
         uint64_t next = field(w, task, AX_OFF_task_tasks);
-        if (!points_back(w, task, before))
+        if (!points_back(w, task, before) ||
+            (last_task && !is_same(w, last_task, &w->list[w->n - 2])))
             return false;
+        last_task = task;
         before = node;
         node = next;
     }

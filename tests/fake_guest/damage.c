@@ -106,7 +106,6 @@ void fake_undo(struct fake *g)
 
 /* --- A real guest's RAM ----------------------------------------------------------------------- */
 
-/* Copied, page by page where there is data; each of those is a region. */
 struct fake *fake_of_file(const char *path)
 {
     struct fake *g = ax_calloc(1, sizeof *g);
@@ -120,10 +119,8 @@ struct fake *fake_of_file(const char *path)
     g->mem = mmap(NULL, g->o.ram, PROT_READ | PROT_WRITE, MAP_SHARED, g->fd, 0);
     AX_ASSERT(g->mem != MAP_FAILED);
     while ((from = lseek(fd, from, SEEK_DATA)) >= 0 && (to = lseek(fd, from, SEEK_HOLE)) >= 0) {
-        for (; from < to; from += AX_PAGE) {
+        for (; from < to; from += AX_PAGE)
             AX_ASSERT(pread(fd, g->mem + from, AX_PAGE, from) == (ssize_t)AX_PAGE);
-            fake_region(g, FAKE_OBJECTS, g->direct + (uint64_t)from, AX_PAGE);
-        }
     }
     close(fd);
     return g;
@@ -139,7 +136,8 @@ struct exact {
     const uint8_t *mem;     /* not ours */
     struct fake_extents in; /* nor are these, unless `owned` */
     bool owned;
-    void *small[RING]; /* the last copies of words */
+    struct fake *record; /* its regions are what is read; NULL = no */
+    void *small[RING];   /* the last copies of words */
     size_t at;
     void **large;
     size_t n_large;
@@ -162,6 +160,8 @@ static const uint8_t *exact_at(struct ax_ram *r, size_t block, uint64_t offset, 
     for (uint64_t page = from / AX_PAGE; page * AX_PAGE < from + len; page++)
         if (!e->in.has_data[page])
             return NULL;
+    if (e->record && len <= AX_PAGE && e->record->n_regions < UINT16_MAX)
+        fake_region(e->record, FAKE_OBJECTS, e->record->direct + from, len ? len : 1);
     uint8_t *copy = ax_malloc(len ? len : 1);
     memcpy(copy, e->mem + from, len);
     if (len <= SMALL) {
@@ -262,4 +262,12 @@ struct ax_ram *fake_exact_ram(struct fake *g)
     if (!g->extents.has_data)
         g->extents = find_data(g->fd, g->o.ram);
     return open_exact(g->extents, false, g->mem, b, n);
+}
+
+void fake_record(struct ax_ram *exact, struct fake *g)
+{
+    struct exact *e = (struct exact *)exact;
+    if (g)
+        g->n_regions = 0;
+    e->record = g;
 }

@@ -78,6 +78,8 @@ struct ax_ram *fake_exact_ram(struct fake *g);
 /* Of a file that is mapped at `mem`. */
 struct ax_ram *fake_exact_ram_of(int fd, const uint8_t *mem, const struct ax_ram_block *b,
                                  size_t n);
+/* From now on patches hit what is read through `exact`, until the next call with NULL. */
+void fake_record(struct ax_ram *exact, struct fake *g);
 int fake_fd(const struct fake *g);
 size_t fake_blocks(const struct fake *g, struct ax_ram_block out[2]);
 

@@ -175,8 +175,7 @@ static const char module_types[] =
     "  MOD_INIT_DATA, MOD_INIT_RODATA, MOD_MEM_NUM_TYPES }";
 
 static const char table_types[] =
-    "fixed struct idt_bits { u16 ist; u16 rest; }"
-    "fixed struct gate_struct { u16 offset_low; u16 segment; idt_bits bits; u16 offset_middle;"
+    "fixed struct gate_struct { u16 offset_low; u16 segment; u16 bits; u16 offset_middle;"
     "  u32 offset_high; u32 reserved; } typedef struct gate_struct gate_desc;";
 
 static void declare_variants(struct fake *g)

@@ -33,19 +33,19 @@ static uint64_t ring(struct fake *g)
     return fake_symbol(g, "printk_rb_static");
 }
 
-/* Makes room: what lies in the way is given up, oldest first. */
-static void push_tail(struct fake *g, uint64_t need_pos, bool need_desc)
+/* Makes room: whose text lies in the way is given up, and the oldest when all places are taken.
+ * (Those given up for their text keep their places until these are needed.) */
+static void make_room(struct fake *g, uint64_t need_pos)
 {
-    uint64_t rb = ring(g), size = UINT64_C(1) << SIZE_BITS;
-    for (;;) {
-        uint64_t tail = fake_get(g, rb, "printk_ringbuffer.desc_ring.tail_id");
-        uint64_t begin = fake_get(g, desc(g, tail), "prb_desc.text_blk_lpos.begin");
-        bool text_in_way = !(begin & 1) && need_pos - begin > size;
-        bool is_full = need_desc && ((g->log_id - tail) & ID_MASK) >= 1u << COUNT_BITS;
-        if (tail == g->log_id || (!text_in_way && !is_full))
-            return;
-        fake_put(g, desc(g, tail), "prb_desc.state_var", REUSABLE | tail);
-        fake_put(g, rb, "printk_ringbuffer.desc_ring.tail_id", (tail + 1) & ID_MASK);
+    uint64_t rb = ring(g), tail = fake_get(g, rb, "printk_ringbuffer.desc_ring.tail_id");
+    for (uint64_t id = tail; id != g->log_id; id = (id + 1) & ID_MASK) {
+        uint64_t begin = fake_get(g, desc(g, id), "prb_desc.text_blk_lpos.begin");
+        bool is_oldest = ((g->log_id - id) & ID_MASK) >= 1u << COUNT_BITS;
+        bool in_way = !(begin & 1) && need_pos - begin > UINT64_C(1) << SIZE_BITS;
+        if (is_oldest || in_way)
+            fake_put(g, desc(g, id), "prb_desc.state_var", REUSABLE | id);
+        if (is_oldest)
+            fake_put(g, rb, "printk_ringbuffer.desc_ring.tail_id", (id + 1) & ID_MASK);
     }
 }
 
@@ -59,7 +59,7 @@ static void add(struct fake *g, uint64_t state, uint64_t ts_ns, unsigned level, 
         at = 0;
         next = (((begin >> SIZE_BITS) + 1) << SIZE_BITS) + need;
     }
-    push_tail(g, next, true);
+    make_room(g, next);
     uint64_t data = fake_symbol(g, "__log_buf");
     if (n) {
         fake_u64(g, data + at, id);

@@ -106,7 +106,7 @@ void fake_tables(struct fake *g)
         fake_put(g, gate, "gate_struct.offset_middle", to >> 16 & 0xffff);
         fake_put(g, gate, "gate_struct.offset_high", to >> 32);
         fake_put(g, gate, "gate_struct.segment", 0x10);
-        fake_put(g, gate, "gate_struct.bits.rest", 0x8e00 >> 8);
+        fake_put(g, gate, "gate_struct.bits", 0x8e00); /* present, an interrupt gate */
     }
     if (g->o.hooked_call)
         fake_u64(g, calls + 8 * 5, UINT64_C(0xffffffffc0666000));

@@ -66,15 +66,20 @@ static void pid_table_put(struct fake *g, uint64_t number, uint64_t pid)
     fake_put(g, node, "xa_node.count", fake_get(g, node, "xa_node.count") + 1);
 }
 
+/* A thread has its number as a task, the first one of a process also as the process's. */
 static void number_task(struct fake *g, uint64_t task, int32_t number)
 {
     uint64_t pid = fake_heap_alloc(g, fake_size(g, "pid"));
-    uint64_t link = task + fake_offset(g, "task_struct.pid_links[0]");
+    unsigned kinds = fake_get(g, task, "task_struct.tgid") == (uint64_t)number ? 2 : 1;
     fake_put(g, pid, "pid.count", 1);
     fake_put(g, pid, "pid.numbers[0].nr", (uint64_t)number);
     fake_put(g, pid, "pid.numbers[0].ns", fake_symbol(g, "init_pid_ns"));
-    fake_put(g, pid, "pid.tasks[0].first", link);
-    fake_put(g, link, "hlist_node.pprev", pid + fake_offset(g, "pid.tasks[0].first"));
+    for (unsigned kind = 0; kind < kinds; kind++) { /* PIDTYPE_PID, PIDTYPE_TGID */
+        uint64_t link = task + fake_offset(g, "task_struct.pid_links") + 16ull * kind;
+        uint64_t head = pid + fake_offset(g, "pid.tasks") + 8ull * kind;
+        fake_u64(g, head, link);
+        fake_put(g, link, "hlist_node.pprev", head);
+    }
     fake_put(g, task, "task_struct.thread_pid", pid);
     pid_table_put(g, (uint64_t)number, pid);
     uint64_t threads = fake_symbol(g, "nr_threads");

@@ -3,7 +3,8 @@
  * The first byte says which kernel, and whether it is damaged before or only after attaching, which
  * is a hundred times faster. Whatever the guest holds, there is an answer within the budget.
  *
- * With AUSPEX_FUZZ_RAM=FILE (the RAM of a real guest) the damage goes there instead. */
+ * With AUSPEX_FUZZ_RAM=FILE (the RAM of a real guest) the damage goes there instead, to the bytes
+ * that an undamaged look reads. */
 #include "guest_kit.h"
 
 #include <errno.h>
@@ -61,6 +62,21 @@ static void damaged(struct fake *g, const uint8_t *p, size_t n)
     fake_undo(g);
 }
 
+static struct fake *real_guest(const char *file)
+{
+    struct ax_vmi_options o = {.scope = AX_SCOPE_DIAGNOSIS};
+    struct fake *g = fake_of_file(file);
+    struct ax_ram *ram = fake_exact_ram(g);
+    struct ax_vmi *v;
+    struct ax_err err = {0};
+    if (ax_vmi_attach(&v, ram, &o, &err) < 0)
+        ax_assert_failed(err.text, __FILE__, __LINE__);
+    fake_record(ram, g);
+    look(v);
+    ax_vmi_detach(v);
+    return g;
+}
+
 static void damaged_later(struct fake *g, const uint8_t *p, size_t n)
 {
     static struct {
@@ -88,7 +104,7 @@ FUZZ_TARGET(p, n)
     static struct fake *real;
     if (file && !file[0]) {
         file = getenv("AUSPEX_FUZZ_RAM");
-        real = file ? fake_of_file(file) : NULL;
+        real = file ? real_guest(file) : NULL;
     }
     if (n < 2)
         return 0;

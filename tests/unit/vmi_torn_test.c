@@ -16,17 +16,17 @@
 #include <cmocka.h>
 
 #define STAYING 24
-#define PASSING 256u
+#define PASSING 32u
 #define POLLS   8000
 
 /* Both ends of a link as the kernel sees them: pointers into the guest's memory. */
 struct node {
     uint64_t va;
-    _Atomic uint64_t *next, *prev;
+    _Atomic uint64_t *next, *prev, *start; /* start: of the process, ns after boot */
 };
 
 struct storm {
-    struct node head, passing[PASSING], at[4096]; /* at: by what the list's pointers may hold */
+    struct node head, passing[PASSING], at[4096]; /* at: head, those that stay, the rest */
     size_t n;
     atomic_bool stop;
     uint64_t moves;
@@ -36,7 +36,9 @@ static struct node node_of(struct fake *g, uint64_t task)
 {
     uint64_t va = task + fake_offset(g, "task_struct.tasks");
     return (struct node){va, (_Atomic uint64_t *)(void *)fake_at(g, va),
-                         (_Atomic uint64_t *)(void *)fake_at(g, va + 8)};
+                         (_Atomic uint64_t *)(void *)fake_at(g, va + 8),
+                         (_Atomic uint64_t *)(void *)fake_at(
+                             g, task + fake_offset(g, "task_struct.start_boottime"))};
 }
 
 static struct node find(const struct storm *s, uint64_t va)
@@ -47,7 +49,7 @@ static struct node find(const struct storm *s, uint64_t va)
     abort();
 }
 
-/* In the order of list_del_rcu and list_add_tail_rcu. */
+/* In the order of list_del_rcu and list_add_rcu. */
 static void unlink_node(const struct storm *s, struct node n)
 {
     struct node next = find(s, *n.next), prev = find(s, *n.prev);
@@ -56,24 +58,27 @@ static void unlink_node(const struct storm *s, struct node n)
     *n.prev = UINT64_C(0xdead000000000122);
 }
 
-static void link_node(const struct storm *s, struct node n)
+static void link_node(const struct storm *s, struct node n, struct node prev)
 {
-    struct node last = find(s, *s->head.prev);
-    *n.next = s->head.va;
-    *n.prev = last.va;
-    *last.next = n.va;
-    *s->head.prev = n.va;
+    struct node next = find(s, *prev.next);
+    *n.next = next.va;
+    *n.prev = prev.va;
+    *prev.next = n.va;
+    *next.prev = n.va;
 }
 
-/* Half of those that pass are there; the oldest goes, and the one that has been gone for longest
- * comes again. */
+/* One after the other goes and comes again at once in another place among those that stay: a look
+ * that stood on it and went on would miss some or see some twice. (The kernel adds at the end only,
+ * and takes its time before memory is used again: less can go wrong there.) */
 static void *storm(void *arg)
 {
     struct storm *s = arg;
     struct timespec pause = {.tv_nsec = 20000};
     for (size_t i = 0; !s->stop; i++) {
-        unlink_node(s, s->passing[i % PASSING]);
-        link_node(s, s->passing[(i + PASSING / 2) % PASSING]);
+        struct node n = s->passing[i % PASSING];
+        unlink_node(s, n);
+        *n.start += 1000000; /* it is another one's memory now */
+        link_node(s, n, s->at[1 + i * 7 % STAYING]);
         s->moves++;
         nanosleep(&pause, NULL);
     }
@@ -93,8 +98,6 @@ static struct storm *prepare(struct fake *g)
     size_t n = fake_processes(g, &p);
     for (size_t i = 0; i < n; i++)
         s->at[s->n++] = node_of(g, p[i].task);
-    for (size_t i = PASSING / 2; i < PASSING; i++)
-        unlink_node(s, s->passing[i]);
     return s;
 }
 
