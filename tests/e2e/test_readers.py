@@ -12,12 +12,23 @@ def equal(what, seen, said):
     check(seen == said, f"{what}: from outside {seen}, the guest says {said}")
 
 
-def network(guest, seen):
-    devices = {d["name"]: d for d in seen["network"]}
+def counters(guest):
+    said = {}
     for line in guest.run("tail -n +3 /proc/net/dev").splitlines():
         name, counts = line.split(":")
         counts = [int(c) for c in counts.split()]
-        equal(name, [devices[name.strip()][k] for k in NET], counts[:4] + counts[8:12])
+        said[name.strip()] = counts[:4] + counts[8:12]
+    return said
+
+
+def network(before, seen, after):
+    """Between the two: the guest looks for a router by itself."""
+    devices = {d["name"]: [d[k] for k in NET] for d in seen["network"]}
+    for name, last in after.items():
+        inside = all(a <= b <= c for a, b, c in zip(before[name], devices[name], last))
+        check(inside, f"{name}: {devices[name]} is not between {before[name]} and {last}")
+    equal("lo", devices["lo"], after["lo"])
+    check(sum(devices["eth0"]) > 0, "eth0 has counted nothing")
 
 
 def disks(guest, seen):
@@ -55,8 +66,10 @@ def test_readers(env, given):
     can_look()
     guest = Guest(env, images(), name="readers")
     guest.run("dd if=/dev/zero of=/data/file bs=64k count=20 && sync && ping -c 3 127.0.0.1")
+    before = counters(guest)
     seen = look(guest)
-    for part in (network, disks, filesystems, modules):
+    network(before, seen, counters(guest))
+    for part in (disks, filesystems, modules):
         part(guest, seen)
     check(seen["integrity"]["ok"], f"a sound kernel: {seen['integrity']}")
     equal("stacks", seen["stacks"], [])
@@ -64,7 +77,7 @@ def test_readers(env, given):
 
 def test_tampering(env, given):
     can_look()
-    guest = Guest(env, images(), name="tampered", words="nokaslr")
+    guest = Guest(env, images(), name="tampered")
     pid = guest.begin("sleep 1000")
     guest.module(f"hide=2 task={pid}")
     equal("hidden", findings(guest), {("hidden_module", "auspex_test"), ("hidden_process", f"{pid} sleep")})
@@ -73,12 +86,8 @@ def test_tampering(env, given):
 def test_hooks(env, given):
     can_look()
     guest = Guest(env, images(), name="hooked")
-    guest.hook_call()
-    equal("hooked", findings(guest), {("system_call", "system call 180")})
-    guest.run("rmmod auspex_test")
-    equal("after it was undone", findings(guest), set())
-    guest.module("idt=1")
-    equal("hooked", findings(guest), {("interrupt", "interrupt 4")})
+    guest.module(f"hook=0x{guest.symbol('sys_call_table'):x} idt=1")
+    equal("hooked", findings(guest), {("system_call", "system call 180"), ("interrupt", "interrupt 4")})
 
 
 def test_stuck(env, given):
