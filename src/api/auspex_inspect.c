@@ -3,7 +3,7 @@
  * then the collector of its host (relay/). */
 #include "api/inspect.h"
 
-#include "api/body.h"
+#include "api/inspection.h"
 #include "base/clock.h"
 #include "vmi/vmi.h"
 
@@ -12,19 +12,6 @@
 #define WAIT_S     20
 #define WAIT_MAX_S 60
 #define SILENT_NS  60000000000ll /* a collector comes every half minute */
-
-struct ax_str ax_inspect_who(struct ax_request *q)
-{
-    static const enum ax_role roles[] = {AX_ROLE_PROVIDER, AX_ROLE_MEMBER, AX_ROLE_DELEGATE,
-                                         AX_ROLE_READER, AX_ROLE_AGENT};
-    const char *role = "nobody";
-    for (size_t i = 0; i < AX_ARRAY_LEN(roles); i++)
-        if (q->who.roles & (unsigned)roles[i]) {
-            role = ax_role_name(roles[i]);
-            break;
-        }
-    return ax_arena_printf(&q->arena, "%s (%s)", q->who.name[0] ? q->who.name : "unnamed", role);
-}
 
 void ax_inspect_refuse(struct ax_reply *r, const struct ax_err *err)
 {
@@ -116,25 +103,20 @@ static int read_body(struct ax_request *q, struct asking *x, struct ax_err *err)
 
 static int find_vm(struct ax_request *q, struct ax_resource *vm, struct ax_err *err)
 {
-    enum ax_kind kind;
-    struct ax_str id;
-    int rc = ax_handle_parse(q->rest, &kind, &id, err);
-    if (rc == 0)
-        rc =
-            ax_registry_get(ax_api_rooms(q->api)->registry, q->tenant, q->rest, &q->arena, vm, err);
-    if (rc == 0 && vm->kind != AX_KIND_VM)
-        rc = ax_fail(err, -EINVAL, "%.*s is no VM: only into VMs can be looked",
-                     AX_STR_ARG(q->rest));
-    return rc;
+    struct ax_str owner;
+    int rc = ax_inspection_vm(q, q->rest, &owner, err);
+    return rc < 0 ? rc
+                  : ax_registry_get(ax_api_rooms(q->api)->registry, owner, q->rest, &q->arena, vm,
+                                    err);
 }
 
 static void name_inspection(struct ax_request *q, const struct ax_resource *vm,
                             struct ax_inspection *x)
 {
-    x->tenant = q->tenant;
+    x->tenant = vm->tenant;
     x->handle = vm->handle;
-    x->who = ax_inspect_who(q);
-    x->provider = q->who.roles & AX_ROLE_PROVIDER;
+    x->who = ax_inspection_who(q);
+    x->provider = ax_inspection_is_provider(q);
 }
 
 static bool is_off(const struct ax_resource *vm)
@@ -165,7 +147,7 @@ static int check_reach(struct ax_request *q, const struct asking *x, struct ax_e
         return 409;
     }
     if (vm->host.n &&
-        ax_relay_heard(ax_api_rooms(q->api)->relay, q->tenant, vm->host, ax_mono_ns(), SILENT_NS))
+        ax_relay_heard(ax_api_rooms(q->api)->relay, vm->tenant, vm->host, ax_mono_ns(), SILENT_NS))
         return 0;
     struct ax_str host = vm->host.n ? vm->host : AX_STR("unknown");
     ax_fail(err, -ETIMEDOUT,
@@ -177,12 +159,6 @@ static int check_reach(struct ax_request *q, const struct asking *x, struct ax_e
 
 /* ---- the answer ---- */
 
-static void put_times(struct ax_json *j, const char *key, int64_t ms)
-{
-    ax_json_key(j, key);
-    ax_json_time(j, ms);
-}
-
 static void put_grant(struct ax_json *j, const struct ax_grant *g)
 {
     ax_json_key(j, "grant");
@@ -193,7 +169,7 @@ static void put_grant(struct ax_json *j, const struct ax_grant *g)
     ax_json_cstr(j, g->warrant ? "warrant" : "consent");
     ax_json_key(j, "scope");
     ax_json_cstr(j, ax_scope_name(g->scope));
-    put_times(j, "expires", g->expires);
+    ax_inspection_time(j, "expires", g->expires);
     ax_json_end(j);
 }
 
@@ -207,7 +183,7 @@ static void put_head(struct ax_json *j, const struct asking *x)
     ax_json_str(j, x->vm.name);
     ax_json_key(j, "host");
     ax_json_str(j, x->vm.host);
-    put_times(j, "time", ax_now_ms());
+    ax_inspection_time(j, "time", ax_now_ms());
     put_grant(j, &x->grant);
 }
 
@@ -260,7 +236,7 @@ static bool wait_for_collector(struct ax_later *l, struct ax_request *q, struct 
     if (rc == 0) {
         x->wait = (struct ax_relay_wait){
             .wake = wake, .ctx = ctx, .until_ns = ax_mono_ns() + x->wait_ms * 1000000};
-        rc = ax_relay_ask(rooms->relay, q->tenant, x->vm.host, &x->request, &x->wait, &err);
+        rc = ax_relay_ask(rooms->relay, x->vm.tenant, x->vm.host, &x->request, &x->wait, &err);
     }
     if (rc < 0)
         ax_inspect_refuse(r, &err);
@@ -324,7 +300,7 @@ void ax_inspect_may(struct ax_request *q, struct ax_reply *r)
     ax_json_key(&j, "running");
     ax_json_bool(&j, !is_off(&vm));
     ax_json_key(&j, "collector");
-    ax_json_bool(&j, ax_relay_heard(ax_api_rooms(q->api)->relay, q->tenant, vm.host, ax_mono_ns(),
+    ax_json_bool(&j, ax_relay_heard(ax_api_rooms(q->api)->relay, vm.tenant, vm.host, ax_mono_ns(),
                                     SILENT_NS));
     if (may)
         put_grant(&j, &grant);

@@ -270,9 +270,9 @@ static bool is_member_of(const char *key, unsigned parts)
                    {"filesystems", AX_PART_STORAGE}, {"processes", AX_PART_PROCESSES},
                    {"modules", AX_PART_MODULES},     {"integrity", AX_PART_INTEGRITY},
                    {"messages", AX_PART_LOG},        {"stacks", AX_PART_STACKS},
-                   {"kernel", AX_PART_ALL},          {"build_id", AX_PART_ALL},
-                   {"attach_seconds", AX_PART_ALL},  {"poll_seconds", AX_PART_ALL},
-                   {"missing", AX_PART_ALL}};
+                   {"messages_lost", AX_PART_LOG},   {"kernel", AX_PART_ALL},
+                   {"build_id", AX_PART_ALL},        {"attach_seconds", AX_PART_ALL},
+                   {"poll_seconds", AX_PART_ALL},    {"missing", AX_PART_ALL}};
     for (size_t i = 0; i < AX_ARRAY_LEN(members); i++)
         if (strcmp(members[i].member, key) == 0)
             return members[i].part & parts;

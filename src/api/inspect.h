@@ -7,9 +7,6 @@
 
 #include <jansson.h>
 
-/* "NAME (role)", for the ledger and the owner's eyes. */
-struct ax_str ax_inspect_who(struct ax_request *q);
-
 /* Names of parts, or "all". -EINVAL. */
 int ax_inspect_parts(const json_t *list, unsigned *out, struct ax_err *err);
 

@@ -12,10 +12,10 @@
 #ifndef AX_COLLECT_COLLECT_H
 #define AX_COLLECT_COLLECT_H
 
+#include "base/buf.h"
 #include "model/resource.h"
 #include "model/sample.h"
 #include "model/scope.h"
-#include "vmi/vmi.h"
 
 #include <sys/types.h>
 
@@ -59,16 +59,18 @@ struct ax_sight_vm {
     struct ax_str uuid;
     int pid; /* of its QEMU; 0 = not known */
 };
-/* How one looks: in tests, another. Each handle is used by one thread at a time. Errors as in
- * vmi/vmi.h; -EAGAIN: a read was given up, the next may do better. */
+/* How one looks: in tests, another. Each handle is used by one thread at a time. What is appended
+ * is as ax_reading_json makes it. Errors: -ENOENT, -ENOTSUP as in vmi/vmi.h; others may pass. */
 struct ax_eye {
     int (*open)(void *ctx, const struct ax_sight_vm *vm, enum ax_scope scope, void **out,
                 struct ax_err *err);
-    int (*read)(void *handle, unsigned parts, struct ax_arena *a, struct ax_reading *out,
-                struct ax_err *err);
+    int (*ask)(void *handle, unsigned parts, struct ax_buf *json, struct ax_err *err);
     void (*close)(void *handle);
     void *ctx;
 };
+
+/* A worker in a sandbox for each VM (vmi/inspector.h). */
+struct ax_eye ax_eye_real(void);
 
 struct ax_sight_options {
     struct ax_eye eye;
@@ -100,10 +102,10 @@ struct ax_sight_count {
 void ax_sight_counts(struct ax_sight *s, struct ax_arena *a, struct ax_sight_count **out,
                      size_t *n);
 
-/* One look that the server has asked for, at most as far as the scope. Any one thread. -ESRCH: no
- * such VM runs here. What it took to get there is kept for half a minute. */
+/* One look that the server has asked for, at most as far as the scope; the JSON is appended. Any
+ * one thread. -ESRCH: no such VM runs here. What it took to get there is kept for half a minute. */
 int ax_sight_look(struct ax_sight *s, struct ax_str handle, enum ax_scope scope, unsigned parts,
-                  struct ax_arena *a, struct ax_reading *out, struct ax_err *err);
+                  struct ax_buf *json, struct ax_err *err);
 void ax_sight_rest(struct ax_sight *s, int64_t now_ns); /* the same thread, now and then */
 
 /* What stands between this machine and full sight, for `auspex doctor` and the host's page. */

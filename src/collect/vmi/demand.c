@@ -77,30 +77,25 @@ static int find(struct ax_sight *s, struct ax_str handle, struct ax_sight_known 
     return 0;
 }
 
-/* A guest that has rebooted since the last look is found anew, once; so is one whose QEMU has been
- * replaced by another. */
+/* What was kept may be of no use any more (another QEMU has taken the place of the first): then it
+ * is tried anew, once. */
 int ax_sight_look(struct ax_sight *s, struct ax_str handle, enum ax_scope scope, unsigned parts,
-                  struct ax_arena *a, struct ax_reading *out, struct ax_err *err)
+                  struct ax_buf *json, struct ax_err *err)
 {
     struct ax_sight_known vm;
     int rc = find(s, handle, &vm, err);
     if (rc < 0)
         return rc;
     struct ax_sight_kept *k = find_kept(s, handle, scope);
-    bool old = k->eye != NULL;
-    for (int tries = 0; tries < 2; tries++) {
+    for (bool old = k->eye != NULL;; old = false) {
         rc = open_kept(s, k, handle, scope, vm.pid, err);
-        if (rc < 0)
-            return rc;
-        *out = (struct ax_reading){0};
-        rc = s->o.eye.read(k->eye, parts, a, out, err);
-        if (rc == 0 || (out->parts & parts)) {
+        if (rc == 0)
+            rc = s->o.eye.ask(k->eye, parts, json, err);
+        if (rc == 0)
             k->used_ns = ax_mono_ns();
-            return 0;
-        }
-        drop(s, k);
-        if (rc != -ESTALE && !old)
-            break;
+        else
+            drop(s, k);
+        if (rc == 0 || !old)
+            return rc;
     }
-    return rc;
 }

@@ -140,8 +140,8 @@ static void emit_vital(struct ax_emitter *e, const struct ax_sighted *w)
         emit_system(e, &w->labels, &r->system);
     if (r->parts & AX_PART_MEMORY)
         emit_rows(e, &w->labels, memory_rows, AX_ARRAY_LEN(memory_rows), &r->memory, NULL, 0);
-    ax_emit(e, &w->labels, "auspex_vmi_poll_seconds", (double)r->poll_us * US);
-    ax_emit(e, &w->labels, "auspex_vmi_attach_seconds", (double)r->attach_us * US);
+    ax_emit(e, &w->labels, "auspex_vmi_poll_seconds", (double)r->poll_ns / 1e9);
+    ax_emit(e, &w->labels, "auspex_vmi_attach_seconds", (double)r->attach_ns / 1e9);
 }
 
 /* ---- processes: by name, since names last and numbers do not ---- */
@@ -319,8 +319,7 @@ static void emit_vm(struct ax_emitter *e, struct ax_sighted *w, struct ax_str ho
     ax_emit(e, &w->labels, "auspex_vmi_up", w->up);
     ax_emit(e, &w->labels, "auspex_vmi_level", (double)w->scope);
     ax_emit(e, &w->labels, "auspex_vmi_polls_total", (double)w->polls);
-    ax_emit(e, &w->labels, "auspex_vmi_polls_given_up_total", (double)w->given_up);
-    ax_emit(e, &w->labels, "auspex_vmi_walks_repeated_total", (double)w->torn);
+    ax_emit(e, &w->labels, "auspex_vmi_polls_failed_total", (double)w->failed);
     ax_emit(e, &w->labels, "auspex_vmi_attaches_total", (double)w->attached);
     if (!w->up || !w->groups[AX_SIGHT_VITAL].n)
         return;

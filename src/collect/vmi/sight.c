@@ -11,7 +11,7 @@
 
 #define TASKS_MS   10000
 #define STORAGE_MS 30000
-#define RETRY_MS   2000
+#define RETRY_MS   1000
 #define RETRY_MAX  30000
 
 static int64_t mono_ms(void)
@@ -103,6 +103,7 @@ static void fail(struct ax_sight *s, struct ax_sighted *w, const struct ax_err *
     static struct ax_log_limit limit;
     int64_t pause = RETRY_MS << (w->failures < 4 ? w->failures : 4);
     close_eye(s, w);
+    w->failed++;
     if (w->failures == 0)
         ax_log_limited(&limit, 10, AX_LOG_WARN, "%s cannot be looked into: %s", w->name, err->text);
     w->failures++;
@@ -134,12 +135,10 @@ static void publish(struct ax_sight *s, struct ax_sighted *w, struct ax_sight_re
     g->fresh = true;
     w->polls++;
     w->counted++;
-    w->torn += g->v[next].torn;
     pthread_mutex_unlock(&s->lock);
 }
 
-/* 0 when some of the parts could be read: a part that the kernel does not offer takes nothing from
- * the others. */
+/* A part that the kernel does not offer takes nothing from the others. */
 static int read_group(struct ax_sight *s, struct ax_sighted *w, enum ax_sight_group group,
                       unsigned parts, struct ax_err *err)
 {
@@ -147,9 +146,11 @@ static int read_group(struct ax_sight *s, struct ax_sighted *w, enum ax_sight_gr
     int next = g->n ? (g->now + 1) % 3 : 0;
     ax_arena_reset(&g->arena[next]);
     g->v[next] = (struct ax_reading){0};
-    int rc = s->o.eye.read(w->eye, parts, &g->arena[next], &g->v[next], err);
-    w->given_up += rc == -EAGAIN;
-    if (rc < 0 && !(g->v[next].parts & parts))
+    ax_buf_clear(&s->json);
+    int rc = s->o.eye.ask(w->eye, parts, &s->json, err);
+    if (rc == 0)
+        rc = ax_sight_parse(ax_buf_view(&s->json), &g->arena[next], &g->v[next], err);
+    if (rc < 0)
         return rc;
     g->at_ms[next] = mono_ms();
     publish(s, w, g, next);
@@ -213,18 +214,21 @@ static int look(struct ax_sight *s, struct ax_sighted *w, struct ax_err *err)
 {
     int rc = read_group(s, w, AX_SIGHT_VITAL, AX_PART_SYSTEM | AX_PART_MEMORY, err);
     struct ax_look vital = look_at(&w->groups[AX_SIGHT_VITAL]);
-    if (rc < 0 || !(vital.now->parts & AX_PART_SYSTEM))
-        return rc < 0 ? rc : -EAGAIN;
+    if (rc == 0 && !(vital.now->parts & AX_PART_SYSTEM))
+        rc = ax_fail(err, -EAGAIN, "its vital signs could not be read");
+    if (rc < 0)
+        return rc;
     bool all = ax_watch_wants_all(&w->watch, &vital);
     if (all || is_due(&w->groups[AX_SIGHT_TASKS], vital.now_ms, TASKS_MS))
         rc = read_group(s, w, AX_SIGHT_TASKS, task_parts(w, all), err);
-    if (rc != -ESTALE && (all || is_due(&w->groups[AX_SIGHT_STORAGE], vital.now_ms, STORAGE_MS)))
+    if (rc == 0 && (all || is_due(&w->groups[AX_SIGHT_STORAGE], vital.now_ms, STORAGE_MS)))
         rc = read_group(s, w, AX_SIGHT_STORAGE, AX_PART_STORAGE, err);
     judge(s, w);
-    return rc == -ESTALE ? rc : 0;
+    return rc;
 }
 
-/* A guest that has rebooted is attached to again at once. */
+/* A worker that fails now and then is not the end of looking: it is the inspector's to begin anew.
+ */
 static void visit(struct ax_sight *s, struct ax_sighted *w)
 {
     struct ax_err err = {0};
@@ -238,18 +242,13 @@ static void visit(struct ax_sight *s, struct ax_sighted *w)
         w->up = false;
         return;
     }
-    if (!attach(s, w, mono_ms())) {
-        w->up = false;
-        return;
-    }
-    int rc = look(s, w, &err);
-    w->up = rc == 0 || rc == -EAGAIN;
-    if (rc == -ESTALE)
-        close_eye(s, w);
-    else if (!w->up)
-        fail(s, w, &err);
-    else
+    w->up = attach(s, w, mono_ms()) && look(s, w, &err) == 0;
+    if (w->up)
         w->failures = 0;
+    else if (err.code == -EAGAIN)
+        w->failed++;
+    else if (err.code)
+        fail(s, w, &err);
 }
 
 /* ---- the list (with the lock) ---- */
@@ -490,6 +489,7 @@ void ax_sight_free(struct ax_sight *s)
         return;
     ax_sight_end(s);
     ax_sight_forget_kept(s);
+    ax_buf_free(&s->json);
     ax_arena_free(&s->wanted_arena);
     ax_arena_free(&s->ended_arena);
     free(s->v);

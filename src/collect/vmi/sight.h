@@ -3,6 +3,7 @@
  *
  *   sight.c   what is granted, and the thread that looks    watch.c   what looks say of health
  *   demand.c  looks that somebody asked for                 series.c  looks as series of a round
+ *   parse.c   a worker's JSON as a reading
  *
  * The looking thread alone changes the list of VMs and what it holds, under the lock; reading a
  * guest happens without it, into memory that nobody else sees yet. */
@@ -13,6 +14,7 @@
 #include "collect/emit.h"
 #include "collect/libvirt/virt.h"
 #include "collect/vmi/watch.h"
+#include "vmi/vmi.h"
 
 #include <pthread.h>
 
@@ -46,8 +48,8 @@ struct ax_sighted {
     unsigned failures;
     struct ax_sight_readings groups[AX_SIGHT_GROUPS];
     struct ax_watch watch;
-    uint64_t counted, polls, given_up, torn, attached; /* counted: not told yet */
-    bool labelled;                                     /* the round's own, and the next ones */
+    uint64_t counted, polls, failed, attached; /* counted: not told yet */
+    bool labelled;                             /* the round's own, and the next ones */
     char labelled_as[128];
     struct ax_emit_scope labels;
 };
@@ -71,6 +73,7 @@ struct ax_sight {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     pthread_t thread;
+    struct ax_buf json; /* of the last look */
     bool quit, changed; /* changed: `wanted` is new */
     struct ax_arena wanted_arena;
     struct ax_sight_grant *wanted;
@@ -102,6 +105,9 @@ void ax_sight_round(struct ax_sight *s, struct ax_str host_name, const struct ax
                     size_t n, struct ax_emitter *e);
 /* What libvirt tells between rounds. */
 void ax_sight_lifecycle(struct ax_sight *s, const struct ax_event *e);
+
+int ax_sight_parse(struct ax_str json, struct ax_arena *a, struct ax_reading *out,
+                   struct ax_err *err);
 
 void ax_sight_forget_kept(struct ax_sight *s);
 
