@@ -44,7 +44,8 @@ static bool part_of(const char *name, unsigned *out)
     return false;
 }
 
-int ax_inspect_parts(const json_t *list, unsigned *out, struct ax_err *err)
+/* Names of parts, or "all". -EINVAL. */
+static int read_parts(const json_t *list, unsigned *out, struct ax_err *err)
 {
     unsigned parts = 0;
     size_t i;
@@ -83,7 +84,7 @@ static int read_body(struct ax_request *q, struct asking *x, struct ax_err *err)
     AX_CLEANUP(ax_body_free) json_t *body = NULL;
     int rc = ax_inspect_body(q, &body, err);
     if (rc == 0)
-        rc = ax_inspect_parts(json_object_get(body, "parts"), &x->request.parts, err);
+        rc = read_parts(json_object_get(body, "parts"), &x->request.parts, err);
     if (rc == 0)
         rc = read_text(body, "reason", &q->arena, &x->x.reason, err);
     if (rc == 0)

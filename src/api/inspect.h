@@ -7,9 +7,6 @@
 
 #include <jansson.h>
 
-/* Names of parts, or "all". -EINVAL. */
-int ax_inspect_parts(const json_t *list, unsigned *out, struct ax_err *err);
-
 int ax_inspect_body(struct ax_request *q, json_t **out, struct ax_err *err);
 
 /* As ax_reply_auspex_errno, with what only the law has: a damaged ledger is 503. */

@@ -317,7 +317,7 @@ static void emit_vm(struct ax_emitter *e, struct ax_sighted *w, struct ax_str ho
 {
     label(w, host_name, e);
     ax_emit(e, &w->labels, "auspex_vmi_up", w->up);
-    ax_emit(e, &w->labels, "auspex_vmi_level", (double)w->scope);
+    ax_emit(e, &w->labels, "auspex_vmi_scope", (double)w->scope);
     ax_emit(e, &w->labels, "auspex_vmi_polls_total", (double)w->polls);
     ax_emit(e, &w->labels, "auspex_vmi_polls_failed_total", (double)w->failed);
     ax_emit(e, &w->labels, "auspex_vmi_attaches_total", (double)w->attached);
