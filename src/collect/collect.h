@@ -16,6 +16,7 @@
 #include "model/resource.h"
 #include "model/sample.h"
 #include "model/scope.h"
+#include "vmi/vmi.h"
 
 #include <sys/types.h>
 
