@@ -17,11 +17,7 @@ struct ax_client {
     struct curl_slist *headers;
     const char *server;
     atomic_bool aborted;
-<<<<<<< HEAD
     long patience;               /* s */
-=======
-    int patience_ms;
->>>>>>> 7f526f6 (auspex inspect VM: through the server (its command is to come))
     char fault[CURL_ERROR_SIZE]; /* of the last transfer, in more words than its code */
 };
 
@@ -81,17 +77,10 @@ void ax_client_trust(void *curl, const struct ax_cli *c)
         curl_easy_setopt(curl, CURLOPT_SSLKEY, c->key);
 }
 
-<<<<<<< HEAD
 void ax_client_patience(struct ax_client *c, long seconds)
 {
     c->patience = seconds;
     curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, seconds * 1000);
-=======
-void ax_client_patience(struct ax_client *c, int ms)
-{
-    c->patience_ms = ms;
-    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, (long)ms);
->>>>>>> 7f526f6 (auspex inspect VM: through the server (its command is to come))
 }
 
 struct ax_client *ax_client_new(const struct ax_cli *c)
@@ -105,11 +94,7 @@ struct ax_client *ax_client_new(const struct ax_cli *c)
     curl_easy_setopt(client->curl, CURLOPT_ERRORBUFFER, client->fault);
     ax_client_trust(client->curl, c);
     curl_easy_setopt(client->curl, CURLOPT_CONNECTTIMEOUT_MS, 3000L);
-<<<<<<< HEAD
     ax_client_patience(client, PATIENCE);
-=======
-    ax_client_patience(client, 10000);
->>>>>>> 7f526f6 (auspex inspect VM: through the server (its command is to come))
     curl_easy_setopt(client->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(client->curl, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(client->curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -172,13 +157,8 @@ static int transfer_failed(const struct ax_client *c, CURLcode rc, const struct 
     if (a->raw.overflow)
         return ax_fail(err, -EFBIG, "the answer is larger than 64 MiB; ask for less");
     if (rc == CURLE_OPERATION_TIMEDOUT)
-<<<<<<< HEAD
         return ax_fail(err, -ETIMEDOUT, "the server at %s did not answer within %ld s", c->server,
                        c->patience);
-=======
-        return ax_fail(err, -ETIMEDOUT, "the server at %s did not answer within %d s", c->server,
-                       c->patience_ms / 1000);
->>>>>>> 7f526f6 (auspex inspect VM: through the server (its command is to come))
     if (rc == CURLE_URL_MALFORMAT || rc == CURLE_UNSUPPORTED_PROTOCOL)
         return ax_fail(err, -EINVAL,
                        "\"%s\" is not a server's address (expected e.g. http://127.0.0.1:8070)",

@@ -63,11 +63,7 @@ struct curl_slist *ax_client_headers(const struct ax_cli *c, struct curl_slist *
 /* --ca-file, --cert and --key for a CURL handle. */
 void ax_client_trust(void *curl, const struct ax_cli *c);
 void ax_client_free(struct ax_client *c);
-<<<<<<< HEAD
 void ax_client_patience(struct ax_client *c, long seconds); /* for an answer; else 10 */
-=======
-void ax_client_patience(struct ax_client *c, int ms); /* with one answer; 10 s unless told */
->>>>>>> 7f526f6 (auspex inspect VM: through the server (its command is to come))
 /* From any thread: ends the request under way within a second, and fails those that follow. */
 void ax_client_abort(struct ax_client *c);
 /* GET of a path with its query ("/api/v1/query?query=up"). Errors: -ECONNREFUSED nobody answers,

@@ -152,7 +152,7 @@ int ax_inspect_vm(const struct ax_cli *c, const char *reason, bool watch)
         return ax_cli_usage(c, "\"%s\": expected --watch SECONDS, 0.5 to %d", c->args[2],
                             WATCH_MAX);
     l.client = ax_client_new(c);
-    ax_client_patience(l.client, (ANSWER_S + 5) * 1000);
+    ax_client_patience(l.client, ANSWER_S + 5);
     int rc = path_of(&l, &err);
     if (rc == 0)
         rc = find_parts(&l, c->args[1], &err);
