@@ -3,10 +3,11 @@
 written down and told with it, ended when it ends; other tenants and other collectors get nothing."""
 import json
 import os
+import shutil
 import threading
 import time
 
-from harness import auspex, check, equal, wait_for
+from harness import ARTIFACTS, REPO, Skip, auspex, check, equal, run, wait_for
 from test_auth import ask, token
 
 INSPECTION = "/auspex/v1/inspection/"
@@ -213,3 +214,20 @@ def test_a_vm_that_is_off_has_no_memory(env, server):
     env.hv.virsh("destroy", "web2")
     wait_for("it to be off", 10, lambda: look(env, "member", handle, "memory")[0] == 409)
     wait_for("its series to end", 10, lambda: series(env, "auspex_vmi_up", handle) is None)
+
+
+def test_the_page_of_a_vm(env, server):
+    """A server that asks nobody who they are: everybody is owner and provider."""
+    script = os.path.join(REPO, "web", "test", "inside.mjs")
+    if not (shutil.which("node") and shutil.which("chromium")):
+        raise Skip("needs node and chromium (tools/install-deps test)")
+    plain = env.server("plain")
+    if b"app.js" not in plain.http("/")[1]:
+        raise Skip("built without the dashboard")
+    env.host(plain, env.hv.uri, name="second")
+    handle = env.vms["shared"]
+    wait_for("the collector to ask for work", 20, lambda: plain.get(f"/auspex/v1/resources/{handle}/inspect")["collector"])
+    shots = os.path.join(ARTIFACTS, "screenshots", "sight")
+    os.makedirs(shots, exist_ok=True)
+    status, out, err = run(["node", script, plain.url, shots], timeout=120, env={**os.environ, "VM": handle})
+    check(status == 0, (out + err)[-3000:])
