@@ -11,6 +11,7 @@ const panel = page.getByRole('region', { name: 'What the hypervisor sees' });
 const press = (target) => target.focus().then(() => page.keyboard.press('Enter'));
 
 async function shots(name) {
+    await page.setViewportSize({ width: 1360, height: 2400 }); // the bar on top does not lie over it then
     await panel.scrollIntoViewIfNeeded();
     for (const colorScheme of ['light', 'dark']) {
         await page.emulateMedia({ colorScheme });

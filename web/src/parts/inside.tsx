@@ -221,7 +221,7 @@ function Shown({ look }: { look: Look }) {
                 </table>
             )}
             {look.messages && (
-                <pre class="log" tabIndex={0} role="region" aria-label="Last messages of its kernel">
+                <pre class="log" tabIndex={0} role="region" aria-label="Last messages of its kernel" ref={(e) => void (e && (e.scrollTop = e.scrollHeight))}>
                     {look.messages.slice(-MESSAGES).map((m) => `${m.time_seconds.toFixed(3).padStart(11)}  ${m.text}\n`)}
                 </pre>
             )}
@@ -234,10 +234,10 @@ function Looked({ list }: { list: Notice[] }) {
     return (
         <details>
             <summary>Who has looked, and what was allowed ({list.length === 20 ? 'the last 20' : list.length})</summary>
-            <ul class="holds">
+            <ul class="looked">
                 {list.map((n) => (
                     <li key={n.id}>
-                        <Time at={n.time} /> <span>{n.text}</span>
+                        <Time at={n.time} />: {n.text}
                     </li>
                 ))}
             </ul>
