@@ -82,6 +82,7 @@ void ax_api_stop(struct ax_api *api)
     if (!api)
         return;
     ax_faults_end(api->rooms.faults);
+    ax_relay_end(api->rooms.relay);
     ax_exchanges_end(&api->exchanges); /* the daemons can't stop while a connection is suspended */
     if (api->unix_socket)
         MHD_stop_daemon(api->unix_socket);

@@ -11,6 +11,7 @@
 #include "faults/faults.h"
 #include "notify/notify.h"
 #include "predict/predict.h"
+#include "relay/relay.h"
 #include "statsd/statsd.h"
 #include "warrant/warrant.h"
 
@@ -52,6 +53,7 @@ struct ax_api_options {
     struct ax_dispatch *dispatch;
     struct ax_faults *faults;
     struct ax_warrants *warrants;
+    struct ax_relay *relay; /* to collectors; ended when the API stops */
     struct ax_predictor *predictor;
     struct ax_statsd *statsd; /* NULL: none is listened for; for /metrics */
     /* Reads files anew: 0, or what is wrong in *said, a line each. And how that went last, and when

@@ -60,20 +60,35 @@ static void handle(struct ax_exchange *x)
     }
 }
 
-static void work(void *arg)
-{
-    struct ax_exchange *x = arg;
-    handle(x);
-    AX_ASSERT(!x->r.pending); /* who takes samples is quick */
-    come_back(x);
-}
-
 /* Goes on there, or here when nobody is there any more. */
 static void go_on(struct ax_exchange *x, struct ax_jobs *to, void (*run)(void *arg))
 {
     x->away = (struct ax_job){.run = run, .arg = x};
     if (!ax_jobs_add(to, &x->away))
         run(x);
+}
+
+static void finish(void *arg)
+{
+    struct ax_exchange *x = arg;
+    x->r.later->finish(x->r.later, &x->q, &x->r);
+    come_back(x);
+}
+
+static void woken(void *arg)
+{
+    struct ax_exchange *x = arg;
+    go_on(x, x->all->workers, finish);
+}
+
+/* Once it waits, it may be woken at any time: nothing is touched any more. */
+static void work(void *arg)
+{
+    struct ax_exchange *x = arg;
+    handle(x);
+    AX_ASSERT(!x->r.pending); /* who takes samples is quick */
+    if (!x->r.later || !x->r.later->wait(x->r.later, &x->q, &x->r, woken, x))
+        come_back(x);
 }
 
 static void wait_for_outcome(void *arg)
@@ -121,6 +136,8 @@ bool ax_exchange_begin_answer(struct ax_exchange *x)
     if (!(x->route->methods & AX_QUICK) && ax_exchange_send_away(x, x->all->workers, work))
         return true;
     handle(x);
+    if (x->r.later) /* there are no workers any more */
+        ax_refuse(&x->q, &x->r, 503, "unavailable", "the server is ending");
     if (!x->r.pending)
         return false;
     if (ax_exchange_send_away(x, x->all->settler, wait_for_disk))

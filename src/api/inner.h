@@ -55,6 +55,18 @@ struct ax_body {
 void ax_body_park(struct ax_body *s);
 void ax_body_wake(struct ax_body *s);
 
+/* An answer that is still to come: the connection is suspended until somebody wakes it. In the
+ * request's arena. */
+struct ax_request;
+struct ax_reply;
+struct ax_later {
+    /* On a worker: wake(ctx) will be called once, on any thread, maybe before this returns; what it
+     * is about belongs to finish then. False: it will not, and the reply says why. */
+    bool (*wait)(struct ax_later *l, struct ax_request *q, struct ax_reply *r,
+                 void (*wake)(void *ctx), void *ctx);
+    void (*finish)(struct ax_later *l, struct ax_request *q, struct ax_reply *r); /* on a worker */
+};
+
 #define AX_REPLY_COUNTS 4
 
 struct ax_reply {
@@ -72,6 +84,7 @@ struct ax_reply {
     } counts[AX_REPLY_COUNTS]; /* headers with numbers */
     size_t ncounts;
     struct ax_body *stream; /* the body instead of `body`, owned */
+    struct ax_later *later; /* what makes the answer; of handlers that are not quick */
     /* When set, the answer holds only if this settles; in the request's arena. */
     struct ax_intake_pending *pending;
     /* What has to be kept beside the samples before the answer holds; it may wait for the disk. */
@@ -142,6 +155,9 @@ ax_handler ax_resources, ax_resource_one, ax_events, ax_predictions, ax_observat
 ax_handler ax_consents, ax_consent_get, ax_consent_put, ax_consent_delete, ax_warrants_get,
     ax_warrants_post, ax_warrant_get, ax_warrant_delete, ax_notices_get, ax_notice_post_read,
     ax_inspection_settings_get, ax_inspection_settings_put, ax_ledger_get, ax_ledger_verify_get;
+/* Looking into VMs: who asks (auspex_inspect.c), and the collectors (auspex_inspections.c) */
+ax_handler ax_inspect, ax_inspect_may, ax_inspections_work, ax_inspections_result,
+    ax_inspections_count;
 /* The keeper's commands (admin.c) */
 ax_handler ax_delete_series, ax_clean_tombstones, ax_tsdb_snapshot, ax_admin_snapshot;
 /* Logins (login.c) */

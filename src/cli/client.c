@@ -199,7 +199,7 @@ static int ask(struct ax_client *c, const char *path, bool empty, struct ax_answ
     long status = 0;
     curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
     json_error_t where;
-    a.json = json_loadb(a.raw.p ? a.raw.p : "", a.raw.n, 0, &where);
+    a.json = json_loadb(a.raw.p ? a.raw.p : "", a.raw.n, JSON_ALLOW_NUL, &where);
     if (status < 200 || status > 299)
         return refused(c, status, &a, err);
     if (!a.json && !(empty && a.raw.n == 0))

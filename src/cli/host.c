@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/daemon.h"
 #include "cli/exporter.h"
+#include "cli/host_sight.h"
 #include "cli/password.h"
 #include "collect/collect.h"
 #include "push/push.h"
@@ -23,6 +24,8 @@ struct host {
     struct ax_collector *collector;
     struct ax_push *push;
     struct ax_exporter *exporter;
+    struct ax_sight *sight; /* into VMs */
+    struct ax_host_sight *work;
     struct ax_str handle;
 };
 
@@ -69,6 +72,16 @@ static const char *host_name(const struct ax_daemon_options *o, char *buf, size_
     return buf;
 }
 
+/* Nothing is read before the server has granted it; without libvirt there are no VMs. */
+static int open_sight(struct host *h, const struct ax_push_options *push, struct ax_err *err)
+{
+    struct ax_sight_options o = {.eye = ax_eye_real(), .on_event = on_event, .self = h};
+    if (strcmp(h->o->libvirt, "none") == 0)
+        return 0;
+    int rc = ax_sight_new(&h->sight, &o, err);
+    return rc < 0 ? rc : ax_host_sight_start(&h->work, h->sight, push, h->handle, err);
+}
+
 static int open_host(struct host *h, struct ax_arena *a, struct ax_err *err)
 {
     const struct ax_daemon_options *o = h->o;
@@ -97,6 +110,8 @@ static int open_host(struct host *h, struct ax_arena *a, struct ax_err *err)
                                    .key = o->key,
                                    .spool_dir = ax_arena_printf(a, "%s/spool", o->data).p};
     rc = ax_push_new(&h->push, &push, err);
+    if (rc == 0)
+        rc = open_sight(h, &push, err);
     if (rc < 0)
         return rc;
     struct ax_collect_options collect = {
@@ -109,7 +124,8 @@ static int open_host(struct host *h, struct ax_arena *a, struct ax_err *err)
         .set_balloon_period = o->set_balloon_period,
         .interval_ms = o->interval_ms,
         .on_event = on_event,
-        .self = h};
+        .self = h,
+        .sight = h->sight};
     rc = ax_collector_new(&h->collector, &collect, err);
     if (rc == 0 && o->exporter)
         rc = ax_exporter_start(&h->exporter, o->exporter, err);
@@ -126,7 +142,9 @@ static void wait_for_server(const char *socket)
 static void close_host(struct host *h)
 {
     ax_exporter_stop(h->exporter);
+    ax_host_sight_stop(h->work);
     ax_collector_free(h->collector);
+    ax_sight_free(h->sight);
     ax_push_free(h->push);
 }
 

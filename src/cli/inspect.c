@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "cli/inner.h"
 #include "cli/inspect_view.h"
+#include "cli/inspect_vm.h"
 #include "collect/collect.h"
 #include "vmi/vmi.h"
 #include "warrant/warrant.h"
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 static const char HELP[] =
+    "auspex inspect HANDLE|NAME WORD [--watch [SECONDS]] [--reason TEXT]\n"
     "auspex inspect --ram FILE --reason TEXT [--data DIR] WORD\n"
     "auspex inspect --pid PID --reason TEXT [--data DIR] WORD\n"
     "\n"
@@ -25,6 +27,12 @@ static const char HELP[] =
     "ps, dmesg, mem, modules, net, integrity, storage, stacks and all. Also works when the guest\n"
     "hangs or has panicked. Programs' memory is not read, only the kernel's.\n"
     "\n"
+    "A VM is looked into through the server, when its owner has consented (auspex consent) or the\n"
+    "provider has opened a warrant (auspex warrant open); it is written down, and the owner told.\n"
+    "\n"
+    "  auspex inspect web1 dmesg\n"
+    "  auspex inspect web1 ps --watch 5 --reason 'ticket 4711'\n"
+    "  auspex inspect web1 all --json             all that is granted\n"
     "  auspex inspect --ram /dev/shm/web1.ram --reason 'ticket 4711' ps\n"
     "  virsh dump --memory-only web1 web1.elf; auspex inspect --ram web1.elf --reason ... dmesg\n"
     "  auspex inspect --pid 4711 --reason 'does not answer' --json all | jq .processes\n"
@@ -37,7 +45,7 @@ static const char HELP[] =
     "  -d, --data DIR       where the ledger is (default ./var); see auspex admin ledger --help\n"
     "      --user NAME      as in `auspex serve --user`, when root makes the data directory\n"
     "      --layout NAME    the machine type of a raw FILE: pc or q35 (default: found out)\n"
-    "  -w, --watch          again every two seconds, until Ctrl-C\n"
+    "  -w, --watch          again every two seconds (of a VM: or as many as follow), until Ctrl-C\n"
     "\n"
     "Exit status: 0 well; 1 error; 2 bad usage; 3 the guest has panicked or oopsed, or its kernel\n"
     "was tampered with (with --json 0: the answer says it).\n";
@@ -173,7 +181,7 @@ static int run(const struct flags *f, const char *word, bool json)
 static int check(const struct ax_cli *c, const struct flags *f)
 {
     if (!f->ram == !f->pid)
-        return ax_cli_usage(c, "say whose memory: either --ram FILE or --pid PID");
+        return ax_cli_usage(c, "say whose memory: a VM, --ram FILE or --pid PID");
     if (c->nargs && !ax_inspect_parts(c->args[0]))
         return ax_cli_usage(c, "\"%s\" is nothing to look at; expected " AX_INSPECT_WORDS,
                             c->args[0]);
@@ -200,6 +208,8 @@ int ax_cmd_inspect(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--worker") == 0)
         return ax_inspector_worker();
     int rc = ax_cli_parse(&c, argc, argv, flags, AX_ARRAY_LEN(flags), HELP);
+    if (rc == AX_CLI_GO && !f.ram && !f.pid && c.nargs >= 2 && c.nargs <= 3)
+        return ax_inspect_vm(&c, f.reason, f.watch);
     if (rc != AX_CLI_GO ||
         (rc = ax_cli_expect(&c, 1, 1, "what to look at (" AX_INSPECT_WORDS ")")) != AX_CLI_GO)
         return rc;

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/leap.h"
 #include "base/log.h"
+#include "base/map.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 
 #define TICK_MS       100
 #define STORE_TICK_MS 1000
+#define LOOK_MS       1000
 #define HOUSEKEEP_MS  5000
 #define FORETELL_MS   10000
 #define PRUNE_MS      3600000
@@ -44,6 +46,8 @@ struct server {
     struct ax_predictor *predictor;
     struct ax_foretelling *foretelling;
     int64_t next_foretelling;
+    struct ax_relay *relay;
+    uint64_t levels; /* how far one may look into VMs, as a hash */
     struct ax_statsd *statsd;
     struct ax_api *api;
     struct ax_leap clock;
@@ -219,6 +223,7 @@ static int open_statsd(struct server *s, struct ax_err *err)
 
 static int open_api(struct server *s, struct ax_err *err)
 {
+    s->relay = ax_relay_new(&(struct ax_relay_options){0});
     s->unix_fd = ax_listen_unix("auspex.sock", err);
     if (s->unix_fd < 0)
         return s->unix_fd;
@@ -239,6 +244,7 @@ static int open_api(struct server *s, struct ax_err *err)
                                .dispatch = s->alarming.dispatch,
                                .faults = s->faults,
                                .warrants = s->warrants,
+                               .relay = s->relay,
                                .predictor = s->predictor,
                                .statsd = s->statsd,
                                .retention_ms = s->o->retention_ms,
@@ -336,6 +342,29 @@ static int foretell(struct server *s, int64_t now, struct ax_err *err)
     return rc;
 }
 
+/* Collectors that wait are told when they may read more or less than before. */
+static void watch_levels(struct server *s, int64_t now)
+{
+    static struct ax_log_limit limit;
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_vm_level *v;
+    size_t n;
+    struct ax_err err;
+    uint64_t h = 1;
+    if (ax_warrants_levels(s->warrants, now, &a, &v, &n, &err) < 0) {
+        ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
+        n = 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint64_t parts[] = {h, ax_hash(v[i].handle.p, v[i].handle.n), (uint64_t)v[i].scope};
+        h = ax_hash(parts, sizeof parts);
+    }
+    if (h != s->levels)
+        ax_relay_stir(s->relay);
+    s->levels = h;
+    ax_arena_free(&a);
+}
+
 /* Waits a tick; false at the end. SIGHUP: files are read again. */
 static bool wait_tick(struct server *s, const sigset_t *signals)
 {
@@ -352,7 +381,7 @@ static bool wait_tick(struct server *s, const sigset_t *signals)
 static void keep_going(struct server *s, const sigset_t *end)
 {
     static struct ax_log_limit limit;
-    int64_t next_housekeep = ax_now_ms() + HOUSEKEEP_MS, next_prune = 0;
+    int64_t next_housekeep = ax_now_ms() + HOUSEKEEP_MS, next_prune = 0, next_look = 0;
     s->listening = ax_now_ms();
     while (wait_tick(s, end)) {
         struct ax_err err;
@@ -364,6 +393,11 @@ static void keep_going(struct server *s, const sigset_t *end)
             ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
         if (ax_predictor_tick(s->predictor, now, &err) < 0 || foretell(s, now, &err) < 0)
             ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
+        ax_relay_tick(s->relay, ax_mono_ns());
+        if (now >= next_look) {
+            watch_levels(s, now);
+            next_look = now + LOOK_MS;
+        }
         if (now >= next_housekeep) {
             housekeep(s, now, &next_prune);
             next_housekeep = now + HOUSEKEEP_MS;
@@ -374,6 +408,8 @@ static void keep_going(struct server *s, const sigset_t *end)
 static void close_all(struct server *s)
 {
     ax_api_stop(s->api);
+    ax_relay_end(s->relay);
+    ax_relay_free(s->relay);
     ax_statsd_close(s->statsd);
     s->stop = true;
     if (s->keeping)

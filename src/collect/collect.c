@@ -7,6 +7,7 @@
 #include "collect/host/host.h"
 #include "collect/libvirt/virt.h"
 #include "collect/self.h"
+#include "collect/vmi/sight.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -38,6 +39,8 @@ struct ax_collector {
     uint64_t libvirt_timeouts;
     struct source_state sources[SOURCES_MAX];
     size_t nsources;
+    void (*told)(void *self, const struct ax_event *e); /* who hears of events behind us */
+    void *told_self;
 };
 
 static char *copy(struct ax_str s)
@@ -90,6 +93,15 @@ static void start_host(struct ax_collector *c)
         c->sources[c->nsources++].name = ax_host_sources[i].name;
 }
 
+/* Whoever looks into VMs hears first that one was stopped. */
+static void on_event(void *self, const struct ax_event *e)
+{
+    struct ax_collector *c = self;
+    ax_sight_lifecycle(c->o.sight, e);
+    if (c->told)
+        c->told(c->told_self, e);
+}
+
 static void start_libvirt(struct ax_collector *c)
 {
     if (!c->uri[0])
@@ -110,6 +122,12 @@ int ax_collector_new(struct ax_collector **out, const struct ax_collect_options 
         return ax_fail(err, -EINVAL, "the host's id and name must be given");
     struct ax_collector *c = ax_calloc(1, sizeof *c);
     copy_options(c, o);
+    if (o->sight) {
+        c->told = o->on_event;
+        c->told_self = o->self;
+        c->o.on_event = on_event;
+        c->o.self = c;
+    }
     start_host(c);
     start_libvirt(c);
     *out = c;
@@ -276,6 +294,11 @@ int ax_collector_round(struct ax_collector *c, int64_t now, struct ax_arena *a,
     ax_emit_begin(&c->emit, &out->batch, now);
     run_host(c);
     run_libvirt(c, now, &seen, &out->seen);
+    if (c->o.sight && c->vms) {
+        struct ax_vm_brief *vms;
+        size_t n = ax_vms_briefs(c->vms, a, &vms);
+        ax_sight_round(c->o.sight, c->o.host_name, vms, n, &c->emit);
+    }
     emit_sources(c);
     ax_self_process(&c->emit, &c->self, &c->host);
     ax_emit_end(&c->emit);

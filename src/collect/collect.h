@@ -12,13 +12,16 @@
 #ifndef AX_COLLECT_COLLECT_H
 #define AX_COLLECT_COLLECT_H
 
+#include "base/buf.h"
 #include "model/resource.h"
 #include "model/sample.h"
+#include "model/scope.h"
 #include "vmi/vmi.h"
 
 #include <sys/types.h>
 
 struct ax_collector;
+struct ax_sight;
 
 struct ax_collect_options {
     const char *proc, *sys;  /* roots: "/proc", "/sys"; fixtures in tests */
@@ -30,6 +33,7 @@ struct ax_collect_options {
     int64_t interval_ms;
     void (*on_event)(void *self, const struct ax_event *e); /* may be NULL */
     void *self;
+    struct ax_sight *sight; /* into VMs; outlives the collector; NULL = none */
 };
 
 int ax_collector_new(struct ax_collector **out, const struct ax_collect_options *o,
@@ -48,6 +52,62 @@ int ax_collector_round(struct ax_collector *c, int64_t now, struct ax_arena *a,
 /* The round as a scrape target shows it: Prometheus text format 0.0.4, grouped by metric with #
  * TYPE lines, no time stamps; series that ended are left out. */
 void ax_round_text(const struct ax_round *r, struct ax_buf *out);
+
+/* ---- looking into VMs (vmi/): nothing is read unless it was granted ---- */
+
+/* A VM of this host, for who finds its memory. */
+struct ax_sight_vm {
+    struct ax_str uuid;
+    int pid; /* of its QEMU; 0 = not known */
+};
+/* How one looks: in tests, another. Each handle is used by one thread at a time. What is appended
+ * is as ax_reading_json makes it. Errors: -ENOENT, -ENOTSUP as in vmi/vmi.h; others may pass. */
+struct ax_eye {
+    int (*open)(void *ctx, const struct ax_sight_vm *vm, enum ax_scope scope, void **out,
+                struct ax_err *err);
+    int (*ask)(void *handle, unsigned parts, struct ax_buf *json, struct ax_err *err);
+    void (*close)(void *handle);
+    void *ctx;
+};
+
+/* A worker in a sandbox for each VM (vmi/inspector.h). */
+struct ax_eye ax_eye_real(void);
+
+struct ax_sight_options {
+    struct ax_eye eye;
+    void (*on_event)(void *self, const struct ax_event *e); /* signs; on a thread of its own */
+    void *self;
+    int64_t tick_ms; /* between two looks at a VM's vital signs; 0 = 1000 */
+};
+int ax_sight_new(struct ax_sight **out, const struct ax_sight_options *o, struct ax_err *err);
+void ax_sight_end(struct ax_sight *s);  /* looks no more; what is left to be counted is */
+void ax_sight_free(struct ax_sight *s); /* NULL is fine */
+
+/* What may be read all the time: in place of what was. It holds until `until_ns` (monotonic), and
+ * has to be renewed before: a server that is away can't say that it ended. */
+struct ax_sight_grant {
+    struct ax_str handle;
+    enum ax_scope scope;
+    struct ax_str standing; /* under which the reads are counted */
+    int64_t expires;        /* ms since the epoch, 0 = never */
+};
+void ax_sight_grant(struct ax_sight *s, const struct ax_sight_grant *v, size_t n, int64_t until_ns);
+void ax_sight_renew(struct ax_sight *s, int64_t until_ns);
+
+/* How often was read since the last call, by standing; those that have ended say why, once. In the
+ * arena. */
+struct ax_sight_count {
+    struct ax_str standing, ended; /* ended: empty while it goes on */
+    uint64_t polls;
+};
+void ax_sight_counts(struct ax_sight *s, struct ax_arena *a, struct ax_sight_count **out,
+                     size_t *n);
+
+/* One look that the server has asked for, at most as far as the scope; the JSON is appended. Any
+ * one thread. -ESRCH: no such VM runs here. What it took to get there is kept for half a minute. */
+int ax_sight_look(struct ax_sight *s, struct ax_str handle, enum ax_scope scope, unsigned parts,
+                  struct ax_buf *json, struct ax_err *err);
+void ax_sight_rest(struct ax_sight *s, int64_t now_ns); /* the same thread, now and then */
 
 /* What stands between this machine and full sight, for `auspex doctor` and the host's page. */
 enum ax_finding_level { AX_FINDING_OK, AX_FINDING_INFO, AX_FINDING_WARN, AX_FINDING_FAIL };

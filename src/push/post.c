@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "push/client.h"
 #include "push/post.h"
 
 #include "base/log.h"
@@ -76,22 +77,11 @@ enum ax_posted ax_post_send(struct ax_post *p, enum ax_spool_kind kind, struct a
 
 /* ---- beginning and end ---- */
 
-static char *join(const char *a, const char *b)
-{
-    size_t na = strlen(a), nb = strlen(b);
-    while (na && a[na - 1] == '/')
-        na--;
-    char *s = ax_malloc(na + nb + 1);
-    memcpy(s, a, na);
-    memcpy(s + na, b, nb + 1);
-    return s;
-}
-
 static void add_header(struct ax_post *p, const char *name, const char *value)
 {
     if (!value || !value[0])
         return;
-    AX_CLEANUP(ax_free_ptr) char *header = join(name, value);
+    AX_CLEANUP(ax_free_ptr) char *header = ax_push_join(name, value);
     for (size_t k = 0; k < 2; k++)
         p->headers[k] = curl_slist_append(p->headers[k], header);
 }
@@ -109,23 +99,6 @@ static void set_headers(struct ax_post *p, const struct ax_push_options *o)
         curl_slist_append(p->headers[AX_SPOOL_OBSERVATION], "Expect:");
     add_header(p, "X-Scope-OrgID: ", o->tenant);
     add_header(p, "Authorization: Bearer ", o->token);
-}
-
-static int set_tls(struct ax_post *p, const struct ax_push_options *o, struct ax_err *err)
-{
-    const struct {
-        CURLoption option;
-        const char *path;
-    } files[] = {
-        {CURLOPT_CAINFO, o->ca_file}, {CURLOPT_SSLCERT, o->cert}, {CURLOPT_SSLKEY, o->key}};
-    for (size_t i = 0; i < AX_ARRAY_LEN(files); i++) {
-        if (!files[i].path)
-            continue;
-        if (access(files[i].path, R_OK) < 0)
-            return ax_fail_errno(err, "cannot read %s", files[i].path);
-        curl_easy_setopt(p->curl, files[i].option, files[i].path);
-    }
-    return 0;
 }
 
 static void set_curl(struct ax_post *p)
@@ -163,8 +136,8 @@ void ax_post_close(struct ax_post *p)
 
 static int begin(struct ax_post *p, const struct ax_push_options *o, struct ax_err *err)
 {
-    p->urls[AX_SPOOL_SAMPLES] = join(o->url, "/api/v1/write");
-    p->urls[AX_SPOOL_OBSERVATION] = join(o->url, "/auspex/v1/observations");
+    p->urls[AX_SPOOL_SAMPLES] = ax_push_join(o->url, "/api/v1/write");
+    p->urls[AX_SPOOL_OBSERVATION] = ax_push_join(o->url, "/auspex/v1/observations");
     if (o->unix_socket && o->unix_socket[0])
         p->unix_socket = ax_strdup(o->unix_socket);
     curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -173,7 +146,7 @@ static int begin(struct ax_post *p, const struct ax_push_options *o, struct ax_e
         return ax_fail(err, -ENOMEM, "cannot set up the HTTP client");
     set_headers(p, o);
     set_curl(p);
-    return set_tls(p, o, err);
+    return ax_push_trust(p->curl, o, err);
 }
 
 int ax_post_open(struct ax_post **out, const struct ax_push_options *o, bool (*late)(void *ctx),

@@ -34,6 +34,19 @@ void ax_push_batch(struct ax_push *p, const struct ax_batch *b);
 void ax_push_observation(struct ax_push *p, const struct ax_observation *o);
 void ax_push_stats(struct ax_push *p, struct ax_push_stats *out);
 
+/* ---- the other way: questions to the server (errand.c) ---- */
+
+/* One thread, but for stop. The options are those of the push; there is no spool here. */
+struct ax_errand;
+int ax_errand_new(struct ax_errand **out, const struct ax_push_options *o, struct ax_err *err);
+void ax_errand_free(struct ax_errand *e); /* NULL is fine */
+/* Any thread: ends the question under way within a second, and those that follow at once. */
+void ax_errand_stop(struct ax_errand *e);
+/* HTTP's status with the answer appended (up to its max), or a negative errno: -ETIMEDOUT,
+ * -ECANCELED stopped, -ECONNREFUSED nobody there. An empty body: GET. */
+int ax_errand_ask(struct ax_errand *e, const char *path, struct ax_str body, int64_t timeout_ms,
+                  struct ax_buf *answer, struct ax_err *err);
+
 /* The remote write v1 body of a batch, snappy block format. */
 int ax_remote_write_encode(const struct ax_batch *b, struct ax_buf *out, struct ax_err *err);
 

@@ -144,7 +144,7 @@ export async function request(path: string, params: Params, signal: AbortSignal)
 }
 
 /** Changes something; the answer may be empty. */
-export async function change(method: 'POST' | 'DELETE', path: string, document?: unknown): Promise<unknown> {
+export async function change(method: 'POST' | 'PUT' | 'DELETE', path: string, document?: unknown): Promise<unknown> {
     const content = document === undefined ? {} : { body: JSON.stringify(document), headers: { 'Content-Type': 'application/json' } };
     return (await ask(path, { method, signal: AbortSignal.timeout(20_000), ...content })).body;
 }

@@ -260,6 +260,7 @@ function answer(url) {
         const list = q.get('kind') === 'vm' ? vms.map(vmResource) : hosts.map(hostResource);
         return { resources: page(list, q), total: list.length };
     }
+    if (/^\/auspex\/v1\/resources\/vm:[^/]+\/inspect$/.test(path)) return { scope: 'none', running: true, collector: true, text: 'nothing allows it' };
     if (path.startsWith('/auspex/v1/resources/')) {
         const handle = path.slice('/auspex/v1/resources/'.length);
         const vm = vms.find((v) => v.handle === handle);
@@ -282,6 +283,7 @@ function answer(url) {
     }
     if (path === '/auspex/v1/whoami') return { asked: false, users: false, who: null, why: null };
     if (path.startsWith('/v2.0/')) return defined(path.slice('/v2.0/'.length), q);
+    if (path === '/auspex/v1/inspection/notices') return { notices: [] };
     if (path === '/api/v1/query') {
         const result = evaluate(q.get('query'), [secondsNow()]).map(({ metric, values }) => ({ metric, value: values[0] }));
         return { status: 'success', data: { resultType: 'vector', result } };

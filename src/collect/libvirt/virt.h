@@ -171,6 +171,14 @@ void ax_vms_free(struct ax_vms *v);
 struct ax_virt_question *ax_vms_question(const struct ax_vms *v, int64_t now);
 void ax_vms_definition_changed(struct ax_vms *v, const char *uuid);
 
+/* Each VM as it was in the last round. */
+struct ax_vm_brief {
+    struct ax_str uuid, name;
+    bool runs, paused;
+    int pid;
+};
+size_t ax_vms_briefs(const struct ax_vms *v, struct ax_arena *a, struct ax_vm_brief **out);
+
 /* Lists that grow in the round's arena. */
 struct ax_seen {
     struct ax_arena *arena;

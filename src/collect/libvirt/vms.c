@@ -109,6 +109,28 @@ struct ax_virt_question *ax_vms_question(const struct ax_vms *v, int64_t now)
     return q;
 }
 
+static bool has_memory(int state)
+{
+    return state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED ||
+           state == VIR_DOMAIN_PAUSED || state == VIR_DOMAIN_CRASHED ||
+           state == VIR_DOMAIN_SHUTDOWN;
+}
+
+size_t ax_vms_briefs(const struct ax_vms *v, struct ax_arena *a, struct ax_vm_brief **out)
+{
+    *out = AX_NEWS(a, struct ax_vm_brief, v->n + 1);
+    for (size_t i = 0; i < v->n; i++) {
+        const struct ax_vm *vm = v->v[i];
+        (*out)[i] = (struct ax_vm_brief){.uuid = ax_arena_str(a, ax_str(vm->uuid)),
+                                         .name = ax_arena_str(a, vm->name),
+                                         .runs = vm->id >= 0 && has_memory(vm->state),
+                                         .paused = vm->state == VIR_DOMAIN_PAUSED ||
+                                                   vm->state == VIR_DOMAIN_CRASHED,
+                                         .pid = vm->pid > 0 ? vm->pid : 0};
+    }
+    return v->n;
+}
+
 /* ---- what is remembered ---- */
 
 static struct ax_vm *vm_new(struct ax_vms *v, const struct ax_virt_record *r, int64_t now)

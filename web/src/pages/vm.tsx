@@ -11,6 +11,7 @@ import { bytes, bytesRate, duration, millis, percent } from '../format';
 import { grid, lines, RANGES, type Lines } from '../history';
 import { PERIOD, usePoll } from '../live';
 import { Ago, Copy, EventList, Facts, Findings, Loading, Problems, ResourceLink, State, Time, Unknown } from '../parts/bits';
+import { Inside } from '../parts/inside';
 import { Predictions } from '../parts/prediction';
 import { secondsLeft } from '../words';
 
@@ -81,6 +82,7 @@ export function VmPage({ handle }: { handle: string }) {
                 <div class="side">
                     <Predictions list={vm.predictions} />
                     <Findings list={api.findings(vm)} />
+                    {!vm.gone && <Inside vm={vm} />}
                     <MemoryTruth vm={vm} memory={live(vm.state) ? memory : null} />
                     <About vm={vm} />
                 </div>

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The real way to look: find the memory of the VM's QEMU, and have a worker in a sandbox read it.
+ */
+#include "collect/vmi/sight.h"
+
+#include <errno.h>
+
+static int find(const struct ax_sight_vm *vm, struct ax_guest_memory *out, struct ax_err *err)
+{
+    pid_t pid = vm->pid;
+    int rc = pid > 0 ? 0 : ax_guest_process_find("/proc", vm->uuid, &pid, err);
+    return rc < 0 ? rc : ax_guest_memory_find("/proc", pid, out, err);
+}
+
+/* The process may have become another since the last round: only the memory of a QEMU that says it
+ * is this VM is taken for it. */
+static int check(const struct ax_sight_vm *vm, const struct ax_guest_memory *m, struct ax_err *err)
+{
+    struct ax_str handle = ax_str(m->handle);
+    if (ax_str_starts(handle, AX_STR("vm:")) &&
+        ax_str_eq((struct ax_str){handle.p + 3, handle.n - 3}, vm->uuid))
+        return 0;
+    return ax_fail(err, -ESRCH, "process %d is not the QEMU of vm:%.*s", vm->pid,
+                   AX_STR_ARG(vm->uuid));
+}
+
+static int open_eye(void *ctx, const struct ax_sight_vm *vm, enum ax_scope scope, void **out,
+                    struct ax_err *err)
+{
+    const struct ax_inspector_options o = {.scope = scope};
+    struct ax_inspector *inspector;
+    struct ax_guest_memory m = {.place.fd = -1};
+    int rc = find(vm, &m, err);
+    if (rc == 0)
+        rc = check(vm, &m, err);
+    if (rc == 0)
+        rc = ax_inspector_new(&inspector, &m.place, &o, err);
+    if (rc == 0)
+        *out = inspector;
+    ax_close_fd(&m.place.fd);
+    return rc;
+}
+
+static int ask(void *handle, unsigned parts, struct ax_buf *json, struct ax_err *err)
+{
+    return ax_inspector_ask(handle, parts, json, err);
+}
+
+static void close_eye(void *handle)
+{
+    ax_inspector_free(handle);
+}
+
+struct ax_eye ax_eye_real(void)
+{
+    return (struct ax_eye){.open = open_eye, .ask = ask, .close = close_eye};
+}

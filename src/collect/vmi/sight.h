@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+/* How looking into VMs is cut:
+ *
+ *   sight.c   what is granted, and the thread that looks    watch.c   what looks say of health
+ *   demand.c  looks that somebody asked for                 series.c  looks as series of a round
+ *   parse.c   a worker's JSON as a reading
+ *
+ * The looking thread alone changes the list of VMs and what it holds, under the lock; reading a
+ * guest happens without it, into memory that nobody else sees yet. */
+#ifndef AX_COLLECT_VMI_SIGHT_H
+#define AX_COLLECT_VMI_SIGHT_H
+
+#include "collect/collect.h"
+#include "collect/emit.h"
+#include "collect/libvirt/virt.h"
+#include "collect/vmi/watch.h"
+#include "vmi/vmi.h"
+
+#include <pthread.h>
+
+#define AX_SIGHT_VMS 4096
+
+/* Parts that are read together, as often: vital signs each second, tasks each 10 s, storage each
+ * 30 s; and all of them when there is a sign of trouble. */
+enum ax_sight_group { AX_SIGHT_VITAL, AX_SIGHT_TASKS, AX_SIGHT_STORAGE, AX_SIGHT_GROUPS };
+
+/* The newest reading, the one before, and room for the next. */
+struct ax_sight_readings {
+    struct ax_arena arena[3];
+    struct ax_reading v[3];
+    int64_t at_ms[3];
+    int now; /* index of the newest */
+    unsigned n;
+    bool fresh;
+};
+
+/* A VM that may be looked into all the time. */
+struct ax_sighted {
+    char *handle, *standing;
+    enum ax_scope scope;
+    int64_t expires;
+    char name[128];
+    int pid;
+    bool here, runs, paused, was_paused;
+    void *eye; /* NULL: not attached */
+    bool up;   /* the last look gave something */
+    int64_t retry_ms;
+    unsigned failures;
+    struct ax_sight_readings groups[AX_SIGHT_GROUPS];
+    struct ax_watch watch;
+    uint64_t counted, polls, failed, attached; /* counted: not told yet */
+    bool labelled;                             /* the round's own, and the next ones */
+    char labelled_as[128];
+    struct ax_emit_scope labels;
+};
+
+struct ax_sight_known { /* of the last round */
+    char uuid[AX_UUID_TEXT], name[128];
+    bool runs, paused;
+    int pid;
+};
+
+#define AX_SIGHT_KEPT 8
+struct ax_sight_kept { /* of looks that were asked for */
+    char *handle;
+    enum ax_scope scope;
+    void *eye;
+    int64_t used_ns;
+};
+
+struct ax_sight {
+    struct ax_sight_options o;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    pthread_t thread;
+    struct ax_buf json; /* of the last look */
+    bool quit, changed; /* changed: `wanted` is new */
+    struct ax_arena wanted_arena;
+    struct ax_sight_grant *wanted;
+    size_t nwanted;
+    int64_t until_ns;
+    struct ax_sighted **v;
+    size_t n;
+    struct ax_sight_known *known;
+    size_t nknown;
+    struct ax_arena ended_arena;
+    struct ax_sight_count *ended;
+    size_t nended;
+    struct ax_sight_kept kept[AX_SIGHT_KEPT];
+};
+
+static inline const struct ax_reading *ax_sight_newest(const struct ax_sight_readings *g)
+{
+    return g->n ? &g->v[g->now] : NULL;
+}
+
+/* Fills in what the last round knew; false: it is not here. With the lock. */
+bool ax_sight_find(const struct ax_sight *s, struct ax_str handle, struct ax_sight_known *out);
+
+/* What a round has seen. With the lock. */
+void ax_sight_learn(struct ax_sight *s, const struct ax_vm_brief *v, size_t n);
+
+/* The round's part (series.c): what VMs there are, and the newest looks as series. */
+void ax_sight_round(struct ax_sight *s, struct ax_str host_name, const struct ax_vm_brief *v,
+                    size_t n, struct ax_emitter *e);
+/* What libvirt tells between rounds. */
+void ax_sight_lifecycle(struct ax_sight *s, const struct ax_event *e);
+
+int ax_sight_parse(struct ax_str json, struct ax_arena *a, struct ax_reading *out,
+                   struct ax_err *err);
+
+void ax_sight_forget_kept(struct ax_sight *s);
+
+#endif
