@@ -27,6 +27,7 @@ def setup(env, suite="bookworm", flavour="cloud"):
     hangs = Guest(env, built, "hangs", ram="memfd", pvpanic=False, wait=0)
     for guest in (whole, hangs):
         guest.booted(120)
+    hangs.run("echo 1 >/proc/sys/kernel/unknown_nmi_panic")
     busy(whole)
     return types.SimpleNamespace(whole=whole, hangs=hangs)
 
@@ -70,6 +71,14 @@ def test_a_hung_disk_shows_in_the_stacks(env, g):
         g.whole.throttle(0)
 
 
+def test_a_patched_system_call_is_reported(env, g):
+    """On the table in the memory itself, as no module is needed for it."""
+    g.hangs.poke_call()
+    seen = look(g.hangs, "integrity")["integrity"]["findings"]
+    equal([f["kind"] for f in seen], ["system_call"], "what is found")
+    check("180" in seen[0]["what"] + seen[0]["text"], f"{seen} does not name system call 180")
+
+
 def test_a_rootkit_is_reported(env, g):
     hidden = g.whole.begin("work hold 1")
     table = g.whole.symbol("sys_call_table")
@@ -96,7 +105,6 @@ def test_a_starved_guest_still_shows_who_starves_it(env, g):
 
 
 def test_a_hung_guest_still_shows_its_processes(env, g):
-    g.hangs.run("echo 1 >/proc/sys/kernel/unknown_nmi_panic")
     g.hangs.lock_up()
     seen = look(g.hangs)
     equal(seen["system"]["state"], "running", "state")
