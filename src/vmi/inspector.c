@@ -56,9 +56,7 @@ int ax_inspector_new(struct ax_inspector **out, const struct ax_ram_place *place
     i->o.start_ms = o->start_ms ? o->start_ms : START_MS;
     i->o.poll_ms = o->poll_ms ? o->poll_ms : POLL_MS;
     i->socket = -1;
-    if (o->plans)
-        i->secret = o->plans->secret;
-    else if (getrandom(&i->secret, sizeof i->secret, 0) < 0)
+    if (getrandom(&i->secret, sizeof i->secret, 0) < 0)
         i->secret = (uint64_t)ax_mono_ns();
     *out = i;
     return 0;
@@ -170,17 +168,11 @@ static int receive(struct ax_inspector *i, void *out, size_t n, int64_t deadline
     return 0;
 }
 
-/* The worker asks for a plan. */
+/* The worker asks for a plan. It gets the one that the last worker has made of this guest's kernel,
+ * and never another guest's: a worker's word is worth no more than its guest's. */
 static int give_plan(struct ax_inspector *i, const char *key, struct ax_err *err)
 {
-    AX_CLEANUP(ax_buf_free) struct ax_buf kept = AX_BUF_INIT;
-    struct ax_str plan = AX_STR_NULL;
-    if (strcmp(key, i->key) == 0)
-        plan = ax_buf_view(&i->plan);
-    else if (i->o.plans && i->o.plans->get(i->o.plans->self, key, &kept))
-        plan = ax_buf_view(&kept);
-    if (plan.n > AX_WORKER_PLAN)
-        plan = AX_STR_NULL;
+    struct ax_str plan = strcmp(key, i->key) == 0 ? ax_buf_view(&i->plan) : AX_STR_NULL;
     struct ax_worker_plan head = {(uint32_t)plan.n};
     int rc = tell(i, &head, sizeof head, err);
     return rc == 0 && plan.n ? tell(i, plan.p, plan.n, err) : rc;
@@ -191,8 +183,6 @@ static void keep_plan(struct ax_inspector *i, const char *key, const char *plan,
     ax_buf_clear(&i->plan);
     ax_buf_add(&i->plan, plan, n);
     memcpy(i->key, key, sizeof i->key);
-    if (i->o.plans)
-        i->o.plans->put(i->o.plans->self, key, (struct ax_str){plan, n});
 }
 
 static bool is_key(const char *key)

@@ -30,7 +30,6 @@ struct ax_ram_place {
     pid_t pid;     /* PROCESS; 0 else */
     uint64_t base; /* FILE, PROCESS: where the RAM begins in the file or in the process */
     uint64_t size; /* of the RAM, bytes */
-    bool live;     /* the guest runs: its clock can be compared with ours */
     /* The layout, when it is known; n_blocks = 0: those of ax_ram_layout are tried. */
     struct ax_ram_block blocks[AX_RAM_BLOCKS];
     size_t n_blocks;

@@ -18,6 +18,7 @@ struct worker {
     struct ax_worker_hello hello;
     struct ax_ram *rams[LAYOUTS]; /* one for each layout that may be the guest's */
     void *attached;
+    struct ax_plan_store plans;
 };
 
 /* False: the inspector has hung up. */
@@ -122,11 +123,9 @@ static int open_memory(struct worker *w, struct ax_err *err)
 static int attach(struct worker *w, struct ax_err *err)
 {
     struct ax_err later;
-    const struct ax_plan_store plans = {
-        .secret = w->hello.secret, .get = get_plan, .put = put_plan};
-    const struct ax_vmi_options o = {.scope = (enum ax_scope)w->hello.scope,
-                                     .plans = &plans,
-                                     .now_ms = w->hello.place.live ? ax_now_ms() : 0};
+    const struct ax_vmi_options o = {
+        .scope = (enum ax_scope)w->hello.scope, .plans = &w->plans, .now_ms = ax_now_ms()};
+    w->plans = (struct ax_plan_store){.secret = w->hello.secret, .get = get_plan, .put = put_plan};
     int rc = -ENOENT;
     for (size_t i = 0; i < LAYOUTS && !w->attached && w->rams[i]; i++) {
         struct ax_ram *ram = w->rams[i];

@@ -204,6 +204,34 @@ static void what_is_not_used_is_forgotten(void **state)
     ax_ram_close(r);
 }
 
+/* Reads of any length anywhere, some of them poll after poll: each gives what is there. */
+static void any_reads(void **state)
+{
+    struct ax_ram *r = open_guest();
+    unsigned seed = 7;
+    uint64_t at[300], n[300], plus = 0;
+    for (int poll = 0; poll < 60; poll++) {
+        if (poll % 20 == 19) {
+            tell('+');
+            plus++;
+        }
+        ax_ram_begin(r);
+        for (size_t i = 0; i < 300; i++) {
+            if (poll == 0 || rand_r(&seed) % 8 == 0) {
+                n[i] = 1 + (unsigned)rand_r(&seed) % (rand_r(&seed) % 9 ? 300 : 90000);
+                at[i] = (unsigned)rand_r(&seed) % (SIZE / 4 - n[i]) % (i % 2 ? SIZE : 200000);
+            }
+            const uint8_t *p = ax_ram_at(r, at[i], n[i]);
+            assert_non_null(p);
+            for (uint64_t k = 0; k < n[i]; k++)
+                if (p[k] != (uint8_t)(((at[i] + k) / 8 + plus) >> (at[i] + k) % 8 * 8))
+                    fail_msg("poll %d: byte %llu of %llu is wrong", poll,
+                             (unsigned long long)(at[i] + k), (unsigned long long)n[i]);
+        }
+    }
+    ax_ram_close(r);
+}
+
 /* What was read once and is unmapped now (a DIMM pulled out) spoils nothing else. */
 static void a_lost_page_spoils_only_itself(void **state)
 {
@@ -305,6 +333,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_second_poll_is_one_call, start, stop),
         cmocka_unit_test_setup_teardown(many_spans_take_several_calls, start, stop),
         cmocka_unit_test_setup_teardown(what_is_not_used_is_forgotten, start, stop),
+        cmocka_unit_test_setup_teardown(any_reads, start, stop),
         cmocka_unit_test_setup_teardown(a_lost_page_spoils_only_itself, start, stop),
         cmocka_unit_test_setup_teardown(a_dead_process_has_no_memory, start, stop),
         cmocka_unit_test_setup_teardown(a_search_leaves_out_what_was_never_touched, start, stop),

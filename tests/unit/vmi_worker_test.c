@@ -378,7 +378,7 @@ static void another_kernel_takes_another_worker(void **state)
     assert_int_equal(ask(ANSWER), 0);
 }
 
-/* The first worker makes it, the second is given it: by the inspector, or by who keeps them. */
+/* The first worker makes it, the second is given it. */
 static void plans_are_kept(void **state)
 {
     struct ax_inspector_options o = options;
@@ -390,36 +390,6 @@ static void plans_are_kept(void **state)
     assert_int_equal(ask(STALE), -ESTALE);
     assert_int_equal(ask(TELL_PLAN), 0);
     answered("the plan");
-}
-
-static struct ax_buf kept;
-
-static bool get(void *self, const char *key, struct ax_buf *out)
-{
-    assert_string_equal(key, KEY);
-    ax_buf_str(out, ax_buf_view(&kept));
-    return kept.n > 0;
-}
-
-static void put(void *self, const char *key, struct ax_str given)
-{
-    assert_string_equal(key, KEY);
-    ax_buf_str(&kept, given);
-}
-
-static void plans_are_shared(void **state)
-{
-    const struct ax_plan_store store = {.secret = 1, .get = get, .put = put};
-    struct ax_inspector_options o = options;
-    o.scope = AX_SCOPE_PROCESSES;
-    o.plans = &store;
-    for (int i = 0; i < 2; i++) {
-        ax_inspector_free(inspector);
-        assert_int_equal(open_inspector(&o), 0);
-        assert_int_equal(ask(TELL_PLAN), 0);
-        answered(i ? "the plan" : "");
-    }
-    ax_buf_free(&kept);
 }
 
 static void memory_of_a_process(void **state)
@@ -489,7 +459,6 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(it_comes_back_after_a_pause, start, stop),
         cmocka_unit_test_setup_teardown(another_kernel_takes_another_worker, start, stop),
         cmocka_unit_test_setup_teardown(plans_are_kept, start, stop),
-        cmocka_unit_test_setup_teardown(plans_are_shared, start, stop),
         cmocka_unit_test_setup_teardown(memory_of_a_process, start, stop),
         cmocka_unit_test_setup_teardown(figures, start, stop),
     };

@@ -109,8 +109,7 @@ static void lay_out(struct ax_ram_place *p, struct ax_str machine)
 static void place_of(const char *proc, pid_t pid, const struct ax_mapping *m,
                      const struct ax_qemu_args *args, struct ax_ram_place *p)
 {
-    *p = (struct ax_ram_place){
-        .fd = m->shared ? open_shared(proc, pid, m) : -1, .size = args->ram, .live = true};
+    *p = (struct ax_ram_place){.fd = m->shared ? open_shared(proc, pid, m) : -1, .size = args->ram};
     p->kind = p->fd >= 0 ? AX_RAM_FILE : AX_RAM_PROCESS;
     p->pid = p->kind == AX_RAM_PROCESS ? pid : 0;
     p->base = p->kind == AX_RAM_PROCESS ? m->from : m->offset;
