@@ -219,8 +219,7 @@ static void free_report(struct report *r)
 static bool send_report(struct ax_host_sight *h, struct ax_errand *by, const struct report *r)
 {
     AX_CLEANUP(ax_buf_free)
-    struct ax_buf path = AX_BUF_INIT,
-                  body = AX_BUF_INIT, answer = {.max = 65536};
+    struct ax_buf path = AX_BUF_INIT, body = AX_BUF_INIT, answer = {.max = 65536};
     struct ax_json j = {.out = &body};
     struct ax_err err;
     ax_json_obj(&j);
@@ -307,8 +306,7 @@ static void answer(struct ax_host_sight *h, const struct request *q)
 {
     static struct ax_log_limit limit;
     AX_CLEANUP(ax_buf_free)
-    struct ax_buf path = AX_BUF_INIT,
-                  body = {.max = ANSWER_MAX}, said = {.max = 65536};
+    struct ax_buf path = AX_BUF_INIT, body = {.max = ANSWER_MAX}, said = {.max = 65536};
     struct ax_err err = {0};
     ax_buf_cstr(&body, "{\"reading\":");
     int rc = ax_sight_look(h->sight, ax_str(q->handle), q->scope, q->parts, &body, &err);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "push/client.h"
 #include "push/post.h"
+#include "push/client.h"
 
 #include "base/log.h"
 

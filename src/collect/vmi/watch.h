@@ -5,7 +5,7 @@
 #define AX_COLLECT_VMI_WATCH_H
 
 #include "base/arena.h"
-#include "vmi/reading.h"
+#include "vmi/vmi.h"
 
 #define AX_HUNG_MS  5000 /* an idle guest's clock stands still for up to half a second */
 #define AX_STUCK_MS 8000
