@@ -58,13 +58,12 @@ def modules(guest, seen):
           [(m[0], int(m[1]), int(m[2])) for m in said])
 
 
-def findings(guest):
-    return {(f["kind"], f["what"]) for f in look(guest, "integrity")["integrity"]["findings"]}
-
-
-def test_readers(env, given):
+def setup(env):
     can_look()
-    guest = Guest(env, images(), name="readers")
+    return Guest(env, images(), name="readers")
+
+
+def test_readers(env, guest):
     guest.run("dd if=/dev/zero of=/data/file bs=64k count=20 && sync && ping -c 3 127.0.0.1")
     before = counters(guest)
     seen = look(guest)
@@ -75,26 +74,17 @@ def test_readers(env, given):
     equal("stacks", seen["stacks"], [])
 
 
-def test_tampering(env, given):
-    can_look()
-    guest = Guest(env, images(), name="tampered")
+def test_tampering(env, guest):
     pid = guest.begin("sleep 1000")
-    guest.module(f"hide=2 task={pid}")
-    equal("hidden", findings(guest), {("hidden_module", "auspex_test"), ("hidden_process", f"{pid} sleep")})
+    guest.module(f"hide=2 task={pid} idt=1 hook=0x{guest.symbol('sys_call_table'):x}")
+    equal("what was done", {(f["kind"], f["what"]) for f in look(guest, "integrity")["integrity"]["findings"]},
+          {("hidden_module", "auspex_test"), ("hidden_process", f"{pid} sleep"),
+           ("system_call", "system call 180"), ("interrupt", "interrupt 4")})
 
 
-def test_hooks(env, given):
-    can_look()
-    guest = Guest(env, images(), name="hooked")
-    guest.module(f"hook=0x{guest.symbol('sys_call_table'):x} idt=1")
-    equal("hooked", findings(guest), {("system_call", "system call 180"), ("interrupt", "interrupt 4")})
-
-
-def test_stuck(env, given):
-    can_look()
-    guest = Guest(env, images(), name="stuck")
+def test_stuck(env, guest):
     guest.throttle(1)
-    guest.begin("sh -c 'dd if=/dev/zero of=/data/file bs=64k count=20; sync'")
+    guest.begin("sh -c 'dd if=/dev/zero of=/data/other bs=64k count=20; sync'")
 
     def named():
         seen = look(guest)
@@ -102,6 +92,6 @@ def test_stuck(env, given):
         return [s for s in seen["stacks"] if s["name"] in ("sync", "dd")] and disk["in_flight"] > 0 and seen
     seen = wait_for("the stuck task", 20, named)
     frames = [f for s in seen["stacks"] for f in s["frames"]]
-    check(any("ext4" in f or "jbd2" in f for f in frames), f"frames: {frames}")
+    check(any("sync" in f or "ext4" in f for f in frames), f"frames: {frames}")
     check(any("schedule" in f for f in frames), f"frames: {frames}")
     guest.throttle(0)
