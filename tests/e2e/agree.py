@@ -120,7 +120,8 @@ class Agreement:
                      USER_AND_SYSTEM)
         # /proc has a cheap sum, that leaves out what CPUs have not handed in yet, and the exact one.
         sizes = [p[s] for p in (was, now) for s in ("rss", "rss_exact") if p[s] is not None]
-        self.between("rss" + who, got.get("rss_bytes"), min(sizes), max(sizes))
+        asked = ASKING_ELSE if was["name"] == "life" else 0     # the shell that gathers the answer
+        self.between("rss" + who, got.get("rss_bytes"), min(sizes), max(sizes), asked)
 
     def modules(self, got):
         seen = {m["name"]: m for m in got}
