@@ -49,16 +49,18 @@ static struct ax_group *in_force(const struct ax_alarms *al, const struct ax_rul
     return NULL;
 }
 
-static struct ax_group *new_group(const struct ax_alarms *al, struct ax_rule_group *rules,
-                                  int64_t now)
+static struct ax_group *new_group(struct ax_alarms *al, struct ax_rule_group *rules, int64_t now)
 {
     struct ax_group *g = ax_calloc(1, sizeof *g);
     g->rules = rules;
     g->interval_ms = rules->interval_ms ? rules->interval_ms : al->o.interval_ms;
     g->due = now + 1; /* after the ends of what went, whose series may be the same */
     g->watches = ax_calloc(rules->n + 1, sizeof *g->watches);
-    for (size_t i = 0; i < rules->n; i++)
+    for (size_t i = 0; i < rules->n; i++) {
         g->watches[i].rule = &rules->rules[i];
+        g->watches[i].look_at = g->watches[i].whole_at = g->due;
+        ax_watch_begin(al, rules, &g->watches[i], now);
+    }
     return g;
 }
 
@@ -118,6 +120,20 @@ static bool is_excused(void *ctx, struct ax_str key)
 
 /* ---- the change itself ---- */
 
+/* The alarms and what is owed of them; the rule, and what asks for it, are the new one's. */
+static void hand_over(struct ax_watch *from, struct ax_watch *to)
+{
+    struct ax_watch old = {.condition = from->condition}, fresh = *to;
+    *to = *from;
+    to->rule = fresh.rule;
+    to->condition = fresh.condition;
+    to->why = fresh.why;
+    to->look_at = fresh.look_at;
+    to->whole_at = fresh.whole_at;
+    to->changed = true;
+    *from = old;
+}
+
 static void inherit(struct ax_group *old, struct ax_group *g)
 {
     for (size_t i = 0; i < g->rules->n; i++)
@@ -125,10 +141,7 @@ static void inherit(struct ax_group *old, struct ax_group *g)
             struct ax_watch *from = &old->watches[k], *to = &g->watches[i];
             if (!from->rule || !ax_str_eq(from->rule->same, to->rule->same))
                 continue;
-            const struct ax_rule *rule = to->rule;
-            *to = *from;
-            to->rule = rule;
-            *from = (struct ax_watch){0};
+            hand_over(from, to);
             break;
         }
     g->iterations = old->iterations;
@@ -151,7 +164,7 @@ static int end_group(struct change *c, struct ax_group *g, struct ax_err *err)
         struct ax_err later;
         int one = ax_settle(c->al, g, w, &changes, rc < 0 ? &later : err);
         rc = rc < 0 ? rc : one;
-        one = ax_publish(c->al, w, &nothing, c->now, rc < 0 ? &later : err);
+        one = ax_publish(c->al, w, &nothing, true, c->now, rc < 0 ? &later : err);
         rc = rc < 0 ? rc : one;
         ax_arena_free(&a);
     }
@@ -256,12 +269,14 @@ static int bring_into_force(struct change *c, struct ax_err *err)
         return rc;
     }
     size_t nold;
+    pthread_mutex_lock(&c->al->hearing);
     struct ax_group **old = put_into_force(c, &nold);
     for (size_t i = 0; i < nold; i++) {
         int one = old[i] ? end_group(c, old[i], err) : 0;
         rc = rc < 0 ? rc : one;
         ax_group_free(old[i]);
     }
+    pthread_mutex_unlock(&c->al->hearing);
     free(old);
     return rc;
 }

@@ -30,15 +30,16 @@ void ax_publish_remember(struct ax_watch *w, const struct ax_batch *b)
         ax_map_put(&w->published, ax_arena_str(&w->published_bytes, b->v[i].labels.bytes), 1);
 }
 
-int ax_publish(struct ax_alarms *al, struct ax_watch *w, struct ax_batch *b, int64_t now,
-               struct ax_err *err)
+int ax_publish(struct ax_alarms *al, struct ax_watch *w, struct ax_batch *b, bool whole,
+               int64_t now, struct ax_err *err)
 {
     struct ax_map fresh = AX_MAP_INIT;
     for (size_t i = 0; i < b->n; i++)
         ax_map_put(&fresh, b->v[i].labels.bytes, 1);
     struct ax_batch with_ends = {.arena = b->arena};
     for (size_t i = 0; i < b->n; i++)
-        ax_batch_add(&with_ends, b->v[i].labels, b->v[i].samples, b->v[i].n);
+        if (whole || !ax_map_get(&w->published, b->v[i].labels.bytes, NULL))
+            ax_batch_add(&with_ends, b->v[i].labels, b->v[i].samples, b->v[i].n);
     struct ax_sample end = {now, ax_stale()};
     struct ax_str ended;
     uint64_t ignored;

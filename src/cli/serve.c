@@ -184,6 +184,7 @@ static int open_watchers(struct server *s, struct ax_err *err)
                                    .registry = s->registry,
                                    .intake = s->intake,
                                    .notify = s->alarming.notify,
+                                   .stream = s->alarming.stream,
                                    .interval_ms = s->o->interval_ms,
                                    .url = s->o->url};
     struct ax_predictor_options pr = {

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Rules that are conditions of the streaming alarms: they are looked at when a sample has changed
+ * something, when a `for` or keep_firing_for is over, and every interval, when values, annotations
+ * and ALERTS are told again. */
+#include "alarm/inner.h"
+
+#include <time.h>
+
+#define AFTER_FAILURE_MS 1000
+
+/* With locks of the stream held. */
+static void on_change(void *ctx)
+{
+    struct ax_watch *w = ctx;
+    w->changed = true;
+    pthread_mutex_lock(&w->al->waiting);
+    w->al->news = true;
+    pthread_cond_signal(&w->al->arrival);
+    pthread_mutex_unlock(&w->al->waiting);
+}
+
+void ax_watch_begin(struct ax_alarms *al, const struct ax_rule_group *g, struct ax_watch *w,
+                    int64_t now)
+{
+    struct ax_err err;
+    struct ax_condition_options o = {.tenant = g->tenant,
+                                     .local = w->rule->local,
+                                     .interval_ms =
+                                         g->interval_ms ? g->interval_ms : al->o.interval_ms,
+                                     .changed = on_change,
+                                     .ctx = w};
+    w->al = al;
+    w->why = ax_rule_why(g, w->rule);
+    if (w->why.n)
+        return;
+    if (!al->o.stream)
+        w->why = AX_STR("there are no streaming alarms");
+    else if (ax_condition_begin(al->o.stream, &o, now, &w->condition, &err) < 0)
+        w->why = ax_arena_str(&((struct ax_rule_group *)(uintptr_t)g)->arena, ax_str(err.text));
+}
+
+int64_t ax_watch_due(const struct ax_watch *w)
+{
+    int64_t due = w->whole_at;
+    for (size_t i = 0; i < w->n; i++) {
+        const struct ax_alarm *a = &w->alarms[i];
+        int64_t at = a->state == AX_ALARM_PENDING ? a->active_at + w->rule->for_ms
+                     : a->cleared_at              ? a->cleared_at + w->rule->keep_firing_ms
+                                                  : due;
+        due = at < due ? at : due;
+    }
+    return due;
+}
+
+/* Times of evaluations rise: each writes samples of its time. */
+static int look(struct ax_alarms *al, struct ax_group *g, struct ax_watch *w, int64_t now)
+{
+    bool whole = now >= w->whole_at;
+    if (!atomic_exchange(&w->changed, false) && now < w->look_at)
+        return 0;
+    int64_t at = now > w->evaluated_at ? now : w->evaluated_at + 1;
+    int changes = ax_evaluate(al, g, w, whole, at);
+    if (whole)
+        w->whole_at = now + g->interval_ms;
+    w->look_at = w->owed.n ? now + AFTER_FAILURE_MS : ax_watch_due(w);
+    return changes;
+}
+
+int ax_alarms_hear(struct ax_alarms *al, int64_t now)
+{
+    int changes = 0;
+    pthread_mutex_lock(&al->hearing);
+    for (size_t i = 0; i < al->ngroups; i++)
+        for (size_t k = 0; k < al->groups[i]->rules->n; k++)
+            if (al->groups[i]->watches[k].condition)
+                changes += look(al, al->groups[i], &al->groups[i]->watches[k], now);
+    pthread_mutex_unlock(&al->hearing);
+    return changes;
+}
+
+void ax_alarms_wait(struct ax_alarms *al, int timeout_ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += timeout_ms % 1000 * 1000000l;
+    until.tv_sec += timeout_ms / 1000 + until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&al->waiting);
+    if (!al->news)
+        pthread_cond_timedwait(&al->arrival, &al->waiting, &until);
+    al->news = false;
+    pthread_mutex_unlock(&al->waiting);
+}
