@@ -50,6 +50,13 @@ struct ax_alarms_options {
     struct ax_registry *registry;
     struct ax_intake *intake;
     struct ax_notify *notify; /* NULL: nobody is told */
+    /* Inside the transaction that writes an alarm's change: it fires, with this state and these
+     * methods to tell, or has ended; and other annotations of one that fires on. NULL: what is to
+     * be told is told at once. */
+    int (*told)(void *ctx, const struct ax_notice *x, const struct ax_str *methods, size_t n,
+                struct ax_str handle, struct ax_err *err);
+    int (*worded)(void *ctx, struct ax_str alarm, struct ax_str annotations, struct ax_err *err);
+    void *ctx;
     struct ax_stream *stream; /* rules that can be are evaluated by it; NULL: none is */
     int64_t interval_ms;      /* of groups that give none; 0 = 5 s */
     const char *url;          /* of this server for people: links, {{ externalURL }}; NULL = none */

@@ -170,10 +170,12 @@ struct ax_news {
 
 /* LOW, MEDIUM, HIGH or CRITICAL, by the label "severity". */
 struct ax_str ax_news_severity(struct ax_labels labels);
-/* As a notification; its strings are in n->a. */
-struct ax_notice ax_news_notice(const struct ax_news *n);
-/* Tells those whom the annotation auspex_notify names, and the operator's Alertmanagers. In a
- * transaction. */
+/* The resource that an alarm is about, as far as its labels tell; empty when they do not. */
+struct ax_str ax_news_handle(struct ax_labels labels, struct ax_arena *a);
+/* As a notification; its strings are in n->a. abroad: for an Alertmanager of all tenants. */
+struct ax_notice ax_news_notice(const struct ax_news *n, bool abroad);
+/* Hands it on, with those whom the annotation auspex_notify names, and tells the operator's
+ * Alertmanagers. In a transaction. */
 int ax_news_notify(const struct ax_news *n, struct ax_err *err);
 
 /* The keys of a group and a watch: alarm/TENANT/FILE/GROUP/SAME/. */

@@ -91,7 +91,8 @@ int ax_subject_read(struct ax_dispatch *d, struct ax_str alarm, struct ax_arena 
                     struct ax_subject *out, struct ax_err *err);
 #define AX_SUBJECT_COLUMNS                                                                         \
     "alarm, tenant, definition, name, description, severity, state, old_state, reason, metrics, "  \
-    "link, lifecycle_state, handle, labels, changes, time, since, flapping"
+    "link, lifecycle_state, handle, labels, changes, time, since, "                                \
+    "flapping, annotations"
 void ax_subject_column(struct ax_stmt *q, struct ax_arena *a, struct ax_subject *out);
 
 /* ---- incidents (incident.c) ---- */
