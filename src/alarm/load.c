@@ -120,18 +120,29 @@ static bool is_excused(void *ctx, struct ax_str key)
 
 /* ---- the change itself ---- */
 
-/* The alarms and what is owed of them; the rule, and what asks for it, are the new one's. */
+/* The alarms, what is owed of them and what was said of them. The rule, and what watches for it,
+ * are each one's own. */
 static void hand_over(struct ax_watch *from, struct ax_watch *to)
 {
-    struct ax_watch old = {.condition = from->condition}, fresh = *to;
-    *to = *from;
-    to->rule = fresh.rule;
-    to->condition = fresh.condition;
-    to->why = fresh.why;
-    to->look_at = fresh.look_at;
-    to->whole_at = fresh.whole_at;
-    to->changed = true;
-    *from = old;
+    to->alarms = from->alarms;
+    to->n = from->n;
+    to->cap = from->cap;
+    to->owed = from->owed;
+    to->error = from->error;
+    to->evaluated_at = from->evaluated_at;
+    to->took_ns = from->took_ns;
+    to->evaluations = from->evaluations;
+    to->failures = from->failures;
+    to->samples = from->samples;
+    to->published_bytes = from->published_bytes;
+    to->published = from->published;
+    from->alarms = NULL;
+    from->n = from->cap = 0;
+    from->owed = (struct ax_changes){0};
+    from->error = NULL;
+    from->published_bytes = (struct ax_arena)AX_ARENA_INIT;
+    from->published = (struct ax_map)AX_MAP_INIT;
+    from->rule = NULL;
 }
 
 static void inherit(struct ax_group *old, struct ax_group *g)

@@ -161,6 +161,22 @@ def test_an_alarm_of_a_rule_is_told_at_once_and_silenced(env, _):
     equal((quiet["labels"], quiet["annotations"]["summary"], quiet["status"]["silencedBy"], quiet["status"]["state"]),
           ({"alertname": "Hot", "hostname": "web1", "severity": "page"}, "web1 at 60", [silence], "suppressed"),
           "the silenced alert")
+    site.define("cpu high", "last(cpu.load) > 10", match_by=["hostname"], alarm_actions=[], ok_actions=[])
+    for host, load in (("web1", 20), ("web2", 5)):
+        site.send("cpu.load", load, hostname=host)
+    wait_for("the alarm of a definition", 5, lambda: site.state(hostname="web1") == "ALARM")
+    status, said, err = auspex("alarms", "--all", "--json", "--server", site.server.url)
+    equal(status, 0, err)
+    listed = {(a["kind"], a["name"], a["resource"]): a for a in json.loads(said)["alarms"]}
+    equal({k: (a["state"], a["severity"], a["summary"], a["held"]) for k, a in listed.items() if k[2] == "web1"}, {
+        ("rule", "Hot", "web1"): ("firing", "page", "web1 at 60", ["silence " + silence]),
+        ("definition", "cpu high", "web1"): ("alarm", "low", listed["definition", "cpu high", "web1"]["summary"], [])},
+        "auspex alarms of web1")
+    equal(listed["definition", "cpu high", "web2"]["state"], "ok", "with --all")
+    shown = auspex("alarms", "--server", site.server.url)[1]
+    row, = (line.split() for line in shown.splitlines() if "web1 at 60" in line)
+    equal((row[:4], row[-4:]), (["Hot", "firing", "page", "web1"], ["silence", "web1", "at", "60"]), shown)
+    check("cpu high" in shown and "web2 at 50" in shown, shown)
     firing = [a["labels"]["hostname"] for a in site.server.get("/api/v1/alerts")["data"]["alerts"]]
     equal(sorted(firing), ["web1", "web2", "web3", "web4"], "what fires, told or not")
 
@@ -176,7 +192,7 @@ def test_an_alarm_of_a_rule_is_told_at_once_and_silenced(env, _):
     wait_for("the end", 5, lambda: site.hook.got)
     check(time.monotonic() - began < 1, "its end took long")
     equal([(n, s) for n, s, _ in site.told()], [("Hot", "OK")], "its end")
-    equal(sorted(site.alerts("--active", "--silenced")), ["web2", "web3", "web4"], "alerts in the end")
+    equal(sorted(site.alerts("--active", "--silenced", "alertname=Hot")), ["web2", "web3", "web4"], "in the end")
     return f"told after {max(delays) * 1000:.0f} ms at most"
 
 
