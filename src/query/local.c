@@ -1,33 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Expressions whose value for a label set follows from the series of that label set alone: each
- * node has one value or none, where the evaluator proper has a column per series. What a function
- * or an operator gives is asked of the same code. */
-#include "query/match.h"
+#include "query/local.h"
 
 #include <errno.h>
-#include <math.h>
-#include <stdlib.h>
-
-enum kind { NUMBER, NEWEST, WINDOW, MATH_OF, MINUS, OPERATION };
-
-struct node {
-    enum kind kind;
-    uint32_t selector;
-    int64_t range;
-    const struct ax_node *of;
-    const struct node *l, *r;
-    double number, args[AX_ARGS_MAX];
-};
-
-struct ax_local {
-    struct ax_local_selector selectors[AX_LOCAL_MAX];
-    size_t n;
-    const struct node *root;
-    const struct ax_node *absent; /* the selector of absent(); NULL: it is none */
-    bool moves;
-};
-
-/* ---- from the tree ---- */
 
 struct compiler {
     struct ax_local *out;
@@ -35,14 +9,15 @@ struct compiler {
     struct ax_err *err;
 };
 
-static const struct node *compile(struct compiler *c, const struct ax_node *n);
+static const struct ax_local_node *compile(struct compiler *c, const struct ax_node *n);
 
 #define REFUSE(c, ...) (ax_fail((c)->err, -EDOM, __VA_ARGS__), NULL)
 
-static struct node *new_node(struct compiler *c, enum kind kind, const struct ax_node *of)
+static struct ax_local_node *new_node(struct compiler *c, enum ax_local_kind kind,
+                                      const struct ax_node *of)
 {
-    struct node *n = AX_NEW(c->a, struct node);
-    *n = (struct node){.kind = kind, .of = of};
+    struct ax_local_node *n = AX_NEW(c->a, struct ax_local_node);
+    *n = (struct ax_local_node){.kind = kind, .of = of};
     return n;
 }
 
@@ -110,10 +85,10 @@ static bool place(struct compiler *c, const struct ax_node *n, uint32_t *out)
     return true;
 }
 
-static const struct node *compile_selector(struct compiler *c, const struct ax_node *n,
-                                           enum kind kind)
+static struct ax_local_node *compile_selector(struct compiler *c, const struct ax_node *n,
+                                              enum ax_local_kind kind)
 {
-    struct node *x = new_node(c, kind, n);
+    struct ax_local_node *x = new_node(c, kind, n);
     x->range = n->selector.range;
     return place(c, n, &x->selector) ? x : NULL;
 }
@@ -124,12 +99,12 @@ static bool follows_time(const struct ax_function *f)
            f->range == ax_fn_predict_linear;
 }
 
-static const struct node *compile_range(struct compiler *c, const struct ax_node *n)
+static const struct ax_local_node *compile_range(struct compiler *c, const struct ax_node *n)
 {
     const struct ax_function *f = n->call.fn;
     double args[AX_ARGS_MAX] = {0};
     size_t nargs = 0;
-    struct node *x = NULL;
+    struct ax_local_node *x = NULL;
     if (f->range == ax_fn_smooth)
         return REFUSE(c, "%s()", f->name);
     for (size_t i = 0; i < n->call.n; i++) {
@@ -137,52 +112,54 @@ static const struct node *compile_range(struct compiler *c, const struct ax_node
         if (arg->kind == AX_NODE_SUBQUERY)
             return REFUSE(c, "a subquery");
         if (arg->type == AX_MATRIX)
-            x = (struct node *)(uintptr_t)compile_selector(c, arg, WINDOW);
+            x = compile_selector(c, arg, AX_LOCAL_WINDOW);
         else if (!fold(arg, &args[nargs++]))
             return REFUSE(c, "a number that is worked out");
         if (arg->type == AX_MATRIX && !x)
             return NULL;
     }
+    if (!x)
+        return REFUSE(c, "%s() of no range", f->name);
     memcpy(x->args, args, sizeof args);
     x->of = n;
     c->out->moves |= follows_time(f);
     return x;
 }
 
-static const struct node *compile_call(struct compiler *c, const struct ax_node *n)
+static const struct ax_local_node *compile_call(struct compiler *c, const struct ax_node *n)
 {
     if (n->call.fn->range)
         return compile_range(c, n);
     if (!n->call.fn->math)
         return REFUSE(c, "%s()", n->call.fn->name);
-    struct node *x = new_node(c, MATH_OF, n);
+    struct ax_local_node *x = new_node(c, AX_LOCAL_MATH_OF, n);
     x->l = compile(c, n->call.args[0]);
     return x->l ? x : NULL;
 }
 
-static const struct node *compile_binary(struct compiler *c, const struct ax_node *n)
+static const struct ax_local_node *compile_binary(struct compiler *c, const struct ax_node *n)
 {
     const struct ax_match *m = &n->binary.match;
     if (m->given || m->group != AX_ONE_TO_ONE)
         return REFUSE(c, "a join: on, ignoring, group_left or group_right");
-    struct node *x = new_node(c, OPERATION, n);
+    struct ax_local_node *x = new_node(c, AX_LOCAL_OPERATION, n);
     x->l = compile(c, n->binary.lhs);
     x->r = x->l ? compile(c, n->binary.rhs) : NULL;
     return x->r ? x : NULL;
 }
 
-static const struct node *compile(struct compiler *c, const struct ax_node *n)
+static const struct ax_local_node *compile(struct compiler *c, const struct ax_node *n)
 {
     double number;
     if (n->type == AX_SCALAR) {
         if (!fold(n, &number))
             return REFUSE(c, "a number that is worked out");
-        struct node *x = new_node(c, NUMBER, n);
+        struct ax_local_node *x = new_node(c, AX_LOCAL_NUMBER, n);
         x->number = number;
         return x;
     }
     switch (n->kind) {
-    case AX_NODE_SELECTOR: return compile_selector(c, n, NEWEST);
+    case AX_NODE_SELECTOR: return compile_selector(c, n, AX_LOCAL_NEWEST);
     case AX_NODE_CALL: return compile_call(c, n);
     case AX_NODE_BINARY: return compile_binary(c, n);
     case AX_NODE_PAREN: return compile(c, n->paren);
@@ -192,13 +169,13 @@ static const struct node *compile(struct compiler *c, const struct ax_node *n)
     }
     if (!n->unary.minus)
         return compile(c, n->unary.arg);
-    struct node *x = new_node(c, MINUS, n);
+    struct ax_local_node *x = new_node(c, AX_LOCAL_MINUS, n);
     x->l = compile(c, n->unary.arg);
     return x->l ? x : NULL;
 }
 
 /* absent() of a selector says something of all label sets together: that there is none. */
-static const struct node *compile_root(struct compiler *c, const struct ax_node *n)
+static const struct ax_local_node *compile_root(struct compiler *c, const struct ax_node *n)
 {
     bool call = n->kind == AX_NODE_CALL;
     bool instant = call && n->call.fn->call == ax_call_absent;
@@ -208,7 +185,7 @@ static const struct node *compile_root(struct compiler *c, const struct ax_node 
     if (arg->kind != AX_NODE_SELECTOR)
         return REFUSE(c, "%s() of more than a selector", n->call.fn->name);
     c->out->absent = arg;
-    struct node *x = (struct node *)(uintptr_t)compile_selector(c, arg, instant ? NEWEST : WINDOW);
+    struct ax_local_node *x = compile_selector(c, arg, instant ? AX_LOCAL_NEWEST : AX_LOCAL_WINDOW);
     return x;
 }
 
@@ -247,146 +224,4 @@ int ax_local_absent(const struct ax_local *l, struct ax_arena *a, struct ax_labe
                     struct ax_err *err)
 {
     return ax_absent_labels(a, l->absent, out, err);
-}
-
-/* ---- its value ---- */
-
-struct look {
-    const struct ax_local_samples *w;
-    int64_t at, next;
-};
-struct item {
-    bool there;
-    int name; /* the selector whose metric it still has the name of; -1: none */
-    double v;
-};
-static const struct item nothing = {false, -1, 0};
-
-/* A sample, or its end, will make a difference then. */
-static void note(struct look *k, int64_t t)
-{
-    k->next = t > k->at && t < k->next ? t : k->next;
-}
-
-/* How many samples are not in the future; the first of those that are is noted. */
-static size_t count_present(struct look *k, const struct ax_local_samples *s)
-{
-    size_t n = s->n;
-    while (n && s->t[n - 1] > k->at)
-        n--;
-    if (n < s->n)
-        note(k, s->t[n]);
-    return n;
-}
-
-static struct item newest(const struct node *x, struct look *k)
-{
-    const struct ax_local_samples *s = &k->w[x->selector];
-    size_t n = count_present(k, s);
-    if (!n || s->t[n - 1] <= k->at - AX_LOOKBACK_MS || ax_is_stale(s->v[n - 1]))
-        return nothing;
-    note(k, s->t[n - 1] + AX_LOOKBACK_MS);
-    return (struct item){true, (int)x->selector, s->v[n - 1]};
-}
-
-/* Without staleness markers; false: there are none, and nothing was copied. */
-static bool without_stale(struct ax_window *w, void **room)
-{
-    size_t stale = 0, n = 0;
-    for (size_t i = 0; i < w->n; i++)
-        stale += ax_is_stale(w->v[i]);
-    if (!stale)
-        return false;
-    int64_t *t = *room = ax_malloc((w->n + 1) * (sizeof *t + sizeof(double)));
-    double *v = (double *)(void *)(t + w->n + 1);
-    for (size_t i = 0; i < w->n; i++)
-        if (!ax_is_stale(w->v[i])) {
-            t[n] = w->t[i];
-            v[n++] = w->v[i];
-        }
-    w->t = t;
-    w->v = v;
-    w->n = n;
-    return true;
-}
-
-static struct item window(const struct node *x, struct look *k)
-{
-    const struct ax_local_samples *s = &k->w[x->selector];
-    AX_CLEANUP(ax_free_ptr) void *room = NULL;
-    size_t hi = count_present(k, s), lo = hi;
-    while (lo && s->t[lo - 1] > k->at - x->range)
-        lo--;
-    struct ax_window w = {.t = s->t + lo,
-                          .v = s->v + lo,
-                          .n = hi - lo,
-                          .start = k->at - x->range,
-                          .end = k->at,
-                          .at = k->at};
-    if (w.n)
-        note(k, w.t[0] + x->range);
-    without_stale(&w, &room);
-    if (!w.n)
-        return nothing;
-    if (x->of->kind == AX_NODE_SELECTOR) /* absent_over_time */
-        return (struct item){true, -1, 1};
-    const struct ax_function *f = x->of->call.fn;
-    struct item out = {.name = f->flags & AX_FN_KEEPS_NAME ? (int)x->selector : -1};
-    out.there = f->range(&w, x->args, &out.v);
-    return out;
-}
-
-static struct item value(const struct node *x, struct look *k);
-
-static struct item set_operation(enum ax_op op, struct item l, struct item r)
-{
-    switch (op) {
-    case AX_OP_AND: return r.there ? l : nothing;
-    case AX_OP_UNLESS: return r.there ? nothing : l;
-    default: return l.there ? l : r;
-    }
-}
-
-/* A filter keeps the vector's value, and of two vectors the left one's. */
-static struct item operation(const struct node *x, struct look *k)
-{
-    const struct ax_node *n = x->of;
-    enum ax_op op = n->binary.op;
-    struct item l = value(x->l, k), r = value(x->r, k), out = nothing;
-    if (ax_op_is_set(op))
-        return set_operation(op, l, r);
-    if (!l.there || !r.there)
-        return nothing;
-    bool filters = ax_op_compares(op) && !n->binary.returns_bool;
-    bool right = x->l->kind == NUMBER;
-    out.v = ax_op_apply(op, n->binary.returns_bool, l.v, r.v, &out.there);
-    if (filters)
-        out = (struct item){out.there, right ? r.name : l.name, right ? r.v : l.v};
-    return out;
-}
-
-static struct item value(const struct node *x, struct look *k)
-{
-    struct item v;
-    switch (x->kind) {
-    case NUMBER: return (struct item){true, -1, x->number};
-    case NEWEST: return newest(x, k);
-    case WINDOW: return window(x, k);
-    case OPERATION: return operation(x, k);
-    case MINUS:
-    case MATH_OF: break;
-    }
-    v = value(x->l, k);
-    v.v = x->kind == MINUS ? -v.v : x->of->call.fn->math(v.v);
-    v.name = -1;
-    return v;
-}
-
-bool ax_local_eval(const struct ax_local *l, const struct ax_local_samples *w, int64_t at,
-                   struct ax_local_value *out)
-{
-    struct look k = {w, at, INT64_MAX};
-    struct item v = value(l->root, &k);
-    *out = (struct ax_local_value){.v = v.v, .name = v.name, .next = k.next};
-    return v.there;
 }
