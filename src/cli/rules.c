@@ -12,7 +12,8 @@
 static const char help[] =
     "Usage: auspex rules check FILE...\n\n"
     "Reads files of alarm and recording rules as the server would, and tells what is wrong\n"
-    "with them, with the place. Exit status 1 when something is.\n\n"
+    "with them, with the place. Exit status 1 when something is. Of a good file: which rules\n"
+    "are evaluated as samples arrive, and why others are not.\n\n"
     "  auspex rules check rules/*.yml\n"
     "  auspex rules check my-alarms.yml && kill -HUP $(pidof auspex)\n";
 
