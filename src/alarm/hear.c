@@ -52,12 +52,14 @@ int64_t ax_watch_due(const struct ax_watch *w)
     return due;
 }
 
-/* Times of evaluations rise: each writes samples of its time. */
+/* Times of evaluations rise: each writes samples of its time. A clock that was put back does not
+ * end the intervals. */
 static int look(struct ax_alarms *al, struct ax_group *g, struct ax_watch *w, int64_t now)
 {
-    bool whole = now >= w->whole_at;
-    if (!atomic_exchange(&w->changed, false) && now < w->look_at)
+    bool whole = now >= w->whole_at || w->whole_at > now + g->interval_ms;
+    if (!w->changed && now < w->look_at && !whole)
         return 0;
+    w->changed = false;
     int64_t at = now > w->evaluated_at ? now : w->evaluated_at + 1;
     int changes = ax_evaluate(al, g, w, whole, at);
     if (whole)

@@ -4,7 +4,7 @@
  * and nothing is kept untold. */
 #include "alarm/inner.h"
 
-#define AT_ONCE 1000 /* changes of a transaction: others wait for it */
+#define AT_ONCE 200 /* changes of a transaction: others wait for it */
 
 /* The tenant whose entry it is. */
 static struct ax_str tenant_of(struct ax_str key)

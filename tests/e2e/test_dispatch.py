@@ -177,8 +177,19 @@ def test_an_alarm_of_a_rule_is_told_at_once_and_silenced(env, _):
     row, = (line.split() for line in shown.splitlines() if "web1 at 60" in line)
     equal((row[:4], row[-4:]), (["Hot", "firing", "page", "web1"], ["silence", "web1", "at", "60"]), shown)
     check("cpu high" in shown and "web2 at 50" in shown, shown)
+    observe(site, "h5", "up", ["v5"])
+    work = site.ask("POST", "/auspex/v1/maintenance", {
+        "resource": "vm:v5", "starts": "2026-01-01T00:00:00Z", "ends": "2099-01-01T00:00:00Z", "comment": "c"})["id"]
+    equal(site.server.write([({"__name__": "heat", "hostname": "web5", "handle": "vm:v5"},
+                              [(int(time.time() * 1000), 70)])])[0], 204, "write")
+    wait_for("what maintenance holds", 5, lambda: site.held("maintenance") == 1)
+    equal(site.alerts("--inhibited")["web5"]["status"]["inhibitedBy"], ["maintenance " + work], "in maintenance")
+    check("maintenance" in auspex("alarms", "--server", site.server.url)[1], "auspex alarms")
+    alarms = {i["root"]: [a["name"] for a in i["alarms"]] for i in site.ask("GET", "/auspex/v1/incidents")["incidents"]}
+    equal(alarms["vm:v5"], ["Hot"], "its incident")
+    equal(site.told(), [], "told under maintenance")
     firing = [a["labels"]["hostname"] for a in site.server.get("/api/v1/alerts")["data"]["alerts"]]
-    equal(sorted(firing), ["web1", "web2", "web3", "web4"], "what fires, told or not")
+    equal(sorted(firing), ["web1", "web2", "web3", "web4", "web5"], "what fires, told or not")
 
     site.server.process.kill()
     site.server.start()

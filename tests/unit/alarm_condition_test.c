@@ -318,6 +318,37 @@ static void what_held_for_a_moment_is_told(void **state)
     ax_arena_free(&a);
 }
 
+static void a_forgotten_series_holds_no_more(void **state)
+{
+    struct kit *k = *state;
+    struct ax_arena a = AX_ARENA_INIT;
+    struct one x, none;
+    bool again;
+    parse(&x, "a > 5", &a);
+    parse(&none, "absent(a)", &a);
+    begin(k, &x);
+    begin(k, &none);
+    push(k, "a", 1, kit_now, 9);
+    push(k, "a", 2, kit_now, 9);
+    assert_int_equal(taken(&x, &again, NULL), 2);
+    assert_int_equal(taken(&none, &again, NULL), 0);
+    changed = 0;
+    ax_intake_hold(k->intake);
+    for (uint32_t id = 0; id < ax_intake_count(k->intake); id++) {
+        ax_intake_retire(k->intake, id);
+        ax_intake_forget(k->intake, id);
+    }
+    ax_intake_release(k->intake);
+    assert_int_equal(changed, 4);
+    assert_int_equal(taken(&x, &again, NULL), 0);
+    assert_int_equal(taken(&none, &again, NULL), 1);
+    ax_condition_end(x.condition);
+    ax_condition_end(none.condition);
+    ax_expr_free(x.expr);
+    ax_expr_free(none.expr);
+    ax_arena_free(&a);
+}
+
 /* What was measured together comes one after the other: that is no moment at which it was so. */
 static void several_series_are_looked_at_together(void **state)
 {
@@ -385,6 +416,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_sample_tells_at_once_and_only_of_changes, kit_new_stored,
                                         kit_end),
         cmocka_unit_test_setup_teardown(what_held_for_a_moment_is_told, kit_new_stored, kit_end),
+        cmocka_unit_test_setup_teardown(a_forgotten_series_holds_no_more, kit_new, kit_end),
         cmocka_unit_test_setup_teardown(several_series_are_looked_at_together, kit_new_stored,
                                         kit_end),
         cmocka_unit_test(others_are_refused_with_the_reason),
