@@ -57,8 +57,6 @@ int64_t ax_watch_due(const struct ax_watch *w)
 static int look(struct ax_alarms *al, struct ax_group *g, struct ax_watch *w, int64_t now)
 {
     bool whole = now >= w->whole_at || w->whole_at > now + g->interval_ms;
-    if (!w->changed && now < w->look_at && !whole)
-        return 0;
     w->changed = false;
     int64_t at = now > w->evaluated_at ? now : w->evaluated_at + 1;
     int changes = ax_evaluate(al, g, w, whole, at);
@@ -68,14 +66,53 @@ static int look(struct ax_alarms *al, struct ax_group *g, struct ax_watch *w, in
     return changes;
 }
 
-int ax_alarms_hear(struct ax_alarms *al, int64_t now)
+static bool is_due(const struct ax_group *g, const struct ax_watch *w, int64_t now)
+{
+    return now >= w->look_at || w->whole_at > now + g->interval_ms;
+}
+
+static bool has_news(struct ax_alarms *al)
+{
+    pthread_mutex_lock(&al->waiting);
+    bool news = al->news;
+    pthread_mutex_unlock(&al->waiting);
+    return news;
+}
+
+/* Those that samples changed, or those that are due; of the latter one at least, and others only
+ * while no sample changes anything. */
+static int look_at_all(struct ax_alarms *al, bool due, int64_t now)
 {
     int changes = 0;
-    pthread_mutex_lock(&al->hearing);
+    bool first = true;
+    for (size_t i = 0; i < al->ngroups; i++)
+        for (size_t k = 0; k < al->groups[i]->rules->n; k++) {
+            struct ax_group *g = al->groups[i];
+            struct ax_watch *w = &g->watches[k];
+            if (!w->condition || !(due ? is_due(g, w, now) : w->changed))
+                continue;
+            if (due && !first && has_news(al))
+                return changes;
+            changes += look(al, g, w, now);
+            first = false;
+        }
+    return changes;
+}
+
+/* What was published is durable when this returns: one sync for all. */
+static void settle_all(struct ax_alarms *al)
+{
     for (size_t i = 0; i < al->ngroups; i++)
         for (size_t k = 0; k < al->groups[i]->rules->n; k++)
-            if (al->groups[i]->watches[k].condition)
-                changes += look(al, al->groups[i], &al->groups[i]->watches[k], now);
+            ax_publish_settle(al, &al->groups[i]->watches[k]);
+}
+
+int ax_alarms_hear(struct ax_alarms *al, int64_t now)
+{
+    pthread_mutex_lock(&al->hearing);
+    int changes = look_at_all(al, false, now);
+    changes += look_at_all(al, true, now);
+    settle_all(al);
     pthread_mutex_unlock(&al->hearing);
     return changes;
 }

@@ -79,6 +79,7 @@ struct ax_watch {
     size_t samples;                  /* that the last evaluation gave */
     struct ax_arena published_bytes; /* label sets that have a value now, and their map */
     struct ax_map published;
+    struct ax_intake_pending pending; /* of a condition: published, and not yet durable */
 };
 
 struct ax_group {
@@ -143,6 +144,8 @@ void ax_left_out_free(struct ax_left_out *v, size_t n);
  * not among them. Unless it is the whole, samples of series that had one then are left out. */
 int ax_publish(struct ax_alarms *al, struct ax_watch *w, struct ax_batch *b, bool whole,
                int64_t now, struct ax_err *err);
+/* Those of conditions are durable only after this; a failure is the rule's. */
+void ax_publish_settle(struct ax_alarms *al, struct ax_watch *w);
 void ax_alarms_to_batch(const struct ax_group *g, const struct ax_watch *w, int64_t now,
                         struct ax_batch *b);
 /* What a publication leaves behind, for alarms that were restored. */

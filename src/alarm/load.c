@@ -176,6 +176,7 @@ static int end_group(struct change *c, struct ax_group *g, struct ax_err *err)
         int one = ax_settle(c->al, g, w, &changes, rc < 0 ? &later : err);
         rc = rc < 0 ? rc : one;
         one = ax_publish(c->al, w, &nothing, true, c->now, rc < 0 ? &later : err);
+        ax_publish_settle(c->al, w);
         rc = rc < 0 ? rc : one;
         ax_arena_free(&a);
     }
