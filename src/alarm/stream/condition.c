@@ -83,6 +83,37 @@ void ax_condition_end(struct ax_condition *c)
     free(c);
 }
 
+/* ---- label sets ---- */
+
+/* All labels but the name. */
+bool ax_condition_key(const struct ax_condition *c, uint32_t selector, struct ax_labels labels,
+                      struct ax_buf *key)
+{
+    const struct ax_local_selector *x = &c->selectors[selector];
+    struct ax_arena a = AX_ARENA_INIT;
+    struct ax_labels_builder b = {0};
+    struct ax_labels rest;
+    struct ax_label l;
+    if (!ax_matcher_labels(x->matchers, x->n, labels))
+        return false;
+    AX_LABELS_EACH (labels, l)
+        if (!ax_str_eq(l.name, AX_STR("__name__")) && !ax_str_eq(l.name, AX_STR(AX_TENANT_LABEL)))
+            ax_labels_add(&b, l.name, l.value);
+    if (ax_labels_finish(&b, &a, &rest, NULL) == 0)
+        ax_buf_str(key, rest.bytes);
+    ax_arena_free(&a);
+    return true;
+}
+
+void ax_condition_empty(struct ax_stream *s, struct ax_live *al)
+{
+    for (size_t i = 0; i < al->nsubs; i++) {
+        struct ax_trail *tr = ax_trail_of(ax_window_of(al, i));
+        __atomic_sub_fetch(&s->bytes, ax_trail_bytes(tr), __ATOMIC_RELAXED);
+        ax_trail_end(tr);
+    }
+}
+
 /* ---- the list of those that hold ---- */
 
 static void drop_active(struct ax_condition *c, struct ax_live *al)
@@ -168,17 +199,11 @@ static size_t take_all(struct ax_condition *c, int64_t now, struct ax_arena *a,
     return told;
 }
 
-/* Those that are due have to be looked at first: the tick may come later than this. */
-static void judge(struct ax_condition *c, int64_t now)
-{
-    ax_stream_tick(c->s, now);
-}
-
 int ax_condition_take(struct ax_condition *c, int64_t now, struct ax_arena *a,
                       struct ax_holding **out, size_t *n)
 {
     bool again = false;
-    judge(c, now);
+    ax_stream_tick(c->s, now); /* what is due is looked at first: the next one may come later */
     pthread_rwlock_rdlock(&c->s->shape);
     *n = take_all(c, now, a, out, &again);
     pthread_rwlock_unlock(&c->s->shape);

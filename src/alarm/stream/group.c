@@ -35,16 +35,10 @@ static struct ax_live *room(struct ax_stream *s, const struct ax_def *d)
     return ax_pool_take(&s->lives, d->size);
 }
 
-static void end_trail(struct ax_stream *s, struct ax_trail *tr)
-{
-    __atomic_sub_fetch(&s->bytes, ax_trail_bytes(tr), __ATOMIC_RELAXED);
-    ax_trail_end(tr);
-}
-
 void ax_live_free(struct ax_stream *s, struct ax_live *al)
 {
-    for (size_t i = 0; al->conditional && i < al->nsubs; i++)
-        end_trail(s, ax_trail_of(ax_window_of(al, i)));
+    if (al->conditional)
+        ax_condition_empty(s, al);
     free(al->members);
     ax_pool_give(&s->lives, al, al->def->size);
 }
@@ -290,26 +284,6 @@ static void share(struct ax_stream *s, struct ax_def *d, const struct ax_live *o
     }
 }
 
-/* All labels but the name, which of an alarm of a condition are the key. */
-static void key_of_labels(struct ax_labels labels, struct ax_buf *key)
-{
-    struct ax_arena a = AX_ARENA_INIT;
-    struct ax_labels_builder b = {0};
-    struct ax_labels rest;
-    struct ax_label l;
-    AX_LABELS_EACH (labels, l)
-        if (!ax_str_eq(l.name, AX_STR("__name__")) && !ax_str_eq(l.name, AX_STR(AX_TENANT_LABEL)))
-            ax_labels_add(&b, l.name, l.value);
-    if (ax_labels_finish(&b, &a, &rest, NULL) == 0)
-        ax_buf_str(key, rest.bytes);
-    ax_arena_free(&a);
-}
-
-static bool is_wanted(const struct ax_condition *c, uint32_t sub, struct ax_labels labels)
-{
-    return ax_matcher_labels(c->selectors[sub].matchers, c->selectors[sub].n, labels);
-}
-
 static bool has_dimensions(const struct ax_sub *sub, struct ax_labels labels)
 {
     for (size_t i = 0; i < sub->ndimensions; i++)
@@ -323,14 +297,10 @@ static void join(struct ax_stream *s, const struct ax_candidate *c, uint32_t id,
 {
     struct ax_def *d = c->def;
     AX_CLEANUP(ax_buf_free) struct ax_buf key = AX_BUF_INIT;
-    if (d->condition ? !is_wanted(d->condition, c->sub, labels)
+    if (d->condition ? !ax_condition_key(d->condition, c->sub, labels, &key)
                      : !has_dimensions(&d->expr.subs[c->sub], labels))
         return;
-    uint32_t mask = 0;
-    if (d->condition)
-        key_of_labels(labels, &key);
-    else
-        mask = key_of(d, labels, &key);
+    uint32_t mask = d->condition ? 0 : key_of(d, labels, &key);
     if (d->match_by.n && !mask)
         return;
     struct ax_live *al = ax_group_find(d, ax_buf_view(&key));

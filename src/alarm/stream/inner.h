@@ -313,6 +313,10 @@ void ax_condition_feed(struct ax_run *r, struct ax_ref *refs, size_t n,
 void ax_condition_due(struct ax_run *r, struct ax_live *al); /* it was out of the heap */
 /* Looks at one label set. */
 void ax_condition_look(struct ax_run *r, struct ax_live *al, struct ax_local_value *out);
+/* Whether the selector is about the series, and which label set's it is. */
+bool ax_condition_key(const struct ax_condition *c, uint32_t selector, struct ax_labels labels,
+                      struct ax_buf *key);
+void ax_condition_empty(struct ax_stream *s, struct ax_live *al); /* frees its trails */
 /* A label set has no series any more; under shape, whole. */
 void ax_condition_forget(struct ax_live *al);
 

@@ -92,7 +92,7 @@ int ax_stream_open(struct ax_stream **out, const struct ax_stream_options *o, st
 void ax_stream_close(struct ax_stream *s); /* writes what is there; NULL is fine */
 /* The interface to hand to ax_intake_subscribe, after the store's. */
 struct ax_subscriber ax_stream_subscriber(struct ax_stream *s);
-/* Judges what is due at `now`: about ten times a second, from one thread. Costs what is due. */
+/* Judges what is due at `now`: about ten times a second. Costs what is due. */
 void ax_stream_tick(struct ax_stream *s, int64_t now);
 /* Waits until all that happened before is written; negative when the database does not take it. */
 int ax_stream_flush(struct ax_stream *s, struct ax_err *err);
