@@ -19,8 +19,7 @@ static void on_change(void *ctx)
     pthread_mutex_unlock(&w->al->waiting);
 }
 
-void ax_watch_begin(struct ax_alarms *al, const struct ax_rule_group *g, struct ax_watch *w,
-                    int64_t now)
+void ax_watch_begin(struct ax_alarms *al, struct ax_rule_group *g, struct ax_watch *w, int64_t now)
 {
     struct ax_err err;
     struct ax_condition_options o = {.tenant = g->tenant,
@@ -36,7 +35,7 @@ void ax_watch_begin(struct ax_alarms *al, const struct ax_rule_group *g, struct 
     if (!al->o.stream)
         w->why = AX_STR("there are no streaming alarms");
     else if (ax_condition_begin(al->o.stream, &o, now, &w->condition, &err) < 0)
-        w->why = ax_arena_str(&((struct ax_rule_group *)(uintptr_t)g)->arena, ax_str(err.text));
+        w->why = ax_arena_str(&g->arena, ax_str(err.text));
 }
 
 int64_t ax_watch_due(const struct ax_watch *w)

@@ -123,8 +123,7 @@ struct ax_found {
 int ax_evaluate(struct ax_alarms *al, struct ax_group *g, struct ax_watch *w, bool whole,
                 int64_t now);
 /* Makes a condition of the rule, if it can be one. */
-void ax_watch_begin(struct ax_alarms *al, const struct ax_rule_group *g, struct ax_watch *w,
-                    int64_t now);
+void ax_watch_begin(struct ax_alarms *al, struct ax_rule_group *g, struct ax_watch *w, int64_t now);
 /* When something of it is due next, after an evaluation at `now`. */
 int64_t ax_watch_due(const struct ax_watch *w);
 
