@@ -10,11 +10,12 @@
  *   heap.c        which alarm has to be looked at next
  *   pool.c        memory of alarms and refs
  *   change.c      what is to be written, in order; explain.c says why
- *   writer.c      writes it
+ *   writer.c      writes it, in transactions; writing.c: one change
  *   restore.c     reads it back, and refills windows from the store
  *   condition.c   conditions of rules: which there are, what holds; feeding.c: their samples;
  *                 trail.c: the window of one series
- *   definition.c  rules of definitions; definitions.c keeps them; list.c lists them
+ *   definition.c  rules of definitions; definitions.c keeps them, definitions_rows.c in the
+ *                 database; definitions_actions.c: a method goes; list.c lists them
  *   rows.c, count.c, history.c   what is asked about alarms
  *
  * Locks, in the order in which they are taken:
@@ -353,6 +354,17 @@ size_t ax_characters(struct ax_str s); /* of UTF-8 */
 int ax_definition_check(const struct ax_stream *s, struct ax_str tenant,
                         const struct ax_definition_edit *e, const struct ax_definition *before,
                         struct ax_definition *out, struct ax_err *err);
+
+/* ---- definitions_rows.c ---- */
+/* In a transaction. */
+int ax_definition_put(struct ax_stream *s, struct ax_str tenant, const struct ax_definition *d,
+                      struct ax_err *err);
+/* In one of their own; -EEXIST the tenant has the name. */
+int ax_definition_write(struct ax_stream *s, struct ax_str tenant, const struct ax_definition *d,
+                        struct ax_err *err);
+/* With its alarms, whose end is told. */
+int ax_definition_erase(struct ax_stream *s, struct ax_str tenant, struct ax_str id,
+                        struct ax_err *err);
 
 /* ---- definitions.c ---- */
 /* A definition at work out of its values, which it copies; it is not in the index yet. */
