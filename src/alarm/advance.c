@@ -158,6 +158,7 @@ void ax_watch_free(struct ax_watch *w)
     free(w->alarms);
     free(w->error);
     ax_arena_free(&w->owed.arena);
+    ax_condition_end(w->condition);
     ax_map_free(&w->published);
     ax_arena_free(&w->published_bytes);
 }

@@ -12,8 +12,12 @@
  * event (type "alarm") on the resource that its labels name (handle, vm_uuid or host). State, event
  * and notifications of a change are one transaction, tried again until it is written.
  *
- * Pure apart from its doors: time is handed in. Threads: load and tick exclude each other, and may
- * be called from any thread, as may views. */
+ * An alarm rule whose expression is local (query/query.h) is a condition of the streaming alarms:
+ * the sample that changes its outcome evaluates it. What the store has to be asked for is evaluated
+ * every interval.
+ *
+ * Pure apart from its doors: time is handed in. Threads: load, tick and hear may be called from
+ * any, tick and hear each from one at a time; views from any. */
 #ifndef AX_ALARM_ALARM_H
 #define AX_ALARM_ALARM_H
 
@@ -33,6 +37,8 @@ bool ax_rules_are_broken(const struct ax_rules *r);
 size_t ax_rules_count(const struct ax_rules *r); /* rules in good groups */
 size_t ax_rules_faults(const struct ax_rules *r);
 const char *ax_rules_fault(const struct ax_rules *r, size_t i);
+/* A line for each good rule: how it is evaluated, and why not as samples arrive. */
+void ax_rules_describe(const struct ax_rules *r, struct ax_buf *out);
 void ax_rules_free(struct ax_rules *r); /* NULL is fine */
 /* The same, of the tenant "default", all or nothing: -EINVAL and the first fault. */
 int ax_rules_parse(struct ax_str text, const char *name, struct ax_rules **out, struct ax_err *err);
@@ -44,6 +50,14 @@ struct ax_alarms_options {
     struct ax_registry *registry;
     struct ax_intake *intake;
     struct ax_notify *notify; /* NULL: nobody is told */
+    /* Inside the transaction that writes an alarm's change: it fires, with this state and these
+     * methods to tell, or has ended; and other annotations of one that fires on. NULL: what is to
+     * be told is told at once. */
+    int (*told)(void *ctx, const struct ax_notice *x, const struct ax_str *methods, size_t n,
+                struct ax_str handle, struct ax_err *err);
+    int (*worded)(void *ctx, struct ax_str alarm, struct ax_str annotations, struct ax_err *err);
+    void *ctx;
+    struct ax_stream *stream; /* rules that can be are evaluated by it; NULL: none is */
     int64_t interval_ms;      /* of groups that give none; 0 = 5 s */
     const char *url;          /* of this server for people: links, {{ externalURL }}; NULL = none */
 };
@@ -62,9 +76,14 @@ int ax_alarms_load(struct ax_alarms *al, struct ax_rules **files, size_t n, int6
  * takes the groups from there that the file does not have now because of a fault. */
 bool ax_alarms_remember(struct ax_alarms *al, const struct ax_rules *file);
 
-/* Evaluates the groups that are due at `now`. A rule that fails is marked and counted, and the
- * others go on. Returns the number of state changes. */
+/* Evaluates, of the groups that are due at `now`, the rules that the store is asked for. A rule
+ * that fails is marked and counted, and the others go on. Returns the number of state changes. */
 int ax_alarms_tick(struct ax_alarms *al, int64_t now);
+/* The same of the rules that samples changed, and of those whose `for`, keep_firing_for or interval
+ * is over. */
+int ax_alarms_hear(struct ax_alarms *al, int64_t now);
+/* Waits for such a sample, or so long: between two calls of the above. */
+void ax_alarms_wait(struct ax_alarms *al, int timeout_ms);
 
 /* JSON `data` of Prometheus's /api/v1/rules and /api/v1/alerts, of one tenant. type: "", "alert" or
  * "record". */

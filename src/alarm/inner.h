@@ -4,7 +4,9 @@
  *   ax_alarms -> groups -> watches (a rule and its state) -> alarms (one per label set)
  *
  *   load.c      rule files into force, over those that were
- *   alarms.c    which group is due; evaluation of one rule
+ *   alarms.c    which group is due; what there is
+ *   evaluate.c  evaluation of one rule
+ *   hear.c      rules that are conditions: which has news, what is due
  *   advance.c   the state machine: a result moves the alarms of a watch; pure
  *   settle.c    what changed, into the database: state, event, notification
  *   news.c      a change as a notification
@@ -18,6 +20,7 @@
 #define AX_ALARM_INNER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "alarm/rules.h"
 #include "base/map.h"
@@ -60,7 +63,13 @@ struct ax_changes {
 };
 
 struct ax_watch {
+    struct ax_alarms *al;
     const struct ax_rule *rule;
+    struct ax_condition *condition; /* NULL: it is looked up every interval, because of this */
+    struct ax_str why;
+    _Atomic bool changed; /* the condition has news */
+    int64_t look_at;      /* of conditions: something is due then, */
+    int64_t whole_at;     /* and then all is told again */
     struct ax_alarm *alarms;
     size_t n, cap;
     struct ax_changes owed; /* not yet in the database */
@@ -70,6 +79,7 @@ struct ax_watch {
     size_t samples;                  /* that the last evaluation gave */
     struct ax_arena published_bytes; /* label sets that have a value now, and their map */
     struct ax_map published;
+    struct ax_intake_pending pending; /* of a condition: published, and not yet durable */
 };
 
 struct ax_group {
@@ -86,8 +96,13 @@ struct ax_left_out {
 };
 
 struct ax_alarms {
-    pthread_mutex_t turn; /* load or tick */
-    pthread_mutex_t lock; /* everything below that changes: inside of `turn` */
+    /* In the order in which they are taken: */
+    pthread_mutex_t turn;    /* load or tick */
+    pthread_mutex_t hearing; /* coming into force, or hear */
+    pthread_mutex_t lock;    /* everything below that changes: inside of one of these */
+    pthread_mutex_t waiting; /* of `news`; nothing is taken within */
+    pthread_cond_t arrival;
+    bool news; /* a condition has some */
     struct ax_alarms_options o;
     char *url;
     struct ax_group **groups;
@@ -104,6 +119,14 @@ struct ax_found {
     struct ax_str annotations, summary;
 };
 
+/* Returns the number of state changes. */
+int ax_evaluate(struct ax_alarms *al, struct ax_group *g, struct ax_watch *w, bool whole,
+                int64_t now);
+/* Makes a condition of the rule, if it can be one. */
+void ax_watch_begin(struct ax_alarms *al, struct ax_rule_group *g, struct ax_watch *w, int64_t now);
+/* When something of it is due next, after an evaluation at `now`. */
+int64_t ax_watch_due(const struct ax_watch *w);
+
 void ax_watch_advance(struct ax_watch *w, const struct ax_found *found, size_t n, int64_t now);
 /* Everything of it ends. */
 void ax_watch_end(struct ax_watch *w, int64_t now);
@@ -117,9 +140,11 @@ void ax_group_free(struct ax_group *g);
 void ax_left_out_free(struct ax_left_out *v, size_t n);
 
 /* Writes the samples of `now` and a staleness marker for each series of the last time that is
- * not among them. */
-int ax_publish(struct ax_alarms *al, struct ax_watch *w, struct ax_batch *b, int64_t now,
-               struct ax_err *err);
+ * not among them. Unless it is the whole, samples of series that had one then are left out. */
+int ax_publish(struct ax_alarms *al, struct ax_watch *w, struct ax_batch *b, bool whole,
+               int64_t now, struct ax_err *err);
+/* Those of conditions are durable only after this; a failure is the rule's. */
+void ax_publish_settle(struct ax_alarms *al, struct ax_watch *w);
 void ax_alarms_to_batch(const struct ax_group *g, const struct ax_watch *w, int64_t now,
                         struct ax_batch *b);
 /* What a publication leaves behind, for alarms that were restored. */
@@ -147,10 +172,12 @@ struct ax_news {
 
 /* LOW, MEDIUM, HIGH or CRITICAL, by the label "severity". */
 struct ax_str ax_news_severity(struct ax_labels labels);
-/* As a notification; its strings are in n->a. */
-struct ax_notice ax_news_notice(const struct ax_news *n);
-/* Tells those whom the annotation auspex_notify names, and the operator's Alertmanagers. In a
- * transaction. */
+/* The resource that an alarm is about, as far as its labels tell; empty when they do not. */
+struct ax_str ax_news_handle(struct ax_labels labels, struct ax_arena *a);
+/* As a notification; its strings are in n->a. abroad: for an Alertmanager of all tenants. */
+struct ax_notice ax_news_notice(const struct ax_news *n, bool abroad);
+/* Hands it on, with those whom the annotation auspex_notify names, and tells the operator's
+ * Alertmanagers. In a transaction. */
 int ax_news_notify(const struct ax_news *n, struct ax_err *err);
 
 /* The keys of a group and a watch: alarm/TENANT/FILE/GROUP/SAME/. */

@@ -49,16 +49,18 @@ static struct ax_group *in_force(const struct ax_alarms *al, const struct ax_rul
     return NULL;
 }
 
-static struct ax_group *new_group(const struct ax_alarms *al, struct ax_rule_group *rules,
-                                  int64_t now)
+static struct ax_group *new_group(struct ax_alarms *al, struct ax_rule_group *rules, int64_t now)
 {
     struct ax_group *g = ax_calloc(1, sizeof *g);
     g->rules = rules;
     g->interval_ms = rules->interval_ms ? rules->interval_ms : al->o.interval_ms;
     g->due = now + 1; /* after the ends of what went, whose series may be the same */
     g->watches = ax_calloc(rules->n + 1, sizeof *g->watches);
-    for (size_t i = 0; i < rules->n; i++)
+    for (size_t i = 0; i < rules->n; i++) {
         g->watches[i].rule = &rules->rules[i];
+        g->watches[i].look_at = g->watches[i].whole_at = g->due;
+        ax_watch_begin(al, rules, &g->watches[i], now);
+    }
     return g;
 }
 
@@ -118,6 +120,31 @@ static bool is_excused(void *ctx, struct ax_str key)
 
 /* ---- the change itself ---- */
 
+/* The alarms, what is owed of them and what was said of them. The rule, and what watches for it,
+ * are each one's own. */
+static void hand_over(struct ax_watch *from, struct ax_watch *to)
+{
+    to->alarms = from->alarms;
+    to->n = from->n;
+    to->cap = from->cap;
+    to->owed = from->owed;
+    to->error = from->error;
+    to->evaluated_at = from->evaluated_at;
+    to->took_ns = from->took_ns;
+    to->evaluations = from->evaluations;
+    to->failures = from->failures;
+    to->samples = from->samples;
+    to->published_bytes = from->published_bytes;
+    to->published = from->published;
+    from->alarms = NULL;
+    from->n = from->cap = 0;
+    from->owed = (struct ax_changes){0};
+    from->error = NULL;
+    from->published_bytes = (struct ax_arena)AX_ARENA_INIT;
+    from->published = (struct ax_map)AX_MAP_INIT;
+    from->rule = NULL;
+}
+
 static void inherit(struct ax_group *old, struct ax_group *g)
 {
     for (size_t i = 0; i < g->rules->n; i++)
@@ -125,10 +152,7 @@ static void inherit(struct ax_group *old, struct ax_group *g)
             struct ax_watch *from = &old->watches[k], *to = &g->watches[i];
             if (!from->rule || !ax_str_eq(from->rule->same, to->rule->same))
                 continue;
-            const struct ax_rule *rule = to->rule;
-            *to = *from;
-            to->rule = rule;
-            *from = (struct ax_watch){0};
+            hand_over(from, to);
             break;
         }
     g->iterations = old->iterations;
@@ -151,7 +175,8 @@ static int end_group(struct change *c, struct ax_group *g, struct ax_err *err)
         struct ax_err later;
         int one = ax_settle(c->al, g, w, &changes, rc < 0 ? &later : err);
         rc = rc < 0 ? rc : one;
-        one = ax_publish(c->al, w, &nothing, c->now, rc < 0 ? &later : err);
+        one = ax_publish(c->al, w, &nothing, true, c->now, rc < 0 ? &later : err);
+        ax_publish_settle(c->al, w);
         rc = rc < 0 ? rc : one;
         ax_arena_free(&a);
     }
@@ -256,12 +281,14 @@ static int bring_into_force(struct change *c, struct ax_err *err)
         return rc;
     }
     size_t nold;
+    pthread_mutex_lock(&c->al->hearing);
     struct ax_group **old = put_into_force(c, &nold);
     for (size_t i = 0; i < nold; i++) {
         int one = old[i] ? end_group(c, old[i], err) : 0;
         rc = rc < 0 ? rc : one;
         ax_group_free(old[i]);
     }
+    pthread_mutex_unlock(&c->al->hearing);
     free(old);
     return rc;
 }

@@ -30,7 +30,7 @@ static size_t methods_of(const struct ax_change *c, struct ax_arena *a, struct a
 }
 
 /* Tenants other than the first are told apart by a label, unless the rule has one of that name. */
-static struct ax_str labels_json(const struct ax_news *n)
+static struct ax_str labels_json(const struct ax_news *n, bool abroad)
 {
     struct ax_buf b = AX_BUF_INIT;
     struct ax_json j = {.out = &b};
@@ -40,7 +40,7 @@ static struct ax_str labels_json(const struct ax_news *n)
         ax_json_key_str(&j, l.name);
         ax_json_str(&j, l.value);
     }
-    if (!ax_str_eq(n->tenant, AX_STR("default")) &&
+    if (abroad && !ax_str_eq(n->tenant, AX_STR("default")) &&
         ax_labels_get(n->c->labels, AX_STR("tenant")).n == 0) {
         ax_json_key(&j, "tenant");
         ax_json_str(&j, n->tenant);
@@ -77,6 +77,20 @@ struct ax_str ax_news_severity(struct ax_labels labels)
                                                                             : AX_STR("MEDIUM");
 }
 
+struct ax_str ax_news_handle(struct ax_labels labels, struct ax_arena *a)
+{
+    static const struct ax_str names[] = {AX_STR("handle"), AX_STR("host")};
+    enum ax_kind kind;
+    struct ax_str id, value;
+    for (size_t i = 0; i < AX_ARRAY_LEN(names); i++) {
+        value = ax_labels_get(labels, names[i]);
+        if (value.n && ax_handle_parse(value, &kind, &id, NULL) == 0)
+            return value;
+    }
+    value = ax_labels_get(labels, AX_STR("vm_uuid"));
+    return value.n ? ax_arena_printf(a, "vm:%.*s", AX_STR_ARG(value)) : AX_STR_NULL;
+}
+
 static struct ax_str alarm_id(const struct ax_news *n)
 {
     struct ax_str tail = {n->key.p + n->key.n - 16, 16};
@@ -84,7 +98,7 @@ static struct ax_str alarm_id(const struct ax_news *n)
                            (unsigned long long)ax_hash(n->key.p, n->key.n), AX_STR_ARG(tail));
 }
 
-struct ax_notice ax_news_notice(const struct ax_news *n)
+struct ax_notice ax_news_notice(const struct ax_news *n, bool abroad)
 {
     const struct ax_change *c = n->c;
     bool fires = c->kind != AX_CHANGE_RESOLVED;
@@ -102,7 +116,7 @@ struct ax_notice ax_news_notice(const struct ax_news *n)
         .time = fires ? c->fired_at : c->time,
         .since = fires ? 0 : c->fired_at,
         .metrics = metrics_json(n),
-        .labels = labels_json(n),
+        .labels = labels_json(n, abroad),
         .annotations = c->annotations,
     };
     if (n->query.n && n->al->url[0]) {
@@ -114,15 +128,34 @@ struct ax_notice ax_news_notice(const struct ax_news *n)
     return x;
 }
 
+static int word(const struct ax_news *n, struct ax_err *err)
+{
+    const struct ax_alarms_options *o = &n->al->o;
+    struct ax_str id = alarm_id(n);
+    int rc = o->worded ? o->worded(o->ctx, id, n->c->annotations, err) : 0;
+    if (rc < 0 || !ax_notify_has_alertmanagers(o->notify))
+        return rc;
+    return ax_notify_reword(o->notify, n->tenant, id, n->c->annotations, err);
+}
+
+/* The Alertmanagers have silences of their own: they get all, as from Prometheus. */
 int ax_news_notify(const struct ax_news *n, struct ax_err *err)
 {
-    struct ax_notify *out = n->al->o.notify;
-    struct ax_str names[METHODS_MAX];
-    bool worded = n->c->kind == AX_CHANGE_WORDED;
-    if (!out || (worded && !ax_notify_has_alertmanagers(out)))
+    const struct ax_alarms_options *o = &n->al->o;
+    struct ax_str names[METHODS_MAX], ids[METHODS_MAX];
+    size_t found;
+    if (!o->notify)
         return 0;
-    struct ax_notice x = ax_news_notice(n);
-    if (worded)
-        return ax_notify_reword(out, n->tenant, x.alarm, x.annotations, err);
-    return ax_notify_queue_rule(out, names, methods_of(n->c, n->a, names), &x, err);
+    if (n->c->kind == AX_CHANGE_WORDED)
+        return word(n, err);
+    struct ax_notice x = ax_news_notice(n, false);
+    int rc = ax_notify_named(o->notify, n->tenant, names, methods_of(n->c, n->a, names), n->a, ids,
+                             &found, err);
+    if (rc == 0)
+        rc = o->told ? o->told(o->ctx, &x, ids, found, ax_news_handle(n->c->labels, n->a), err)
+                     : ax_notify_queue(o->notify, ids, found, &x, err);
+    if (rc < 0 || !ax_notify_has_alertmanagers(o->notify))
+        return rc;
+    x = ax_news_notice(n, true);
+    return ax_notify_queue_own(o->notify, &x, err);
 }

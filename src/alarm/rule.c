@@ -84,6 +84,22 @@ int ax_rule_pairs(struct ax_rules_reader *r, yaml_node_t *n, bool label, struct 
     return 0;
 }
 
+/* Whether samples may decide it as they come; else the store is asked every interval. */
+static void localize(struct ax_arena *a, struct ax_rule *out)
+{
+    const struct ax_local_selector *v;
+    struct ax_err why;
+    if (ax_local_compile(out->expr, a, &out->local, &why) < 0) {
+        out->why = ax_arena_str(a, ax_str(why.text));
+        return;
+    }
+    for (size_t i = 0, n = ax_local_selectors(out->local, &v); i < n; i++)
+        if (v[i].range > AX_CONDITION_RANGE_MAX)
+            out->why = AX_STR("a range of more than an hour");
+    if (out->why.n)
+        out->local = NULL;
+}
+
 static int expression_of(struct ax_rules_reader *r, yaml_node_t *n, struct ax_rule *out,
                          struct ax_err *err)
 {
@@ -150,6 +166,10 @@ int ax_rule_read(struct ax_rules_reader *r, yaml_node_t *n, const struct ax_pair
         rc = ax_rule_duration(r, f[FOR], &out->for_ms, err);
     if (rc == 0)
         rc = ax_rule_duration(r, f[KEEP], &out->keep_firing_ms, err);
+    if (rc == 0 && out->records)
+        out->why = AX_STR("a recording rule");
+    else if (rc == 0)
+        localize(&r->group->arena, out);
     out->labels = *inherited;
     if (rc == 0)
         rc = ax_rule_pairs(r, f[LABELS], true, &out->labels, err);

@@ -15,6 +15,13 @@ void ax_rule_group_free(struct ax_rule_group *g)
     free(g);
 }
 
+struct ax_str ax_rule_why(const struct ax_rule_group *g, const struct ax_rule *r)
+{
+    if (r->local && g->offset_ms)
+        return AX_STR("query_offset");
+    return r->local ? AX_STR_NULL : r->why;
+}
+
 static void fault(struct ax_rules *f, struct ax_str group, const struct ax_err *err)
 {
     struct ax_arena *a = &f->arena;
@@ -229,6 +236,21 @@ const char *ax_rules_fault(const struct ax_rules *r, size_t i)
 bool ax_rules_are_broken(const struct ax_rules *r)
 {
     return r->broken;
+}
+
+void ax_rules_describe(const struct ax_rules *f, struct ax_buf *out)
+{
+    for (size_t i = 0; i < f->ngroups; i++)
+        for (size_t k = 0; f->groups[i] && k < f->groups[i]->n; k++) {
+            const struct ax_rule *r = &f->groups[i]->rules[k];
+            struct ax_str why = ax_rule_why(f->groups[i], r);
+            ax_buf_printf(out, "  %.*s: %.*s: ", AX_STR_ARG(f->groups[i]->name),
+                          AX_STR_ARG(r->name));
+            if (why.n)
+                ax_buf_printf(out, "every interval (%.*s)\n", AX_STR_ARG(why));
+            else
+                ax_buf_cstr(out, "as samples arrive\n");
+        }
 }
 
 size_t ax_rules_count(const struct ax_rules *r)

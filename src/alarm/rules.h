@@ -25,6 +25,9 @@ struct ax_rule {
     struct ax_str name; /* of the alarm, or of the series */
     struct ax_expr *expr;
     struct ax_str query; /* the expression in canonical form */
+    struct ax_local
+        *local;        /* the same, for windows in memory; NULL: it is looked up in the store, */
+    struct ax_str why; /* because of this */
     int64_t for_ms, keep_firing_ms;
     struct ax_pairs labels, annotations; /* labels of the group included */
     /* What makes it the same rule as one of another version of its group, whose alarms it goes on
@@ -42,6 +45,8 @@ struct ax_rule_group {
     size_t n;
     struct ax_str digest; /* equal when all of the above are */
 };
+/* Why a rule of the group is evaluated every interval; empty: as samples arrive. */
+struct ax_str ax_rule_why(const struct ax_rule_group *g, const struct ax_rule *r);
 void ax_rule_group_free(struct ax_rule_group *g); /* NULL is fine */
 
 struct ax_rules_fault {

@@ -4,22 +4,7 @@
  * and nothing is kept untold. */
 #include "alarm/inner.h"
 
-#define AT_ONCE 1000 /* changes of a transaction: others wait for it */
-
-/* The resource that an alarm is about, as far as its labels tell; empty when they do not. */
-static struct ax_str handle_of(struct ax_labels labels, struct ax_arena *a)
-{
-    static const struct ax_str names[] = {AX_STR("handle"), AX_STR("host")};
-    enum ax_kind kind;
-    struct ax_str id, value;
-    for (size_t i = 0; i < AX_ARRAY_LEN(names); i++) {
-        value = ax_labels_get(labels, names[i]);
-        if (value.n && ax_handle_parse(value, &kind, &id, NULL) == 0)
-            return value;
-    }
-    value = ax_labels_get(labels, AX_STR("vm_uuid"));
-    return value.n ? ax_arena_printf(a, "vm:%.*s", AX_STR_ARG(value)) : AX_STR_NULL;
-}
+#define AT_ONCE 200 /* changes of a transaction: others wait for it */
 
 /* The tenant whose entry it is. */
 static struct ax_str tenant_of(struct ax_str key)
@@ -44,7 +29,7 @@ static int add_event(const struct ax_news *n, int64_t time, struct ax_err *err)
     bool firing = n->c->kind == AX_CHANGE_FIRING;
     struct ax_event e = {
         .time = time,
-        .handle = handle_of(n->c->labels, n->a),
+        .handle = ax_news_handle(n->c->labels, n->a),
         .type = AX_STR("alarm"),
         .what = firing ? AX_STR("firing") : AX_STR("resolved"),
         .detail = n->rule,
@@ -165,7 +150,7 @@ static int tell_again(struct ax_alarms *al, const struct ax_group *g, const stru
                         .query = w->rule->query,
                         .c = &c,
                         .a = &a};
-    struct ax_notice x = ax_news_notice(&n);
+    struct ax_notice x = ax_news_notice(&n, true);
     int rc = ax_notify_queue_again(al->o.notify, &x, err);
     ax_buf_free(&key);
     ax_arena_free(&a);

@@ -125,6 +125,12 @@ static void put_rule(struct ax_json *j, const struct ax_group *g, const struct a
         put_alerting(j, w);
     put_health(j, g, w);
     put_times(j, w->evaluated_at, w->took_ns);
+    ax_json_key(j, "evaluation");
+    ax_json_cstr(j, w->condition ? "stream" : "interval");
+    if (!w->condition) {
+        ax_json_key(j, "evaluationReason");
+        ax_json_str(j, w->why);
+    }
     ax_json_key(j, "type");
     ax_json_cstr(j, w->rule->records ? "recording" : "alerting");
     ax_json_end(j);

@@ -131,7 +131,7 @@ int ax_show_query(FILE *out, const json_t *answer, struct ax_err *err);
  * error names no place. */
 void ax_show_caret(FILE *out, const char *query, const char *error);
 void ax_show_predictions(FILE *out, const json_t *answer, int64_t now);
-void ax_show_alarms(FILE *out, const json_t *answer, int64_t now);
+void ax_show_alarms(FILE *out, const json_t *list, int64_t now); /* of cli/alarms.h */
 void ax_show_event(FILE *out, const json_t *event);
 void ax_show_maintenance(FILE *out, const json_t *answer);
 void ax_show_consents(FILE *out, const json_t *answer);

@@ -12,7 +12,8 @@
 static const char help[] =
     "Usage: auspex rules check FILE...\n\n"
     "Reads files of alarm and recording rules as the server would, and tells what is wrong\n"
-    "with them, with the place. Exit status 1 when something is.\n\n"
+    "with them, with the place. Exit status 1 when something is. Of a good file: which rules\n"
+    "are evaluated as samples arrive, and why others are not.\n\n"
     "  auspex rules check rules/*.yml\n"
     "  auspex rules check my-alarms.yml && kill -HUP $(pidof auspex)\n";
 
@@ -27,8 +28,11 @@ static size_t check(const char *path)
     else
         r = ax_rules_read(ax_buf_view(&text), AX_STR("default"), path);
     size_t faults = ax_rules_faults(r), n = ax_rules_count(r);
-    if (faults == 0)
-        printf("%s: %zu rule%s, no faults\n", path, n, n == 1 ? "" : "s");
+    if (faults == 0) {
+        AX_CLEANUP(ax_buf_free) struct ax_buf said = AX_BUF_INIT;
+        ax_rules_describe(r, &said);
+        printf("%s: %zu rule%s, no faults\n%.*s", path, n, n == 1 ? "" : "s", (int)said.n, said.p);
+    }
     for (size_t i = 0; i < faults; i++)
         fprintf(stderr, "auspex: %s\n", ax_rules_fault(r, i));
     ax_rules_free(r);

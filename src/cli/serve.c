@@ -183,9 +183,10 @@ static int open_watchers(struct server *s, struct ax_err *err)
                                    .sql = s->sql,
                                    .registry = s->registry,
                                    .intake = s->intake,
-                                   .notify = s->alarming.notify,
+                                   .stream = s->alarming.stream,
                                    .interval_ms = s->o->interval_ms,
                                    .url = s->o->url};
+    ax_alarming_tell(&s->alarming, &al);
     struct ax_predictor_options pr = {
         .source = src, .intake = s->intake, .tenant = AX_STR("default")};
     int rc = ax_notify_alertmanagers(s->alarming.notify, s->o->alertmanagers.v,

@@ -30,6 +30,8 @@ int ax_alarming_open(struct ax_alarming *x, struct ax_sql *sql, struct ax_regist
                      struct ax_intake *intake, struct ax_store *store, struct ax_err *err);
 /* Lets go what is held no longer: from the loop. */
 void ax_alarming_tick(struct ax_alarming *x, int64_t now);
+/* What alarms of rules need to be told the same way. */
+void ax_alarming_tell(struct ax_alarming *x, struct ax_alarms_options *o);
 /* When nothing is pushed any more; before the store, the registry and the database are closed. */
 void ax_alarming_close(struct ax_alarming *x);
 

@@ -50,6 +50,27 @@ static int on_ended(void *ctx, struct ax_str tenant, struct ax_str alarm, struct
     return ax_dispatch_ended(x->dispatch, tenant, alarm, err);
 }
 
+static int on_rule(void *ctx, const struct ax_notice *x, const struct ax_str *methods, size_t n,
+                   struct ax_str handle, struct ax_err *err)
+{
+    struct ax_alarming *al = ctx;
+    return ax_dispatch_transition(al->dispatch, x, methods, n, handle, err);
+}
+
+static int on_worded(void *ctx, struct ax_str alarm, struct ax_str annotations, struct ax_err *err)
+{
+    struct ax_alarming *x = ctx;
+    return ax_dispatch_reword(x->dispatch, alarm, annotations, err);
+}
+
+void ax_alarming_tell(struct ax_alarming *x, struct ax_alarms_options *o)
+{
+    o->notify = x->notify;
+    o->told = on_rule;
+    o->worded = on_worded;
+    o->ctx = x;
+}
+
 static void on_committed(void *ctx)
 {
     struct ax_alarming *x = ctx;

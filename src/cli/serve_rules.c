@@ -19,8 +19,8 @@ struct ax_ruling {
     struct ax_rules **first; /* read by prepare, for open */
     size_t nfirst;
     pthread_mutex_t lock; /* one reload at a time */
-    pthread_t thread;
-    bool running;
+    pthread_t thread, hearer;
+    bool running, hearing;
     _Atomic bool stop, wanted;
     _Atomic bool well;
     _Atomic int64_t well_at;
@@ -127,6 +127,17 @@ static void *keep_ruling(void *arg)
     return NULL;
 }
 
+/* Rules that samples decide do not wait for those that the store is asked for. */
+static void *keep_hearing(void *arg)
+{
+    struct ax_ruling *x = arg;
+    while (!x->stop) {
+        ax_alarms_hear(x->alarms, ax_now_ms());
+        ax_alarms_wait(x->alarms, TICK_MS);
+    }
+    return NULL;
+}
+
 int ax_ruling_open(struct ax_ruling *x, const struct ax_alarms_options *o, struct ax_err *err)
 {
     x->alarms = ax_alarms_new(o);
@@ -140,7 +151,8 @@ int ax_ruling_open(struct ax_ruling *x, const struct ax_alarms_options *o, struc
         return rc;
     note_outcome(x, faults == 0);
     x->running = pthread_create(&x->thread, NULL, keep_ruling, x) == 0;
-    return x->running ? 0 : ax_fail(err, -EAGAIN, "no thread for the rules");
+    x->hearing = pthread_create(&x->hearer, NULL, keep_hearing, x) == 0;
+    return x->running && x->hearing ? 0 : ax_fail(err, -EAGAIN, "no thread for the rules");
 }
 
 void ax_ruling_close(struct ax_ruling *x)
@@ -150,6 +162,8 @@ void ax_ruling_close(struct ax_ruling *x)
     x->stop = true;
     if (x->running)
         pthread_join(x->thread, NULL);
+    if (x->hearing)
+        pthread_join(x->hearer, NULL);
     ax_alarms_free(x->alarms);
     for (size_t i = 0; i < x->nfirst; i++)
         ax_rules_free(x->first[i]);

@@ -23,18 +23,28 @@ static void add_silences(struct ax_dispatch *d, const struct ax_book *b, const s
     out->nsilenced = n;
 }
 
-/* What else it is held for, whichever method it is. */
-static int add_others(struct ax_dispatch *d, const struct ax_subject *s, struct ax_arena *a,
-                      struct ax_alert *out, struct ax_err *err)
+/* What else it is held for, whichever method it is; of maintenance, also when there is none. */
+static int add_others(struct ax_dispatch *d, const struct ax_book *b, const struct ax_subject *s,
+                      struct ax_arena *a, struct ax_alert *out, struct ax_err *err)
 {
     struct ax_stmt q;
+    struct ax_reason work;
     struct ax_str *ids = NULL;
     size_t n = 0;
+    int rc = ax_judge_maintenance(d, b, s, a, &work, err);
+    if (rc < 0)
+        return rc;
+    if (work.why != AX_HOLD_NOT) {
+        ids = AX_NEW(a, struct ax_str);
+        ids[n++] = ax_arena_printf(a, "maintenance %.*s", AX_STR_ARG(work.ref));
+    }
     ax_stmt_begin(&q, d->o.sql,
                   "SELECT DISTINCT why, ref FROM dispatch_word WHERE alarm = ? AND held > 0 "
-                  "AND why != ?");
+                  "AND why != ? AND NOT (why = ? AND ref = ?)");
     ax_stmt_str(&q, s->x.alarm);
     ax_stmt_int(&q, AX_HOLD_SILENCE);
+    ax_stmt_int(&q, AX_HOLD_MAINTENANCE);
+    ax_stmt_str(&q, work.why == AX_HOLD_NOT ? AX_STR_NULL : work.ref);
     while (ax_stmt_row(&q)) {
         ids = ax_arena_grow(a, ids, n * sizeof *ids, (n + 1) * sizeof *ids);
         ids[n++] = ax_arena_printf(a, "%s %.*s", ax_hold_name((enum ax_hold)ax_stmt_col_int(&q, 0)),
@@ -56,7 +66,7 @@ static int fill(struct ax_dispatch *d, const struct ax_book *b, const struct ax_
                              .tags = s->tags.v,
                              .ntags = s->tags.n};
     add_silences(d, b, s, a, out);
-    return add_others(d, s, a, out, err);
+    return add_others(d, b, s, a, out, err);
 }
 
 struct list {

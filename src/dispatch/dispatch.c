@@ -49,6 +49,7 @@ static const char *const steps[] = {
     "CREATE TABLE incident_told("
     "  incident TEXT NOT NULL, method TEXT NOT NULL, PRIMARY KEY(incident, method)) WITHOUT ROWID;"
     "CREATE INDEX dispatch_word_held ON dispatch_word(why, tenant, ref) WHERE held > 0;",
+    "ALTER TABLE dispatch_alarm ADD COLUMN annotations TEXT NOT NULL DEFAULT '';",
 };
 
 int64_t ax_dispatch_now(const struct ax_dispatch *d)

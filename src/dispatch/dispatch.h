@@ -50,6 +50,9 @@ void ax_dispatch_close(struct ax_dispatch *d); /* NULL is fine */
 int ax_dispatch_transition(struct ax_dispatch *d, const struct ax_notice *x,
                            const struct ax_str *methods, size_t count, struct ax_str handle,
                            struct ax_err *err);
+/* Other annotations of an alarm whose notice had some. */
+int ax_dispatch_reword(struct ax_dispatch *d, struct ax_str alarm, struct ax_str annotations,
+                       struct ax_err *err);
 /* The alarm is no more, and what is held of it neither. */
 int ax_dispatch_ended(struct ax_dispatch *d, struct ax_str tenant, struct ax_str alarm,
                       struct ax_err *err);

@@ -91,7 +91,8 @@ int ax_subject_read(struct ax_dispatch *d, struct ax_str alarm, struct ax_arena 
                     struct ax_subject *out, struct ax_err *err);
 #define AX_SUBJECT_COLUMNS                                                                         \
     "alarm, tenant, definition, name, description, severity, state, old_state, reason, metrics, "  \
-    "link, lifecycle_state, handle, labels, changes, time, since, flapping"
+    "link, lifecycle_state, handle, labels, changes, time, since, "                                \
+    "flapping, annotations"
 void ax_subject_column(struct ax_stmt *q, struct ax_arena *a, struct ax_subject *out);
 
 /* ---- incidents (incident.c) ---- */
@@ -132,6 +133,9 @@ struct ax_verdict {
 };
 int ax_judge(struct ax_dispatch *d, const struct ax_subject *s, struct ax_arena *a,
              struct ax_verdict *out, struct ax_err *err);
+/* Whether the resource of the alarm is in maintenance, and in which. */
+int ax_judge_maintenance(struct ax_dispatch *d, const struct ax_book *b, const struct ax_subject *s,
+                         struct ax_arena *a, struct ax_reason *out, struct ax_err *err);
 /* What is to be said to a method: *out says why it is held, or not; *lead, which may be empty,
  * comes before the reason of what is told. */
 int ax_judge_method(struct ax_dispatch *d, const struct ax_subject *s, const struct ax_verdict *v,

@@ -58,6 +58,19 @@ static int find_place(struct ax_dispatch *d, const struct ax_subject *s, struct 
     return ax_registry_place(d->o.registry, s->x.tenant, s->handle, a, out, err);
 }
 
+int ax_judge_maintenance(struct ax_dispatch *d, const struct ax_book *b, const struct ax_subject *s,
+                         struct ax_arena *a, struct ax_reason *out, struct ax_err *err)
+{
+    struct ax_place place;
+    *out = (struct ax_reason){.why = AX_HOLD_NOT};
+    if (!s->handle.n || !b->nworks)
+        return 0;
+    int rc = find_place(d, s, a, &place, err);
+    if (rc == 0)
+        is_maintained(d, b, s, &place, out);
+    return rc;
+}
+
 int ax_judge(struct ax_dispatch *d, const struct ax_subject *s, struct ax_arena *a,
              struct ax_verdict *out, struct ax_err *err)
 {

@@ -134,6 +134,12 @@ int ax_dispatch_prune(struct ax_dispatch *d, int64_t before, struct ax_err *err)
         int64_t before;
     } v[] = {
         {"DELETE FROM silence WHERE ends < ?", ax_dispatch_now(d) - AX_SILENCE_KEPT_MS},
+        /* Alarms of rules have no end but this. */
+        {"DELETE FROM dispatch_alarm WHERE definition = '' AND state = 'OK' AND time < ? AND NOT "
+         "EXISTS(SELECT 1 FROM dispatch_word w WHERE w.alarm = dispatch_alarm.alarm AND held > 0)",
+         before},
+        {"DELETE FROM dispatch_word WHERE alarm NOT IN (SELECT alarm FROM dispatch_alarm) AND ?",
+         1},
         {"DELETE FROM maintenance WHERE ends < ?", before},
         {"DELETE FROM incident WHERE ended > 0 AND ended < ?", before},
         {"DELETE FROM incident_alarm WHERE incident NOT IN (SELECT id FROM incident) AND ?", 1},

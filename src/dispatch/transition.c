@@ -17,6 +17,8 @@ void ax_subject_column(struct ax_stmt *q, struct ax_arena *a, struct ax_subject 
     x->time = ax_stmt_col_int(q, 15);
     x->since = ax_stmt_col_int(q, 16);
     out->flapping = ax_stmt_col_int(q, 17);
+    x->annotations = ax_arena_str(a, ax_stmt_col(q, 18));
+    x->labels = out->labels;
     out->tags = ax_tags_read(out->labels, a);
 }
 
@@ -44,12 +46,13 @@ static int write_subject(struct ax_dispatch *d, const struct ax_subject *s, stru
                                    s->handle,      s->labels,   s->changes};
     ax_stmt_begin(&q, d->o.sql,
                   "INSERT OR REPLACE INTO dispatch_alarm(" AX_SUBJECT_COLUMNS
-                  ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                  ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     for (size_t i = 0; i < AX_ARRAY_LEN(texts); i++)
         ax_stmt_str(&q, texts[i]);
     ax_stmt_int(&q, x->time);
     ax_stmt_int(&q, x->since);
     ax_stmt_int(&q, s->flapping);
+    ax_stmt_str(&q, x->annotations);
     return ax_stmt_run(&q, "writing an alarm to", err);
 }
 
@@ -139,6 +142,16 @@ int ax_dispatch_transition(struct ax_dispatch *d, const struct ax_notice *x,
         rc = say(d, &s, methods, count, &a, err);
     ax_arena_free(&a);
     return rc;
+}
+
+int ax_dispatch_reword(struct ax_dispatch *d, struct ax_str alarm, struct ax_str annotations,
+                       struct ax_err *err)
+{
+    struct ax_stmt q;
+    ax_stmt_begin(&q, d->o.sql, "UPDATE dispatch_alarm SET annotations = ? WHERE alarm = ?");
+    ax_stmt_str(&q, annotations);
+    ax_stmt_str(&q, alarm);
+    return ax_stmt_run(&q, "writing an alarm to", err);
 }
 
 int ax_dispatch_ended(struct ax_dispatch *d, struct ax_str tenant, struct ax_str alarm,

@@ -180,11 +180,15 @@ void ax_notify_wake(struct ax_notify *n);
  * alarms of all are pushed to them. What waits for one that is no more goes with it. -EINVAL. */
 int ax_notify_alertmanagers(struct ax_notify *n, const char *const *urls, size_t count,
                             struct ax_err *err);
-/* As ax_notify_queue, for the tenant's methods of these names (others are counted as unknown) and
- * for those Alertmanagers. x->definition is empty; what an Alertmanager gets are x's labels and
- * annotations as they are, and x->link as the generator's URL. */
-int ax_notify_queue_rule(struct ax_notify *n, const struct ax_str *names, size_t count,
-                         const struct ax_notice *x, struct ax_err *err);
+/* The ids of the tenant's methods of these names; others are counted as unknown. `ids` has room for
+ * all. With the lock held. */
+int ax_notify_named(struct ax_notify *n, struct ax_str tenant, const struct ax_str *names,
+                    size_t count, struct ax_arena *a, struct ax_str *ids, size_t *found,
+                    struct ax_err *err);
+/* To those Alertmanagers, in the caller's transaction and after what ends the repeats of the older
+ * state. x->definition is empty; what an Alertmanager gets are x's labels and annotations as they
+ * are, and x->link as the generator's URL. */
+int ax_notify_queue_own(struct ax_notify *n, const struct ax_notice *x, struct ax_err *err);
 /* For an alarm that goes on: to those of these Alertmanagers that have not heard of it. */
 int ax_notify_queue_again(struct ax_notify *n, const struct ax_notice *x, struct ax_err *err);
 bool ax_notify_has_alertmanagers(const struct ax_notify *n);

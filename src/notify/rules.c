@@ -129,19 +129,25 @@ static int find_own(struct ax_notify *n, struct ax_arena *a, struct ax_str *ids,
     return ax_stmt_end(&q, "reading", err);
 }
 
-int ax_notify_queue_rule(struct ax_notify *n, const struct ax_str *names, size_t count,
-                         const struct ax_notice *x, struct ax_err *err)
+int ax_notify_named(struct ax_notify *n, struct ax_str tenant, const struct ax_str *names,
+                    size_t count, struct ax_arena *a, struct ax_str *ids, size_t *found,
+                    struct ax_err *err)
+{
+    int rc = 0;
+    *found = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = find_named(n, tenant, names[i], a, ids, found, err);
+    return rc;
+}
+
+int ax_notify_queue_own(struct ax_notify *n, const struct ax_notice *x, struct ax_err *err)
 {
     struct ax_arena a = AX_ARENA_INIT;
-    struct ax_str *ids = AX_NEWS(&a, struct ax_str, count + OWN_MAX);
+    struct ax_str *ids = AX_NEWS(&a, struct ax_str, OWN_MAX);
     size_t found = 0;
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = find_named(n, x->tenant, names[i], &a, ids, &found, err);
-    if (rc == 0)
-        rc = find_own(n, &a, ids, &found, err);
-    if (rc == 0)
-        rc = ax_outbox_queue(n, ids, found, x, err);
+    int rc = find_own(n, &a, ids, &found, err);
+    for (size_t i = 0; rc == 0 && i < found; i++)
+        rc = ax_outbox_insert(n, ids[i], x, err);
     ax_arena_free(&a);
     return rc;
 }

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_LOOKBACK    300000
 #define DEFAULT_MAX_SAMPLES 50000000u
 #define STEPS_MAX           11000
 #define TIME_LIMIT          (1ll << 60) /* sums of a few times do not overflow */
@@ -341,7 +340,7 @@ int ax_query_eval(const struct ax_expr *x, const struct ax_source *src,
                         .a = &scratch,
                         .start = o->start,
                         .end = o->end,
-                        .lookback = o->lookback ? o->lookback : DEFAULT_LOOKBACK,
+                        .lookback = o->lookback ? o->lookback : AX_LOOKBACK_MS,
                         .left = o->max_samples ? o->max_samples : DEFAULT_MAX_SAMPLES,
                         .deadline_ns = o->deadline_ns,
                         .err = err};

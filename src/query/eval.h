@@ -203,6 +203,8 @@ ax_call_fn ax_call_time, ax_call_vector, ax_call_scalar, ax_call_timestamp, ax_c
     ax_call_sort_desc, ax_call_absent, ax_call_absent_over_time, ax_call_clamp, ax_call_clamp_min,
     ax_call_clamp_max, ax_call_round, ax_call_pi, ax_call_label_replace, ax_call_label_join,
     ax_call_histogram_quantile;
+int ax_absent_labels(struct ax_arena *a, const struct ax_node *arg, struct ax_labels *out,
+                     struct ax_err *err);
 double ax_date_minute(int64_t s), ax_date_hour(int64_t s), ax_date_day_of_week(int64_t s),
     ax_date_day_of_month(int64_t s), ax_date_day_of_year(int64_t s),
     ax_date_days_in_month(int64_t s), ax_date_month(int64_t s), ax_date_year(int64_t s);

@@ -117,7 +117,8 @@ int ax_call_sort_desc(struct ax_eval *e, const struct ax_node *n, const struct a
 
 /* What an absent series would be called: what its selector demands with "=", unless a label is
  * demanded twice. */
-static int absent_labels(struct ax_eval *e, const struct ax_node *arg, struct ax_labels *out)
+int ax_absent_labels(struct ax_arena *a, const struct ax_node *arg, struct ax_labels *out,
+                     struct ax_err *err)
 {
     struct ax_labels_builder b = {.n = 0};
     size_t n = arg->kind == AX_NODE_SELECTOR ? arg->selector.nmatchers : 0;
@@ -129,7 +130,7 @@ static int absent_labels(struct ax_eval *e, const struct ax_node *arg, struct ax
         if (m->op == AX_MATCH_EQ && !twice && !ax_str_eq(m->name, AX_STR("__name__")))
             ax_labels_add(&b, m->name, m->value);
     }
-    return ax_labels_finish(&b, e->a, out, e->err);
+    return ax_labels_finish(&b, a, out, err);
 }
 
 static int absent_column(struct ax_eval *e, const struct ax_node *arg, const struct ax_grid *g,
@@ -137,7 +138,7 @@ static int absent_column(struct ax_eval *e, const struct ax_node *arg, const str
 {
     int rc = ax_vector_init(e, g, 1, NULL, out);
     if (rc == 0)
-        rc = absent_labels(e, arg, &out->v[0].labels);
+        rc = ax_absent_labels(e->a, arg, &out->v[0].labels, e->err);
     for (size_t k = 0; rc == 0 && k < g->n; k++)
         ax_set(&out->v[0], k, 1);
     return rc;

@@ -68,4 +68,49 @@ int ax_query_eval(const struct ax_expr *e, const struct ax_source *src,
                   const struct ax_query_options *o, struct ax_arena *a, struct ax_query_result *out,
                   struct ax_err *err);
 
+/* ---- expressions that say something of each label set by itself ----
+ *
+ * A comparison of a selector, arithmetic with numbers, functions over time, and what is made of
+ * such by operators without on and ignoring: for one label set (names aside) they follow from the
+ * newest samples of the series that have it, one for each selector. So they can be worked out from
+ * windows in memory, and only when one of these has changed. */
+#define AX_LOCAL_MAX   16     /* different selectors */
+#define AX_LOOKBACK_MS 300000 /* what ax_query_options.lookback is by default */
+
+struct ax_local;
+struct ax_local_selector {
+    struct ax_str metric;
+    const struct ax_matcher *matchers;
+    size_t n;
+    int64_t range; /* the longest that is asked of it, ms; 0: only the newest sample is */
+};
+/* In the arena, with views of the expression. -EDOM: it is none; the text says what in it is not.
+ */
+int ax_local_compile(const struct ax_expr *e, struct ax_arena *a, struct ax_local **out,
+                     struct ax_err *err);
+size_t ax_local_selectors(const struct ax_local *l, const struct ax_local_selector **out);
+/* Whether its value depends on the time, also while no sample comes or leaves its window: what is
+ * stretched to the window's edges, as rate() is. */
+bool ax_local_moves(const struct ax_local *l);
+
+/* The newest samples that a selector found, staleness markers among them; times rise. */
+struct ax_local_samples {
+    const int64_t *t;
+    const double *v;
+    size_t n;
+};
+struct ax_local_value {
+    double v;
+    int name;     /* the selector whose metric's name the result has; -1: it has none */
+    int64_t next; /* if no sample comes, there can be another value then; INT64_MAX: never */
+};
+/* As ax_query_eval at that time gives it; false: nothing (only `next` counts then). w: by selector.
+ */
+bool ax_local_eval(const struct ax_local *l, const struct ax_local_samples *w, int64_t at,
+                   struct ax_local_value *out);
+/* absent(): what it gives, 1 with these labels, is there when ax_local_eval is false for all. */
+bool ax_local_is_absent(const struct ax_local *l);
+int ax_local_absent(const struct ax_local *l, struct ax_arena *a, struct ax_labels *out,
+                    struct ax_err *err);
+
 #endif

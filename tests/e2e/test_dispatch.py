@@ -115,6 +115,98 @@ def test_amtool_silences_an_alarm_and_lets_it_go(env, site):
     equal(len(json.loads(site.amtool("silence", "query", "--expired", "-o", "json"))), 1, "expired silences")
 
 
+RULES = """groups:
+- name: slow
+  interval: 1m
+  rules:
+  - alert: Hot
+    expr: heat > 10
+    labels: {severity: page}
+    annotations: {summary: "{{ $labels.hostname }} at {{ $value }}", auspex_notify: hook}
+"""
+
+
+def test_an_alarm_of_a_rule_is_told_at_once_and_silenced(env, _):
+    """Although its interval is a minute; and it goes the way of those of definitions."""
+    if not shutil.which("amtool"):
+        raise Skip("no amtool here (tools/install-deps test)")
+    rules = os.path.join(env.dir, "hot.yml")
+    with open(rules, "w", encoding="utf-8") as f:
+        f.write(RULES)
+    site = Site(env, "rules", args=["--rules", rules])
+    rule = lambda: site.server.get("/api/v1/rules")["data"]["groups"][0]["rules"][0]
+    equal((rule()["evaluation"], rule().get("evaluationReason")), ("stream", None), "how it is evaluated")
+
+    def heat(host, value):
+        equal(site.server.write([({"__name__": "heat", "hostname": host}, [(int(time.time() * 1000), value)])])[0],
+              204, "write")
+        return time.monotonic()
+    heat("web1", 1)
+    silence = site.amtool("silence", "add", "--author=me", "--comment=a test", "--duration=1h",
+                          "alertname=Hot", "hostname=web1")
+    delays = []
+    for host in ("web2", "web3", "web4"):
+        began = heat(host, 50)
+        wait_for(f"the webhook of {host}", 5, lambda: len(site.hook.got) > len(delays))
+        delays.append(time.monotonic() - began)
+    check(max(delays) < 1, f"told after {delays}")
+    equal(site.hook.got[0]["message"], "web2 at 50", "what it says")
+    equal([(n, s) for n, s, _ in site.told()], [("Hot", "ALARM")] * 3, "told")
+
+    heat("web1", 60)
+    wait_for("what is held", 5, lambda: site.held("silence") == 1)
+    equal(site.told(), [], "told under a silence")
+    equal(sorted(site.alerts()), ["web2", "web3", "web4"], "active alerts")
+    quiet, = site.alerts("--silenced").values()
+    equal((quiet["labels"], quiet["annotations"]["summary"], quiet["status"]["silencedBy"], quiet["status"]["state"]),
+          ({"alertname": "Hot", "hostname": "web1", "severity": "page"}, "web1 at 60", [silence], "suppressed"),
+          "the silenced alert")
+    site.define("cpu high", "last(cpu.load) > 10", match_by=["hostname"], alarm_actions=[], ok_actions=[])
+    for host, load in (("web1", 20), ("web2", 5)):
+        site.send("cpu.load", load, hostname=host)
+    wait_for("the alarm of a definition", 5, lambda: site.state(hostname="web1") == "ALARM")
+    status, said, err = auspex("alarms", "--all", "--json", "--server", site.server.url)
+    equal(status, 0, err)
+    listed = {(a["kind"], a["name"], a["resource"]): a for a in json.loads(said)["alarms"]}
+    equal({k: (a["state"], a["severity"], a["summary"], a["held"]) for k, a in listed.items() if k[2] == "web1"}, {
+        ("rule", "Hot", "web1"): ("firing", "page", "web1 at 60", ["silence " + silence]),
+        ("definition", "cpu high", "web1"): ("alarm", "low", listed["definition", "cpu high", "web1"]["summary"], [])},
+        "auspex alarms of web1")
+    equal(listed["definition", "cpu high", "web2"]["state"], "ok", "with --all")
+    shown = auspex("alarms", "--server", site.server.url)[1]
+    row, = (line.split() for line in shown.splitlines() if "web1 at 60" in line)
+    equal((row[:4], row[-4:]), (["Hot", "firing", "page", "web1"], ["silence", "web1", "at", "60"]), shown)
+    check("cpu high" in shown and "web2 at 50" in shown, shown)
+    observe(site, "h5", "up", ["v5"])
+    work = site.ask("POST", "/auspex/v1/maintenance", {
+        "resource": "vm:v5", "starts": "2026-01-01T00:00:00Z", "ends": "2099-01-01T00:00:00Z", "comment": "c"})["id"]
+    equal(site.server.write([({"__name__": "heat", "hostname": "web5", "handle": "vm:v5"},
+                              [(int(time.time() * 1000), 70)])])[0], 204, "write")
+    wait_for("what maintenance holds", 5, lambda: site.held("maintenance") == 1)
+    equal(site.alerts("--inhibited")["web5"]["status"]["inhibitedBy"], ["maintenance " + work], "in maintenance")
+    check("maintenance" in auspex("alarms", "--server", site.server.url)[1], "auspex alarms")
+    alarms = {i["root"]: [a["name"] for a in i["alarms"]] for i in site.ask("GET", "/auspex/v1/incidents")["incidents"]}
+    equal(alarms["vm:v5"], ["Hot"], "its incident")
+    equal(site.told(), [], "told under maintenance")
+    firing = [a["labels"]["hostname"] for a in site.server.get("/api/v1/alerts")["data"]["alerts"]]
+    equal(sorted(firing), ["web1", "web2", "web3", "web4", "web5"], "what fires, told or not")
+
+    site.server.process.kill()
+    site.server.start()
+    equal(site.held("silence"), 1, "held after a kill")
+    site.amtool("silence", "expire", silence)
+    wait_for("what was held", 10, lambda: site.hook.got)
+    (name, state, reason), = site.told()
+    equal((name, state), ("Hot", "ALARM"), "told at the end of the silence")
+    check(silence in reason, reason)
+    began = heat("web1", 1)
+    wait_for("the end", 5, lambda: site.hook.got)
+    check(time.monotonic() - began < 1, "its end took long")
+    equal([(n, s) for n, s, _ in site.told()], [("Hot", "OK")], "its end")
+    equal(sorted(site.alerts("--active", "--silenced", "alertname=Hot")), ["web2", "web3", "web4"], "in the end")
+    return f"told after {max(delays) * 1000:.0f} ms at most"
+
+
 def test_amtool_changes_a_silence(env, site):
     first = site.amtool("silence", "add", "--author=me", "--comment=c", "--duration=1h", "a=b")
     same = site.amtool("silence", "update", "--duration=2h", "--comment=longer", first)

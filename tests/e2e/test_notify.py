@@ -325,8 +325,8 @@ def test_from_a_sample_to_mail_alertmanager_and_script(env, _):
     server.process.kill()
     server.start()
     send(1)
-    wait_for("the mail of the end", 15, lambda: len(sink.mails) == 2)
-    equal(sink.mails[1][1]["Subject"], 'OK HIGH "too high" for Host: web1', "subject")
+    wait_for("the mail of the end", 15,          # the first may come twice: it is sent at least once
+             lambda: sink.mails[-1][1]["Subject"] == 'OK HIGH "too high" for Host: web1')
     wait_for("the resolved alert", 10, lambda: hook.got and hook.got[-1]["status"] == "resolved")
     check("s3cret" not in server.process.said(), "a secret in the log")
     sink.close()

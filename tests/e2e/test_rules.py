@@ -180,7 +180,11 @@ def test_what_promtool_refuses_is_refused(env, _):
     good = file(env, "good.yml", rules_text())
     equal(subprocess.run(["promtool", "check", "rules", good], capture_output=True).returncode, 0, "promtool")
     status, out, err = auspex("rules", "check", good)
-    equal((status, out), (0, f"{good}: 4 rules, no faults\n"), err)
+    equal((status, out), (0, f"{good}: 4 rules, no faults\n"
+                             "  compared: Busy: as samples arrive\n"
+                             "  compared: Scalar: every interval (vector())\n"
+                             "  compared: Waits: as samples arrive\n"
+                             "  compared: load:sum: every interval (a recording rule)\n"), err)
     equal(auspex("rules", "check", good, "/does/not/exist.yml")[0], 1, "a file that is not there")
     equal(auspex("rules", "look")[0], 2, "usage")
     check("Usage: auspex rules check" in auspex("rules", "--help")[1], "help")

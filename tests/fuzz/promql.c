@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* PromQL: what is parsed prints to a form that parses to the same, and can be evaluated over a
- * small source within bounds. */
+ * small source within bounds. What is local gives the same from windows. */
 #include "kit.h"
 
 #include "base/clock.h"
@@ -113,6 +113,71 @@ static void check_print(const struct ax_expr *e, struct ax_arena *a)
     ax_buf_free(&again);
 }
 
+/* ---- from windows ---- */
+
+#define AT 1000000
+
+static struct ax_str without_name(size_t i, struct ax_arena *a)
+{
+    struct ax_labels_builder b = {0};
+    struct ax_labels out = {{NULL, 0}};
+    struct ax_label l;
+    AX_LABELS_EACH (series[i].labels, l)
+        if (!ax_str_eq(l.name, AX_STR("__name__")))
+            ax_labels_add(&b, l.name, l.value);
+    AX_ASSERT(ax_labels_finish(&b, a, &out, NULL) == 0);
+    return out.bytes;
+}
+
+/* Of the label set of series i; false also when it is an earlier series' set, too. */
+static bool local_value(const struct ax_local *l, size_t i, struct ax_arena *a, double *out)
+{
+    const struct ax_local_selector *selectors;
+    struct ax_local_samples w[AX_LOCAL_MAX] = {0};
+    struct ax_local_value v;
+    size_t n = ax_local_selectors(l, &selectors);
+    for (size_t k = 0; k < SERIES; k++) {
+        if (!ax_str_eq(without_name(i, a), without_name(k, a)))
+            continue;
+        if (k < i)
+            return false;
+        for (size_t s = 0; s < n; s++)
+            if (ax_matcher_labels(selectors[s].matchers, selectors[s].n, series[k].labels))
+                w[s] = (struct ax_local_samples){series[k].t, series[k].v, series[k].n};
+    }
+    bool there = ax_local_eval(l, w, AT, &v);
+    AX_ASSERT(v.next > AT && v.name < (int)n);
+    *out = v.v;
+    return there;
+}
+
+static bool has_value(const struct ax_query_result *r, double v)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (r->series[i].v[0].v == v || (isnan(v) && isnan(r->series[i].v[0].v)))
+            return true;
+    return false;
+}
+
+static void check_local(const struct ax_expr *e, struct ax_arena *a)
+{
+    struct ax_source src = {NULL, AX_STR("t"), select_samples, select_last};
+    struct ax_query_options o = {.start = AT, .end = AT, .deadline_ns = ax_mono_ns() + 1000000000};
+    struct ax_query_result r;
+    struct ax_local *l;
+    struct ax_err err = {0};
+    size_t found = 0;
+    double v;
+    if (ax_local_compile(e, a, &l, &err) < 0 || ax_query_eval(e, &src, &o, a, &r, &err) < 0)
+        return;
+    for (size_t i = 0; i < SERIES; i++)
+        if (local_value(l, i, a, &v)) {
+            found++;
+            AX_ASSERT(ax_local_is_absent(l) || has_value(&r, v));
+        }
+    AX_ASSERT(r.n == (ax_local_is_absent(l) ? found == 0 : found));
+}
+
 FUZZ_TARGET(p, n)
 {
     struct ax_arena a = AX_ARENA_INIT;
@@ -128,6 +193,7 @@ FUZZ_TARGET(p, n)
         AX_ASSERT(err.text[0]);
     } else {
         check_print(e, &a);
+        check_local(e, &a);
         enum ax_value_type type = ax_expr_type(e);
         evaluate(e, 1000000, 0, &a);
         if (type == AX_SCALAR || type == AX_VECTOR)

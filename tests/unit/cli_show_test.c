@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/num.h"
-#include "cli/inner.h"
+#include "cli/alarms.h"
 
 static int64_t now; /* 2026-11-22T03:00:00Z */
 
@@ -223,9 +223,28 @@ static void alarms_tell_of_what_and_since_when(void **state)
                        "\"name\":\"web1\"},\"annotations\":{\"summary\":\"4 % left\"},"
                        "\"state\":\"firing\",\"activeAt\":\"2026-11-22T02:50:00.000Z\","
                        "\"value\":\"4.2e+00\"}]}}");
-    char *text = SHOWN(ax_show_alarms(out, j, now));
-    has(text, "GuestMemoryLow firing warning  web1 10 min ago   4.2 4 % left");
+    json_t *alerts =
+        parsed("[{\"labels\":{\"alertname\":\"GuestMemoryLow\",\"severity\":\"warning\","
+               "\"name\":\"web1\"},"
+               "\"status\":{\"silencedBy\":[],\"inhibitedBy\":[\"maintenance m1\"]}},"
+               "{\"labels\":{\"alertname\":\"cpu\",\"alarm_id\":\"a1\"},\"annotations\":"
+               "{\"reason\":\"91 > "
+               "90\"},\"status\":{\"silencedBy\":[\"s1\"],\"inhibitedBy\":[]}}]");
+    json_t *page = parsed(
+        "{\"elements\":[{\"id\":\"a1\",\"state\":\"ALARM\",\"state_updated_timestamp\":"
+        "\"2026-11-22T02:59:00.000Z\",\"alarm_definition\":{\"name\":\"cpu is busy\",\"severity\":"
+        "\"HIGH\"},\"metrics\":[{\"name\":\"cpu\",\"dimensions\":{\"hostname\":\"h1\"}}]}]}");
+    json_t *list = json_array(), *told = ax_alarms_told(alerts);
+    ax_alarms_add_rules(list, j, told);
+    assert_int_equal(ax_alarms_add_definitions(list, page, told), 1);
+    char *text = SHOWN(ax_show_alarms(out, list, now));
+    has(text, "GuestMemoryLow firing warning  web1 10 min ago   4.2 maintenance 4 % left");
+    has(text, "cpu is busy    alarm  high     h1   60 s ago       - silence     91 > 90");
     free(text);
+    json_decref(list);
+    json_decref(page);
+    json_decref(told);
+    json_decref(alerts);
     json_decref(j);
 }
 

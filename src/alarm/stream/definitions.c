@@ -169,88 +169,6 @@ static void take_out(struct ax_stream *s, struct ax_def *d)
     ax_map_put(&s->defs, d->d.id, 0);
 }
 
-/* ---- in the database ---- */
-
-/* In a transaction. */
-static int put_definition(struct ax_stream *s, struct ax_str tenant, const struct ax_definition *d,
-                          struct ax_err *err)
-{
-    struct ax_arena a = AX_ARENA_INIT;
-    struct ax_stmt q;
-    ax_stmt_begin(&q, s->o.sql,
-                  "INSERT INTO alarm_definition(id, tenant, name, description, expression, "
-                  "match_by, severity, actions_enabled, ok_actions, undetermined_actions, "
-                  "alarm_actions, created, updated) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-                  "ON CONFLICT(id) DO UPDATE SET name = excluded.name, "
-                  "description = excluded.description, expression = excluded.expression, "
-                  "severity = excluded.severity, actions_enabled = excluded.actions_enabled, "
-                  "ok_actions = excluded.ok_actions, "
-                  "undetermined_actions = excluded.undetermined_actions, "
-                  "alarm_actions = excluded.alarm_actions, updated = excluded.updated");
-    ax_stmt_str(&q, d->id);
-    ax_stmt_str(&q, tenant);
-    ax_stmt_str(&q, d->name);
-    ax_stmt_str(&q, d->description);
-    ax_stmt_str(&q, d->expression);
-    ax_stmt_str(&q, ax_lines(d->match_by, &a));
-    ax_stmt_int(&q, d->severity);
-    ax_stmt_int(&q, d->actions_enabled);
-    for (int i = 0; i < 3; i++)
-        ax_stmt_str(&q, ax_lines(d->actions[i], &a));
-    ax_stmt_int(&q, d->created);
-    ax_stmt_int(&q, d->updated);
-    int rc = ax_stmt_run(&q, "writing a definition to", err);
-    ax_arena_free(&a);
-    return rc;
-}
-
-static int write_definition(struct ax_stream *s, struct ax_str tenant,
-                            const struct ax_definition *d, struct ax_err *err)
-{
-    int rc = ax_sql_begin(s->o.sql, err);
-    if (rc < 0)
-        return rc;
-    rc = ax_sql_end(s->o.sql, put_definition(s, tenant, d, err), err);
-    if (rc == -EEXIST)
-        return ax_fail(err, -EEXIST, "there is an alarm definition named \"%.*s\" already",
-                       AX_STR_ARG(d->name));
-    return rc;
-}
-
-/* Tells the owner of each alarm of a definition that it is no more. */
-static int end_alarms(struct ax_stream *s, struct ax_str tenant, struct ax_str definition,
-                      struct ax_err *err)
-{
-    struct ax_stmt q;
-    int rc = 0;
-    if (!s->o.ended)
-        return 0;
-    ax_stmt_begin(&q, s->o.sql, "SELECT id FROM alarm WHERE definition = ?");
-    ax_stmt_str(&q, definition);
-    while (rc == 0 && ax_stmt_row(&q))
-        rc = s->o.ended(s->o.ctx, tenant, ax_stmt_col(&q, 0), err);
-    int end = ax_stmt_end(&q, "reading alarms from", rc < 0 ? NULL : err);
-    return rc < 0 ? rc : end;
-}
-
-static int delete_definition(struct ax_stream *s, struct ax_str tenant, struct ax_str id,
-                             struct ax_err *err)
-{
-    static const char *const texts[] = {
-        "DELETE FROM alarm_metric WHERE alarm IN (SELECT id FROM alarm WHERE definition = ?)",
-        "DELETE FROM alarm WHERE definition = ?",
-        "DELETE FROM alarm_definition WHERE id = ?",
-    };
-    int rc = ax_sql_begin(s->o.sql, err);
-    if (rc < 0)
-        return rc;
-    rc = end_alarms(s, tenant, id, err);
-    if (rc == 0)
-        rc = ax_stmt_each_str(s->o.sql, texts, AX_ARRAY_LEN(texts), id,
-                              "deleting a definition from", err);
-    return ax_sql_end(s->o.sql, rc, err);
-}
-
 /* ---- what is asked ---- */
 
 static int unknown(struct ax_str id, struct ax_err *err)
@@ -278,7 +196,7 @@ static int create(struct ax_stream *s, struct ax_str tenant, const struct ax_def
     rc = ax_def_make(s, tenant, &d, &def, err);
     if (rc < 0)
         return rc;
-    rc = write_definition(s, tenant, &d, err);
+    rc = ax_definition_write(s, tenant, &d, err);
     if (rc < 0) {
         ax_def_free(s, def);
         return rc;
@@ -382,7 +300,7 @@ static int update(struct ax_stream *s, struct ax_str tenant, struct ax_str id,
     rc = ax_def_make(s, tenant, &d, &def, err);
     if (rc < 0)
         return rc;
-    rc = write_definition(s, tenant, &d, err);
+    rc = ax_definition_write(s, tenant, &d, err);
     if (rc < 0) {
         ax_def_free(s, def);
         return rc;
@@ -409,78 +327,13 @@ int ax_definition_delete(struct ax_stream *s, struct ax_str tenant, struct ax_st
 {
     pthread_mutex_lock(&s->api);
     struct ax_def *d = ax_def_find(s, tenant, id);
-    int rc = d ? delete_definition(s, tenant, id, err) : unknown(id, err);
+    int rc = d ? ax_definition_erase(s, tenant, id, err) : unknown(id, err);
     if (rc == 0) {
         pthread_rwlock_wrlock(&s->shape);
         take_out(s, d);
         pthread_rwlock_unlock(&s->shape);
         ax_def_free(s, d);
     }
-    pthread_mutex_unlock(&s->api);
-    return rc;
-}
-
-/* What is left of a list without one entry. */
-static struct ax_strs without(struct ax_strs v, struct ax_str entry, struct ax_arena *a)
-{
-    struct ax_str *kept = AX_NEWS(a, struct ax_str, v.n);
-    size_t n = 0;
-    for (size_t i = 0; i < v.n; i++)
-        if (!ax_str_eq(v.v[i], entry))
-            kept[n++] = v.v[i];
-    return (struct ax_strs){kept, n};
-}
-
-static bool concerns(const struct ax_def *d, struct ax_str tenant, struct ax_str method)
-{
-    bool found = false;
-    for (int k = 0; k < 3; k++)
-        for (size_t i = 0; i < d->d.actions[k].n; i++)
-            found |= ax_str_eq(d->d.actions[k].v[i], method);
-    return found && ax_str_eq(ax_str(d->tenant->name), tenant);
-}
-
-static struct ax_definition dropped(const struct ax_definition *from, struct ax_str method,
-                                    int64_t now, struct ax_arena *a)
-{
-    struct ax_definition d = *from;
-    d.updated = now;
-    for (int k = 0; k < 3; k++)
-        d.actions[k] = without(from->actions[k], method, a);
-    return d;
-}
-
-/* All definitions of the tenant in one transaction. */
-static int write_dropped(struct ax_stream *s, struct ax_str tenant, struct ax_str method,
-                         int64_t now, struct ax_err *err)
-{
-    struct ax_arena a = AX_ARENA_INIT;
-    int rc = ax_sql_begin(s->o.sql, err);
-    if (rc < 0)
-        return rc;
-    for (size_t i = 0; rc == 0 && i < s->ndefs; i++) {
-        struct ax_definition d;
-        if (!concerns(s->all[i], tenant, method))
-            continue;
-        d = dropped(&s->all[i]->d, method, now, &a);
-        rc = put_definition(s, tenant, &d, err);
-    }
-    ax_arena_free(&a);
-    return ax_sql_end(s->o.sql, rc, err);
-}
-
-int ax_definition_drop_action(struct ax_stream *s, struct ax_str tenant, struct ax_str method,
-                              int64_t now, struct ax_err *err)
-{
-    pthread_mutex_lock(&s->api);
-    int rc = write_dropped(s, tenant, method, now, err);
-    pthread_rwlock_wrlock(&s->shape);
-    for (size_t i = 0; rc == 0 && i < s->ndefs; i++) {
-        struct ax_def *d = s->all[i];
-        if (concerns(d, tenant, method))
-            d->d = dropped(&d->d, method, now, &d->arena);
-    }
-    pthread_rwlock_unlock(&s->shape);
     pthread_mutex_unlock(&s->api);
     return rc;
 }

@@ -195,6 +195,10 @@ static inline void feed(struct ax_run *r, struct ax_refs *refs,
         for (n = 1; i + n < refs->n && ax_live_of(refs->v[i + n].window) == al;)
             n++;
         hold(r, ax_shard_of(r->s, al));
+        if (al->conditional) {
+            ax_condition_feed(r, &refs->v[i], n, series);
+            continue;
+        }
         for (uint32_t k = 0; k < series->n; k++)
             if (!isnan(series->samples[k].v))
                 ax_live_sample(r, &refs->v[i], n, &series->samples[k]);
@@ -306,7 +310,10 @@ static void judge_due(struct ax_run *r, struct ax_shard *sh)
         for (size_t i = 0; i < n; i++)
             fetch(ax_window_of(due[i], 0), true);
         for (size_t i = 0; i < n; i++)
-            ax_live_due(r, due[i]);
+            if (due[i]->conditional)
+                ax_condition_due(r, due[i]);
+            else
+                ax_live_due(r, due[i]);
     }
 }
 

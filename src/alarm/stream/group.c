@@ -37,6 +37,8 @@ static struct ax_live *room(struct ax_stream *s, const struct ax_def *d)
 
 void ax_live_free(struct ax_stream *s, struct ax_live *al)
 {
+    if (al->conditional)
+        ax_condition_empty(s, al);
     free(al->members);
     ax_pool_give(&s->lives, al, al->def->size);
 }
@@ -47,6 +49,7 @@ struct ax_live *ax_live_new(struct ax_stream *s, struct ax_def *d, uint32_t mask
     *al = (struct ax_live){.def = d,
                            .shard = (uint8_t)(s->next_shard++ / AX_SHARD_RUN % AX_SHARDS),
                            .nsubs = (uint8_t)d->expr.nsubs,
+                           .conditional = d->condition != NULL,
                            .state = d->expr.deterministic ? AX_OK : AX_UNDETERMINED,
                            .mask = mask,
                            .id = ax_uuid_at(ax_stream_now(s)),
@@ -56,7 +59,10 @@ struct ax_live *ax_live_new(struct ax_stream *s, struct ax_def *d, uint32_t mask
     ax_shard_enter(ax_shard_of(s, al), al);
     for (size_t i = 0; i < d->expr.nsubs; i++) {
         struct ax_window *w = ax_window_of(al, i);
-        ax_window_init(w, &d->expr.subs[i]);
+        if (d->condition)
+            *ax_trail_of(w) = (struct ax_trail){0};
+        else
+            ax_window_init(w, &d->expr.subs[i]);
         w->line = (uint16_t)(d->offset[i] / AX_LINE);
     }
     if (d->n == d->cap) {
@@ -185,6 +191,8 @@ void ax_forget_series(struct ax_stream *s, uint32_t id)
                 al->members[kept++] = al->members[i];
         al->n = kept;
         drop_ref(s, id, al);
+        if (al->conditional && !kept)
+            ax_condition_forget(al);
     }
 }
 
@@ -195,7 +203,7 @@ static void complete(struct ax_stream *s, struct ax_live *al, int64_t now)
 {
     struct ax_def *d = al->def;
     uint64_t all = d->expr.nsubs == 64 ? UINT64_MAX : (1ull << d->expr.nsubs) - 1;
-    if (al->complete || al->joined != all)
+    if (al->complete || al->joined != all || d->condition)
         return;
     if (d->tenant->alarms >= s->o.max_alarms) {
         __atomic_add_fetch(&s->refused, 1, __ATOMIC_RELAXED);
@@ -289,9 +297,10 @@ static void join(struct ax_stream *s, const struct ax_candidate *c, uint32_t id,
 {
     struct ax_def *d = c->def;
     AX_CLEANUP(ax_buf_free) struct ax_buf key = AX_BUF_INIT;
-    if (!has_dimensions(&d->expr.subs[c->sub], labels))
+    if (d->condition ? !ax_condition_key(d->condition, c->sub, labels, &key)
+                     : !has_dimensions(&d->expr.subs[c->sub], labels))
         return;
-    uint32_t mask = key_of(d, labels, &key);
+    uint32_t mask = d->condition ? 0 : key_of(d, labels, &key);
     if (d->match_by.n && !mask)
         return;
     struct ax_live *al = ax_group_find(d, ax_buf_view(&key));

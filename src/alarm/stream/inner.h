@@ -10,9 +10,12 @@
  *   heap.c        which alarm has to be looked at next
  *   pool.c        memory of alarms and refs
  *   change.c      what is to be written, in order; explain.c says why
- *   writer.c      writes it
+ *   writer.c      writes it, in transactions; writing.c: one change
  *   restore.c     reads it back, and refills windows from the store
- *   definition.c  rules of definitions; definitions.c keeps them; list.c lists them
+ *   condition.c   conditions of rules: which there are, what holds; feeding.c: their samples;
+ *                 trail.c: the window of one series
+ *   definition.c  rules of definitions; definitions.c keeps them, definitions_rows.c in the
+ *                 database; definitions_actions.c: a method goes; list.c lists them
  *   rows.c, count.c, history.c   what is asked about alarms
  *
  * Locks, in the order in which they are taken:
@@ -25,6 +28,7 @@
 #define AX_ALARM_STREAM_INNER_H
 
 #include "alarm/stream/pool.h"
+#include "alarm/stream/trail.h"
 #include "alarm/stream/window.h"
 #include "base/map.h"
 #include "base/uuid.h"
@@ -55,9 +59,10 @@ struct ax_def {
     uint64_t number;         /* when it began to watch: series that looked before do so again */
     struct ax_live **alarms; /* with those that are not complete yet */
     size_t n, cap;
-    struct ax_map groups; /* key -> struct ax_live *, NULL when it was deleted */
-    uint32_t mask;        /* which of match_by's dimensions the first group has, */
-    bool mixed;           /* and others do not */
+    struct ax_map groups;           /* key -> struct ax_live *, NULL when it was deleted */
+    uint32_t mask;                  /* which of match_by's dimensions the first group has, */
+    bool mixed;                     /* and others do not */
+    struct ax_condition *condition; /* whose label sets the alarms are; NULL: a definition */
 };
 
 struct ax_member {
@@ -83,15 +88,23 @@ struct ax_live {
     bool refilled; /* by a start */
     uint8_t state; /* enum ax_state */
 
+    /* of a condition: */
+    bool holds, taken; /* now; as it was told last */
+    bool flipped;      /* since */
+    uint32_t active;   /* its place in the list, and one more; 0: it is in none */
+    double risen;      /* the value with which it began to hold */
+
     int64_t due __attribute__((aligned(64))); /* when to look at it next */
     uint32_t number;                          /* in its shard */
     uint8_t shard;
     uint8_t nsubs;
+    bool conditional; /* of a condition: its windows are trails */
     char windows[] __attribute__((aligned(16)));
 };
 #define AX_LINE    64
 #define AX_WINDOWS offsetof(struct ax_live, windows)
 _Static_assert(AX_WINDOWS % AX_LINE + AX_WINDOW_HOT <= AX_LINE, "one line for most samples");
+_Static_assert(AX_WINDOWS <= 3 * AX_LINE, "two lines of an alarm are cold");
 
 static inline struct ax_window *ax_window_of(const struct ax_live *al, size_t sub)
 {
@@ -102,6 +115,13 @@ static inline struct ax_window *ax_window_of(const struct ax_live *al, size_t su
 static inline struct ax_live *ax_live_of(struct ax_window *w)
 {
     return (struct ax_live *)(void *)((char *)w - (size_t)w->line * AX_LINE - AX_WINDOWS);
+}
+
+/* Of a condition, behind the line number that all windows have at the same place. */
+#define AX_TRAIL_AT 16
+static inline struct ax_trail *ax_trail_of(struct ax_window *w)
+{
+    return (struct ax_trail *)(void *)((char *)w + AX_TRAIL_AT);
 }
 
 /* A series of a sub-expression of an alarm. Those of one alarm stand together. */
@@ -274,6 +294,33 @@ static inline struct ax_shard *ax_shard_of(struct ax_stream *s, const struct ax_
 }
 int ax_engine_append(void *self, const struct ax_batch *b, uint64_t *ticket, struct ax_err *err);
 
+/* ---- condition.c, feeding.c ---- */
+struct ax_condition {
+    struct ax_stream *s;
+    struct ax_def *def;
+    struct ax_condition_options o;
+    const struct ax_local_selector *selectors;
+    size_t n;
+    bool ready;              /* windows are filled: under shape, whole */
+    uint32_t holding;        /* label sets; atomic */
+    pthread_mutex_t lock;    /* of the list; within that of a shard */
+    struct ax_live **active; /* those that hold, or were told to, or did meanwhile */
+    size_t nactive, cap_active;
+};
+int ax_condition_fill(struct ax_condition *c, int64_t now, struct ax_err *err);
+/* A series' samples, the shard locked. */
+void ax_condition_feed(struct ax_run *r, struct ax_ref *refs, size_t n,
+                       const struct ax_batch_series *series);
+void ax_condition_due(struct ax_run *r, struct ax_live *al); /* it was out of the heap */
+/* Looks at one label set. */
+void ax_condition_look(struct ax_run *r, struct ax_live *al, struct ax_local_value *out);
+/* Whether the selector is about the series, and which label set's it is. */
+bool ax_condition_key(const struct ax_condition *c, uint32_t selector, struct ax_labels labels,
+                      struct ax_buf *key);
+void ax_condition_empty(struct ax_stream *s, struct ax_live *al); /* frees its trails */
+/* A label set has no series any more; under shape, whole. */
+void ax_condition_forget(struct ax_live *al);
+
 /* ---- change.c ---- */
 void ax_queue_init(struct ax_queue *q);
 void ax_queue_end(struct ax_queue *q);
@@ -307,6 +354,17 @@ size_t ax_characters(struct ax_str s); /* of UTF-8 */
 int ax_definition_check(const struct ax_stream *s, struct ax_str tenant,
                         const struct ax_definition_edit *e, const struct ax_definition *before,
                         struct ax_definition *out, struct ax_err *err);
+
+/* ---- definitions_rows.c ---- */
+/* In a transaction. */
+int ax_definition_put(struct ax_stream *s, struct ax_str tenant, const struct ax_definition *d,
+                      struct ax_err *err);
+/* In one of their own; -EEXIST the tenant has the name. */
+int ax_definition_write(struct ax_stream *s, struct ax_str tenant, const struct ax_definition *d,
+                        struct ax_err *err);
+/* With its alarms, whose end is told. */
+int ax_definition_erase(struct ax_stream *s, struct ax_str tenant, struct ax_str id,
+                        struct ax_err *err);
 
 /* ---- definitions.c ---- */
 /* A definition at work out of its values, which it copies; it is not in the index yet. */

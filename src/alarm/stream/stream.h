@@ -92,7 +92,7 @@ int ax_stream_open(struct ax_stream **out, const struct ax_stream_options *o, st
 void ax_stream_close(struct ax_stream *s); /* writes what is there; NULL is fine */
 /* The interface to hand to ax_intake_subscribe, after the store's. */
 struct ax_subscriber ax_stream_subscriber(struct ax_stream *s);
-/* Judges what is due at `now`: about ten times a second, from one thread. Costs what is due. */
+/* Judges what is due at `now`: about ten times a second. Costs what is due. */
 void ax_stream_tick(struct ax_stream *s, int64_t now);
 /* Waits until all that happened before is written; negative when the database does not take it. */
 int ax_stream_flush(struct ax_stream *s, struct ax_err *err);
@@ -245,5 +245,37 @@ int ax_alarm_history(struct ax_stream *s, struct ax_str tenant, const struct ax_
                      struct ax_err *err);
 /* Drops history older than `before`. */
 int ax_stream_prune(struct ax_stream *s, int64_t before, struct ax_err *err);
+
+/* ---- conditions ----
+ *
+ * What rules of files ask, as far as it is local (query.h): the same index from series to who wants
+ * their samples, the same shards and deadlines; instead of windows of whole periods over many
+ * series, each label set has the newest samples of its own ones. Nothing of it is in the database:
+ * who owns a condition asks what holds, and keeps what became of it. */
+
+#define AX_CONDITION_RANGE_MAX 3600000 /* ms that windows in memory reach back */
+
+struct ax_condition;
+struct ax_condition_options {
+    struct ax_str tenant;
+    const struct ax_local *local; /* must outlive it */
+    int64_t interval_ms;          /* how often a value that follows time is looked at */
+    void (*changed)(void *ctx);   /* soon ax_condition_take has news; with locks held: no calls */
+    void *ctx;
+};
+/* Begins to watch, with windows filled from the store. -E2BIG: they would hold too much. */
+int ax_condition_begin(struct ax_stream *s, const struct ax_condition_options *o, int64_t now,
+                       struct ax_condition **out, struct ax_err *err);
+void ax_condition_end(struct ax_condition *c); /* before the stream is closed; NULL is fine */
+
+struct ax_holding {
+    struct ax_labels labels; /* of the result, as PromQL gives it */
+    double value;
+};
+/* For which label sets it holds at `now`, which never goes back; what PromQL gives over the store.
+ * 1: what held for a moment only, or did not, is told in between, and there is more to tell: it
+ * wants to be asked again. */
+int ax_condition_take(struct ax_condition *c, int64_t now, struct ax_arena *a,
+                      struct ax_holding **out, size_t *n);
 
 #endif
