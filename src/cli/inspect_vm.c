@@ -95,18 +95,18 @@ static int look(struct looking *l, bool clear)
 {
     AX_CLEANUP(ax_answer_free) struct ax_answer a = {0};
     struct ax_err err;
-    bool well = true;
     if (ask(l, &a, &err) < 0) {
         ax_cli_error(&err);
         return -1;
     }
+    bool well = ax_inspect_well(a.json);
     if (l->c->json) {
         ax_answer_print(&a, stdout);
     } else {
         if (clear)
             fputs("\033[H\033[2J", stdout);
         show_grant(stdout, a.json);
-        well = ax_inspect_show(stdout, a.json);
+        ax_inspect_show(stdout, a.json);
         show_left_out(stdout, l);
     }
     fflush(stdout);

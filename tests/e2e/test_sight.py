@@ -231,3 +231,21 @@ def test_the_page_of_a_vm(env, server):
     os.makedirs(shots, exist_ok=True)
     status, out, err = run(["node", script, plain.url, shots], timeout=120, env={**os.environ, "VM": handle})
     check(status == 0, (out + err)[-3000:])
+
+
+def test_signs_of_a_guest_become_events(env, server):
+    """A guest that is paused gives none; its panic is told with its own words."""
+    handle = "vm:" + env.hv.start("web3", "guest.panic=12", shared=True)
+    good(env, "member", "PUT", INSPECTION + "consent", {"scope": "diagnosis"})
+    wait_for("the VM to be known and read", 20, lambda: series(env, "auspex_vmi_up", handle) == 1)
+    env.hv.virsh("suspend", "web3")
+    time.sleep(7)                            # longer than a clock may stand still
+    env.hv.virsh("resume", "web3")
+    event = wait_for("the panic", 30, lambda: [
+        e for e in call(env, "member", "GET", f"/auspex/v1/events?handle={handle}&limit=100")[1]["events"]
+        if (e["type"], e["what"]) == ("guest", "panicked")], 0.2)[0]
+    check("Kernel panic - not syncing" in event["text"], event["text"])
+    events = call(env, "member", "GET", f"/auspex/v1/events?handle={handle}&limit=100")[1]["events"]
+    check(not [e for e in events if e["what"] == "hung"], "a paused guest does not hang")
+    status, out, err = cli(env, "member", "inspect", handle, "all")
+    check(status == 3 and "Kernel panic" in out, (status, out[-300:], err))

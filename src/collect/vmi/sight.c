@@ -80,6 +80,21 @@ void ax_sight_lifecycle(struct ax_sight *s, const struct ax_event *e)
 
 /* ---- one VM ---- */
 
+/* The round reads these, too. */
+static void count(struct ax_sight *s, uint64_t *counter)
+{
+    pthread_mutex_lock(&s->lock);
+    ++*counter;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void set_up(struct ax_sight *s, struct ax_sighted *w, bool up)
+{
+    pthread_mutex_lock(&s->lock);
+    w->up = up;
+    pthread_mutex_unlock(&s->lock);
+}
+
 static void close_eye(struct ax_sight *s, struct ax_sighted *w)
 {
     if (w->eye)
@@ -103,7 +118,7 @@ static void fail(struct ax_sight *s, struct ax_sighted *w, const struct ax_err *
     static struct ax_log_limit limit;
     int64_t pause = RETRY_MS << (w->failures < 4 ? w->failures : 4);
     close_eye(s, w);
-    w->failed++;
+    count(s, &w->failed);
     if (w->failures == 0)
         ax_log_limited(&limit, 10, AX_LOG_WARN, "%s cannot be looked into: %s", w->name, err->text);
     w->failures++;
@@ -123,7 +138,7 @@ static bool attach(struct ax_sight *s, struct ax_sighted *w, int64_t now_ms)
         fail(s, w, &err);
         return false;
     }
-    w->attached++;
+    count(s, &w->attached);
     return true;
 }
 
@@ -232,21 +247,25 @@ static int look(struct ax_sight *s, struct ax_sighted *w, struct ax_err *err)
 static void visit(struct ax_sight *s, struct ax_sighted *w)
 {
     struct ax_err err = {0};
-    if (w->was_paused && !w->paused)
+    if (w->was_paused && !w->paused) {
+        pthread_mutex_lock(&s->lock);
         ax_watch_paused(&w->watch);
+        pthread_mutex_unlock(&s->lock);
+    }
     w->was_paused = w->paused;
     if (!w->here || !w->runs) {
         close_eye(s, w);
         w->retry_ms = 0;
         w->failures = 0;
-        w->up = false;
+        set_up(s, w, false);
         return;
     }
-    w->up = attach(s, w, mono_ms()) && look(s, w, &err) == 0;
-    if (w->up)
+    bool up = attach(s, w, mono_ms()) && look(s, w, &err) == 0;
+    set_up(s, w, up);
+    if (up)
         w->failures = 0;
     else if (err.code == -EAGAIN)
-        w->failed++;
+        count(s, &w->failed);
     else if (err.code)
         fail(s, w, &err);
 }
