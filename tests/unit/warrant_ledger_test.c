@@ -158,7 +158,6 @@ static void test_a_row_put_in(void **state)
 static void forge(struct kit *k, int64_t after, const char *who)
 {
     struct ax_ledger_entry *v;
-    AX_CLEANUP(ax_buf_free) struct ax_buf b = AX_BUF_INIT;
     size_t n = entries(k, &v);
     assert_true((size_t)after <= n);
     char other[96], head[128];
