@@ -152,7 +152,8 @@ static void put_may(struct ax_json *j, const struct ax_who *who)
                {AX_MAY_DEFINE, "define"},
                {AX_MAY_ADMIN, "admin"},
                {AX_MAY_OTHER_TENANT, "other_tenant"},
-               {AX_MAY_CONSENT, "consent"}};
+               {AX_MAY_CONSENT, "consent"},
+               {AX_MAY_COLLECT, "collect"}};
     ax_json_key(j, "may");
     ax_json_arr(j);
     for (size_t i = 0; i < AX_ARRAY_LEN(all); i++)

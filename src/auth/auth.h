@@ -52,13 +52,14 @@ enum ax_may {
     AX_MAY_ADMIN = 8, /* what concerns the whole server or cannot be undone: deletions, snapshots */
     AX_MAY_OTHER_TENANT = 16,
     AX_MAY_CONSENT = 32, /* allow others to look into the tenant's own VMs; not the provider's */
+    AX_MAY_COLLECT = 64, /* do a collector's work: look into VMs of its host where it is granted */
 };
 
-/*              READ  WRITE  DEFINE  ADMIN  OTHER_TENANT  CONSENT
- *   provider    x      x      x       x         x
+/*              READ  WRITE  DEFINE  ADMIN  OTHER_TENANT  CONSENT  COLLECT
+ *   provider    x      x      x       x         x                    x
  *   member      x      x      x                             x
  *   reader      x
- *   agent              x
+ *   agent              x                                             x
  *   delegate    x      x                        x
  * May one of these roles do all of `what`? Several bits of each are fine. */
 bool ax_role_may(unsigned roles, unsigned what);

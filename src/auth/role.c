@@ -11,10 +11,11 @@ static const struct role {
     unsigned may;
 } roles[] = {
     {AX_ROLE_PROVIDER, "provider",
-     AX_MAY_READ | AX_MAY_WRITE | AX_MAY_DEFINE | AX_MAY_ADMIN | AX_MAY_OTHER_TENANT},
+     AX_MAY_READ | AX_MAY_WRITE | AX_MAY_DEFINE | AX_MAY_ADMIN | AX_MAY_OTHER_TENANT |
+         AX_MAY_COLLECT},
     {AX_ROLE_MEMBER, "member", AX_MAY_READ | AX_MAY_WRITE | AX_MAY_DEFINE | AX_MAY_CONSENT},
     {AX_ROLE_READER, "reader", AX_MAY_READ},
-    {AX_ROLE_AGENT, "agent", AX_MAY_WRITE},
+    {AX_ROLE_AGENT, "agent", AX_MAY_WRITE | AX_MAY_COLLECT},
     {AX_ROLE_DELEGATE, "delegate", AX_MAY_READ | AX_MAY_WRITE | AX_MAY_OTHER_TENANT},
 };
 
@@ -56,7 +57,8 @@ static const char *deed(unsigned held, unsigned what)
                  {AX_MAY_DEFINE, "define alarms and the like"},
                  {AX_MAY_ADMIN, "do what is the provider's"},
                  {AX_MAY_OTHER_TENANT, "act for another tenant"},
-                 {AX_MAY_CONSENT, "do what is the owner's"}};
+                 {AX_MAY_CONSENT, "do what is the owner's"},
+                 {AX_MAY_COLLECT, "do a collector's work"}};
     for (size_t i = 0; i < AX_ARRAY_LEN(deeds); i++)
         if ((what & deeds[i].may) && !ax_role_may(held, deeds[i].may))
             return deeds[i].words;

@@ -14,8 +14,8 @@ PROMETHEUS = "/usr/bin/prometheus"
 ROUTES = os.path.join(REPO, "src/api/route.c")
 FLAGS = {"AX_GET": "GET", "AX_POST": "POST", "AX_PUT": "PUT", "AX_PATCH": "PATCH", "AX_DELETE": "DELETE"}
 # What each role may, as the product's documentation has it.
-MAY = {"provider": {"READ", "WRITE", "DEFINE", "ADMIN"}, "member": {"READ", "WRITE", "DEFINE", "CONSENT"},
-       "reader": {"READ"}, "agent": {"WRITE"}, "delegate": {"READ", "WRITE"}}
+MAY = {"provider": {"READ", "WRITE", "DEFINE", "ADMIN", "COLLECT"}, "member": {"READ", "WRITE", "DEFINE", "CONSENT"},
+       "reader": {"READ"}, "agent": {"WRITE", "COLLECT"}, "delegate": {"READ", "WRITE"}}
 for held in MAY.values():
     held.add("0")                           # what everybody may who is known
 OTHERS = ("provider", "delegate")           # who may act for another tenant

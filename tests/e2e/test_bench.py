@@ -24,7 +24,8 @@ def test_what_is_acknowledged_is_there(env, server):
                 "--samples-per-request-series", "6", "--prebuild", "--connections", "2")
     equal(got["warm_up"]["acknowledged"], 2000, "samples of the warm-up")
     equal(got["measured"]["acknowledged"], 30000, "samples that were measured")
-    check(got["measured"]["server_cpu_seconds"] > 0, "the server's CPU time is not known")
+    # Counted in ticks of 10 ms: so little may take none.
+    check(0 <= got["measured"]["server_cpu_seconds"] < 60, "the server's CPU time is not known")
     check(got["settled_resident_bytes"] > 1 << 20, "the server's memory is not known")
     for name, wanted in (("host_up", 32), ("vm_cpu_time_ns_total", 39 * 32)):   # one host, its machines
         found = server.query(f"sum(count_over_time({name}[10m]))", at=got["end_ms"] / 1000)

@@ -18,22 +18,23 @@
 #define D AX_MAY_DEFINE
 #define A AX_MAY_ADMIN
 #define O AX_MAY_OTHER_TENANT
+#define L AX_MAY_COLLECT
 #define C AX_MAY_CONSENT /* the owner's alone: not the provider's */
 
 static void each_role_may_what_the_table_says(void **state)
 {
     static const struct {
         unsigned roles, may;
-    } table[] = {{AX_ROLE_PROVIDER, R | W | D | A | O},
+    } table[] = {{AX_ROLE_PROVIDER, R | W | D | A | O | L},
                  {AX_ROLE_MEMBER, R | W | D | C},
                  {AX_ROLE_READER, R},
-                 {AX_ROLE_AGENT, W},
+                 {AX_ROLE_AGENT, W | L},
                  {AX_ROLE_DELEGATE, R | W | O},
                  {0, 0},
-                 {AX_ROLE_READER | AX_ROLE_AGENT, R | W},
+                 {AX_ROLE_READER | AX_ROLE_AGENT, R | W | L},
                  {AX_ROLE_MEMBER | AX_ROLE_DELEGATE, R | W | D | O | C}};
     for (size_t i = 0; i < AX_ARRAY_LEN(table); i++)
-        for (unsigned what = 1; what < 64; what++)
+        for (unsigned what = 1; what < 128; what++)
             assert_int_equal(ax_role_may(table[i].roles, what), (table[i].may & what) == what);
 }
 
