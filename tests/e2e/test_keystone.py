@@ -68,8 +68,9 @@ def test_whoami_asks_keystone(env, server):
         equal(status, 200, "whoami")
         return json.loads(body)
     alice, agnes = whoami(env.token["alice"])["who"], whoami(env.token["agnes"])["who"]
-    equal((alice["tenant"], alice["roles"], alice["may"]), (env.demo, ["member"], ["read", "write", "define"]), "alice")
-    equal((agnes["roles"], agnes["may"]), (["agent"], ["write"]), "agnes")
+    equal((alice["tenant"], alice["roles"], alice["may"]), (env.demo, ["member"], ["read", "write", "define", "consent"]),
+          "alice")
+    equal((agnes["roles"], agnes["may"]), (["agent"], ["write", "collect"]), "agnes")
     nobody = whoami("gAAAAA-nothing")
     check(nobody["asked"] and nobody["who"] is None and nobody["why"], f"{nobody}")
 
