@@ -192,6 +192,8 @@ static const struct ax_local_node *compile_root(struct compiler *c, const struct
 int ax_local_compile(const struct ax_expr *e, struct ax_arena *a, struct ax_local **out,
                      struct ax_err *err)
 {
+    if (ax_expr_type(e) == AX_MATRIX || ax_expr_type(e) == AX_STRING)
+        return ax_fail(err, -EDOM, "an expression without a value at one time");
     struct ax_local *l = AX_NEW(a, struct ax_local);
     *l = (struct ax_local){.n = 0};
     struct compiler c = {l, a, err};

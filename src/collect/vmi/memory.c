@@ -97,7 +97,9 @@ static int choose(struct ax_str maps, uint64_t ram, struct ax_arena *a,
  * both layouts are tried. */
 static void lay_out(struct ax_ram_place *p, struct ax_str machine)
 {
-    bool q35 = memmem(machine.p, machine.n, "q35", 3);
+    if (ax_str_starts(machine, AX_STR("type=")))
+        machine = (struct ax_str){machine.p + 5, machine.n - 5};
+    bool q35 = ax_str_starts(machine, AX_STR("q35")) || ax_str_starts(machine, AX_STR("pc-q35"));
     bool pc = machine.n == 0 || ax_str_eq(machine, AX_STR("pc")) ||
               ax_str_starts(machine, AX_STR("pc-i440fx"));
     if (q35 || pc)
