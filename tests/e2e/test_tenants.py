@@ -39,7 +39,7 @@ def test_what_is_too_old_for_one_tenant_goes(env, server):
     equal(ages(server, BRIEF), ["0.1", "26"], "before there are blocks")
     # Who deletes, and be it nothing, finds the samples in blocks.
     equal(server.http("/api/v1/admin/tsdb/delete_series?match[]=nothing", method="POST", headers=LONG)[0], 204, "flush")
-    wait_for("the old samples of the one tenant to go", 30, lambda: ages(server, BRIEF) == ["0.1"])
+    wait_for("the old samples of the one tenant to go", 90, lambda: ages(server, BRIEF) == ["0.1"])
     equal(ages(server, LONG), ["0.1", "26"], "what the other keeps")
 
 
