@@ -263,3 +263,14 @@ const char *ax_path_end(struct ax_buf *path)
     path->n--;
     return path->p;
 }
+
+int ax_client_delete(struct ax_client *client, const char *path, const struct ax_cli *c)
+{
+    AX_CLEANUP(ax_answer_free) struct ax_answer a = {0};
+    AX_CLEANUP(ax_buf_free) struct ax_buf whole = AX_BUF_INIT;
+    struct ax_err err;
+    ax_buf_cstr(&whole, path);
+    ax_path_escape(&whole, c->args[1]);
+    int rc = ax_client_send(client, "DELETE", ax_path_end(&whole), AX_STR_NULL, &a, &err);
+    return rc < 0 ? ax_cli_error(&err) : AX_EXIT_OK;
+}

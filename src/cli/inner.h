@@ -73,6 +73,8 @@ int ax_client_get(struct ax_client *c, const char *path, struct ax_answer *out, 
 /* POST, DELETE... with a JSON body, or none; the answer may be empty, with json NULL. */
 int ax_client_send(struct ax_client *c, const char *method, const char *path, struct ax_str body,
                    struct ax_answer *out, struct ax_err *err);
+/* `auspex COMMAND ... ID`: DELETE of path and ID. Exit status. */
+int ax_client_delete(struct ax_client *client, const char *path, const struct ax_cli *c);
 void ax_answer_free(struct ax_answer *a);
 void ax_answer_print(const struct ax_answer *a, FILE *out); /* --json: the bytes as they came */
 
@@ -83,6 +85,18 @@ const char *ax_path_end(struct ax_buf *path);               /* NUL-terminated, f
 
 /* A handle as it is, or the handle of the one resource that has this name; malloc'ed. */
 int ax_resolve(struct ax_client *c, const char *word, char **handle, struct ax_err *err);
+
+/* ---- verbs (verb.c) ---- */
+
+/* What a command can be told to do, `auspex COMMAND VERB ...`; `flags` are the command's own. */
+struct ax_verb {
+    const char *name;
+    int nargs;         /* the verb counted, too */
+    const char *wants; /* what the others are, for the message */
+    int (*run)(struct ax_client *client, const struct ax_cli *c, const void *flags);
+};
+/* Runs the one that the first argument names. Exit status; of bad usage, when there is none. */
+int ax_cli_verb(const struct ax_cli *c, const struct ax_verb *verbs, size_t n, const void *flags);
 
 /* ---- JSON (text.c); absent members and other types give the neutral value ---- */
 

@@ -63,8 +63,9 @@ static void body_of(const struct flags *f, const char *handle, int64_t from, int
     ax_json_end(&j);
 }
 
-static int add(struct ax_client *client, const struct ax_cli *c, const struct flags *f)
+static int add(struct ax_client *client, const struct ax_cli *c, const void *flags)
 {
+    const struct flags *f = flags;
     AX_CLEANUP(ax_answer_free) struct ax_answer a = {0};
     AX_CLEANUP(ax_buf_free) struct ax_buf body = AX_BUF_INIT;
     AX_CLEANUP(ax_free_ptr) char *handle = NULL;
@@ -110,8 +111,9 @@ void ax_show_maintenance(FILE *out, const json_t *answer)
     ax_table_free(t);
 }
 
-static int list(struct ax_client *client, const struct ax_cli *c, const struct flags *f)
+static int list(struct ax_client *client, const struct ax_cli *c, const void *flags)
 {
+    const struct flags *f = flags;
     AX_CLEANUP(ax_answer_free) struct ax_answer a = {0};
     struct ax_err err;
     const char *path = f->all ? "/auspex/v1/maintenance?all=1" : "/auspex/v1/maintenance";
@@ -124,25 +126,14 @@ static int list(struct ax_client *client, const struct ax_cli *c, const struct f
     return AX_EXIT_OK;
 }
 
-static int end(struct ax_client *client, const struct ax_cli *c, const struct flags *f)
+static int end(struct ax_client *client, const struct ax_cli *c, const void *flags)
 {
-    AX_CLEANUP(ax_answer_free) struct ax_answer a = {0};
-    AX_CLEANUP(ax_buf_free) struct ax_buf path = AX_BUF_INIT;
-    struct ax_err err;
-    ax_buf_cstr(&path, "/auspex/v1/maintenance/");
-    ax_path_escape(&path, c->args[1]);
-    int rc = ax_client_send(client, "DELETE", ax_path_end(&path), AX_STR_NULL, &a, &err);
-    return rc < 0 ? ax_cli_error(&err) : AX_EXIT_OK;
+    return ax_client_delete(client, "/auspex/v1/maintenance/", c);
 }
 
 int ax_cmd_maintenance(int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        int nargs;
-        const char *wants;
-        int (*run)(struct ax_client *, const struct ax_cli *, const struct flags *);
-    } verbs[] = {
+    static const struct ax_verb verbs[] = {
         {"add", 2, "the HANDLE or NAME", add}, {"list", 1, "", list}, {"end", 2, "the ID", end}};
     struct flags f = {0};
     const struct ax_flag flags[] = {{"for", 0, &f.length, NULL},
@@ -153,15 +144,5 @@ int ax_cmd_maintenance(int argc, char **argv)
     int rc = ax_cli_parse(&c, argc, argv, flags, AX_ARRAY_LEN(flags), HELP);
     if (rc != AX_CLI_GO)
         return rc;
-    size_t i = 0;
-    while (i < AX_ARRAY_LEN(verbs) && (c.nargs == 0 || strcmp(c.args[0], verbs[i].name) != 0))
-        i++;
-    if (i == AX_ARRAY_LEN(verbs))
-        return ax_cli_usage(&c, "maintenance wants one of add, list, end");
-    if ((rc = ax_cli_expect(&c, verbs[i].nargs, verbs[i].nargs, verbs[i].wants)) != AX_CLI_GO)
-        return rc;
-    struct ax_client *client = ax_client_new(&c);
-    rc = verbs[i].run(client, &c, &f);
-    ax_client_free(client);
-    return rc;
+    return ax_cli_verb(&c, verbs, AX_ARRAY_LEN(verbs), &f);
 }

@@ -94,8 +94,9 @@ static int fetch_all(struct ax_client *client, struct ax_answer *out, struct ax_
     return 0;
 }
 
-static int list(struct ax_client *client, const struct ax_cli *c, const struct flags *f)
+static int list(struct ax_client *client, const struct ax_cli *c, const void *flags)
 {
+    const struct flags *f = flags;
     AX_CLEANUP(ax_answer_free) struct ax_answer a = {0};
     struct ax_err err;
     int rc =
@@ -115,8 +116,9 @@ static int list(struct ax_client *client, const struct ax_cli *c, const struct f
 
 /* ---- one ---- */
 
-static int add(struct ax_client *client, const struct ax_cli *c, const struct flags *f)
+static int add(struct ax_client *client, const struct ax_cli *c, const void *flags)
 {
+    const struct flags *f = flags;
     AX_CLEANUP(ax_answer_free) struct ax_answer a = {0};
     AX_CLEANUP(ax_buf_free) struct ax_buf body = AX_BUF_INIT;
     struct ax_err err;
@@ -173,7 +175,7 @@ static int send_to(struct ax_client *client, const char *word, const char *metho
     return rc < 0 ? rc : ax_client_send(client, method, ax_path_end(&path), AX_STR_NULL, a, err);
 }
 
-static int test(struct ax_client *client, const struct ax_cli *c, const struct flags *f)
+static int test(struct ax_client *client, const struct ax_cli *c, const void *flags)
 {
     AX_CLEANUP(ax_answer_free) struct ax_answer a = {0};
     struct ax_err err;
@@ -190,7 +192,7 @@ static int test(struct ax_client *client, const struct ax_cli *c, const struct f
     return AX_EXIT_OK;
 }
 
-static int delete (struct ax_client *client, const struct ax_cli *c, const struct flags *f)
+static int delete (struct ax_client *client, const struct ax_cli *c, const void *flags)
 {
     AX_CLEANUP(ax_answer_free) struct ax_answer a = {0};
     struct ax_err err;
@@ -200,15 +202,10 @@ static int delete (struct ax_client *client, const struct ax_cli *c, const struc
 
 int ax_cmd_notify(int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        int nargs;
-        const char *wants;
-        int (*run)(struct ax_client *, const struct ax_cli *, const struct flags *);
-    } verbs[] = {{"methods", 1, "", list},
-                 {"add", 2, "the NAME", add},
-                 {"test", 2, "the ID or NAME", test},
-                 {"delete", 2, "the ID or NAME", delete}};
+    static const struct ax_verb verbs[] = {{"methods", 1, "", list},
+                                           {"add", 2, "the NAME", add},
+                                           {"test", 2, "the ID or NAME", test},
+                                           {"delete", 2, "the ID or NAME", delete}};
     struct flags f = {0};
     const struct ax_flag flags[] = {{"type", 't', &f.type, NULL},
                                     {"address", 'a', &f.address, NULL},
@@ -218,15 +215,5 @@ int ax_cmd_notify(int argc, char **argv)
     int rc = ax_cli_parse(&c, argc, argv, flags, AX_ARRAY_LEN(flags), HELP);
     if (rc != AX_CLI_GO)
         return rc;
-    size_t i = 0;
-    while (i < AX_ARRAY_LEN(verbs) && (c.nargs == 0 || strcmp(c.args[0], verbs[i].name) != 0))
-        i++;
-    if (i == AX_ARRAY_LEN(verbs))
-        return ax_cli_usage(&c, "notify wants one of methods, add, test, delete");
-    if ((rc = ax_cli_expect(&c, verbs[i].nargs, verbs[i].nargs, verbs[i].wants)) != AX_CLI_GO)
-        return rc;
-    struct ax_client *client = ax_client_new(&c);
-    rc = verbs[i].run(client, &c, &f);
-    ax_client_free(client);
-    return rc;
+    return ax_cli_verb(&c, verbs, AX_ARRAY_LEN(verbs), &f);
 }

@@ -55,8 +55,9 @@ static void body_of(const struct flags *f, const char *handle, int64_t until, in
     ax_json_end(&j);
 }
 
-static int open_one(struct ax_client *client, const struct ax_cli *c, const struct flags *f)
+static int open_one(struct ax_client *client, const struct ax_cli *c, const void *flags)
 {
+    const struct flags *f = flags;
     AX_CLEANUP(ax_answer_free) struct ax_answer a = {0};
     AX_CLEANUP(ax_buf_free) struct ax_buf body = AX_BUF_INIT;
     AX_CLEANUP(ax_free_ptr) char *handle = NULL;
@@ -107,8 +108,9 @@ void ax_show_warrants(FILE *out, const json_t *answer)
     ax_table_free(t);
 }
 
-static int list(struct ax_client *client, const struct ax_cli *c, const struct flags *f)
+static int list(struct ax_client *client, const struct ax_cli *c, const void *flags)
 {
+    const struct flags *f = flags;
     AX_CLEANUP(ax_answer_free) struct ax_answer a = {0};
     struct ax_err err;
     if (ax_client_get(client, f->all ? PATH "?all=1" : PATH, &a, &err) < 0)
@@ -120,27 +122,16 @@ static int list(struct ax_client *client, const struct ax_cli *c, const struct f
     return AX_EXIT_OK;
 }
 
-static int close_one(struct ax_client *client, const struct ax_cli *c, const struct flags *f)
+static int close_one(struct ax_client *client, const struct ax_cli *c, const void *flags)
 {
-    AX_CLEANUP(ax_answer_free) struct ax_answer a = {0};
-    AX_CLEANUP(ax_buf_free) struct ax_buf path = AX_BUF_INIT;
-    struct ax_err err;
-    ax_buf_cstr(&path, PATH "/");
-    ax_path_escape(&path, c->args[1]);
-    int rc = ax_client_send(client, "DELETE", ax_path_end(&path), AX_STR_NULL, &a, &err);
-    return rc < 0 ? ax_cli_error(&err) : AX_EXIT_OK;
+    return ax_client_delete(client, PATH "/", c);
 }
 
 int ax_cmd_warrant(int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        int nargs;
-        const char *wants;
-        int (*run)(struct ax_client *, const struct ax_cli *, const struct flags *);
-    } verbs[] = {{"open", 2, "the HANDLE or NAME", open_one},
-                 {"list", 1, "", list},
-                 {"close", 2, "the ID", close_one}};
+    static const struct ax_verb verbs[] = {{"open", 2, "the HANDLE or NAME", open_one},
+                                           {"list", 1, "", list},
+                                           {"close", 2, "the ID", close_one}};
     struct flags f = {0};
     const struct ax_flag flags[] = {{"scope", 0, &f.scope, NULL},
                                     {"reason", 'm', &f.reason, NULL},
@@ -148,18 +139,8 @@ int ax_cmd_warrant(int argc, char **argv)
                                     {"delay-notice", 0, &f.delay, NULL},
                                     {"all", 'a', NULL, &f.all}};
     struct ax_cli c;
-    size_t i = 0;
     int rc = ax_cli_parse(&c, argc, argv, flags, AX_ARRAY_LEN(flags), HELP);
     if (rc != AX_CLI_GO)
         return rc;
-    while (i < AX_ARRAY_LEN(verbs) && (c.nargs == 0 || strcmp(c.args[0], verbs[i].name) != 0))
-        i++;
-    if (i == AX_ARRAY_LEN(verbs))
-        return ax_cli_usage(&c, "warrant wants one of open, list, close");
-    if ((rc = ax_cli_expect(&c, verbs[i].nargs, verbs[i].nargs, verbs[i].wants)) != AX_CLI_GO)
-        return rc;
-    struct ax_client *client = ax_client_new(&c);
-    rc = verbs[i].run(client, &c, &f);
-    ax_client_free(client);
-    return rc;
+    return ax_cli_verb(&c, verbs, AX_ARRAY_LEN(verbs), &f);
 }
