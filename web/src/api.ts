@@ -128,7 +128,8 @@ async function ask(path: string, options: RequestInit & { signal: AbortSignal })
         throw new ApiError(0, 'the server does not answer');
     }
     const body: unknown = await response.json().catch(() => null);
-    if (response.status === 401) refused(token, errorText(body, response));
+    // What it says may be lost, as when the page was left meanwhile; that one has to sign in is not.
+    if (response.status === 401) refused(token, told(body) ?? 'the token is not valid any more');
     if (!response.ok) throw new ApiError(response.status, errorText(body, response));
     return { response, body };
 }
@@ -149,13 +150,14 @@ export async function change(method: 'POST' | 'PUT' | 'DELETE', path: string, do
     return (await ask(path, { method, signal: AbortSignal.timeout(20_000), ...content })).body;
 }
 
-/** Each face of the server says it in its own form. */
-function errorText(body: unknown, response: Response): string {
+/** What an error's body says: each face of the server has its own form. */
+function told(body: unknown): string | undefined {
     const said = body as string | { error?: string | { message?: string }; description?: string } | null;
     if (typeof said === 'string') return said; // Alertmanager's
-    const text = typeof said?.error === 'string' ? said.error : (said?.error?.message ?? said?.description);
-    return text ?? `the server answered ${response.status} ${response.statusText}`;
+    return typeof said?.error === 'string' ? said.error : (said?.error?.message ?? said?.description);
 }
+
+const errorText = (body: unknown, response: Response) => told(body) ?? `the server answered ${response.status} ${response.statusText}`;
 
 const own = (path: string) => `auspex/v1/${path}`;
 

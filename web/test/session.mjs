@@ -81,6 +81,19 @@ test('a 401 ends it, and says why; one for an old token does not', async () => {
     assert.deepEqual(sessionStorage.keys, []);
 });
 
+test('a 401 whose body is lost ends it, and says why all the same', async () => {
+    known({ right: person() });
+    await session.signIn('right');
+    const cut = globalThis.fetch;
+    globalThis.fetch = async (path, options) => (path.includes('status') ? { ok: false, status: 401, statusText: 'Unauthorized', json: () => Promise.reject(new Error('left')) } : cut(path, options));
+    known({});
+    await assert.rejects(api.status(new AbortController().signal));
+    await new Promise((done) => setTimeout(done, 10));
+    globalThis.fetch = cut;
+    assert.equal(seen.state, 'out');
+    assert.match(seen.why, /not valid any more/);
+});
+
 test('only who may chooses a tenant; signing out forgets it', async () => {
     known({ eve: person(), pam: provider });
     await session.signIn('eve');
