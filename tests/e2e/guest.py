@@ -12,6 +12,7 @@ import time
 
 import harness
 from harness import Failure, Process, Skip, check, equal, run, wait_for
+from shell import Shell
 
 OUT = os.path.join(harness.DEMO, "out", "guests")
 COUNTER_MARK = b"AUSPEX COUNTS HERE "
@@ -50,7 +51,7 @@ class Guest(Process):
         argv = self.command(built, name, ram, cpus, machine, cpu, words, pvpanic)
         super().__init__(name, argv, self.path(name, "log"))
         env.processes.append(self)
-        self.shell = self.monitor = None
+        self.shell, self.monitor = Shell(self.sockets["control"]), None
         if wait:
             self.booted(wait)
 
@@ -88,38 +89,13 @@ class Guest(Process):
     # The shell.
 
     def run(self, command, timeout=30):
-        """What a shell command in the guest printed; a Failure unless it succeeded."""
-        status, text = self.attempt(command, timeout)
-        check(status == 0, f"in the guest: {command!r}: status {status}, {text[-300:]!r}")
-        return text
+        return self.shell.run(command, timeout)
 
     def attempt(self, command, timeout=30):
-        """(exit status, output) of a shell command in the guest, one line."""
-        check("\n" not in command, "a command is one line")
-        if self.shell is None:
-            self.shell = socket.socket(socket.AF_UNIX)
-            self.shell.connect(self.sockets["control"])
-        self.shell.settimeout(timeout)
-        try:
-            self.shell.sendall(command.encode() + b"\n")
-            said = self.take(int(self.take(until=b"\n"))).decode(errors="surrogateescape")
-            text, _, status = said.rpartition(".")
-            return int(status), text
-        except OSError as e:
-            self.shell = None               # an answer that comes late is nobody's
-            raise Failure(f"in the guest: {command!r}: {e}") from e
-
-    def take(self, length=None, until=None):
-        got = bytearray()
-        while not (got.endswith(until) if until else len(got) == length):
-            part = self.shell.recv(1 if until else length - len(got))
-            check(part, "the guest's shell is gone")
-            got += part
-        return bytes(got)
+        return self.shell.attempt(command, timeout)
 
     def begin(self, command):
-        """Starts a command in the background of the guest; its PID there."""
-        return int(self.run(f"{command} >/dev/null 2>&1 & echo $!"))
+        return self.shell.begin(command)
 
     def forks(self):
         """Processes since boot."""
@@ -251,9 +227,9 @@ class Guest(Process):
 
     def stop(self, seconds=5):
         """A hung disk would hold QEMU back, and there is nothing to lose."""
-        for s in (self.shell, self.monitor):
-            if s:
-                s.close()
+        self.shell.close()
+        if self.monitor:
+            self.monitor.close()
         self.kill()
         if self.file and os.path.exists(self.file):
             os.unlink(self.file)

@@ -223,10 +223,10 @@ class Hypervisor:
         check(status == 0, f"virsh {' '.join(arguments)}: {err}")
         return out.strip()
 
-    def start(self, name, *words, period=1, memory=160, wait=True, shared=False):
+    def start(self, name, *words, period=1, memory=160, wait=True, shared=False, images=IMAGES, control=False):
         """A guest, booted; its UUID."""
-        options = ["-m", str(memory)] + (["-p", str(period)] if period else []) + ["-s"] * shared
-        self.script("vm", "start", *options, IMAGES, self.dir, name, *words)
+        options = ["-m", str(memory)] + (["-p", str(period)] if period else []) + ["-s"] * shared + ["-c"] * control
+        self.script("vm", "start", *options, images, self.dir, name, *words)
         if name not in self.guests:
             self.guests.append(name)
         if wait:

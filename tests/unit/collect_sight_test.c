@@ -238,6 +238,24 @@ static void test_a_sign_is_an_event_with_what_the_scope_allows(void **state)
     assert_true(round_with(true, "auspex_vmi_panicked") == 1);
 }
 
+static void test_a_vm_that_panicked_and_was_started_again_is_told_of_anew(void **state)
+{
+    eye.panicked = true;
+    round_with(true, "");
+    grant(AX_SCOPE_DIAGNOSIS, "s1", 0, 60000);
+    assert_true(soon(was_told));
+    round_with(false, "");
+    assert_true(soon(is_closed));
+    eye.panicked = false;
+    events = 0;
+    round_with(true, "");
+    eye.asked = 0;
+    assert_true(soon(is_reading));
+    assert_true(round_with(true, "auspex_vmi_panicked") == 0);
+    eye.panicked = true;
+    assert_true(soon(was_told));
+}
+
 static void test_what_cannot_be_read_is_down(void **state)
 {
     round_with(true, "");
@@ -283,6 +301,7 @@ int main(void)
         TEST(test_a_vm_that_is_off_or_elsewhere_is_left_alone),
         TEST(test_another_grant_takes_the_place_of_the_first),
         TEST(test_a_sign_is_an_event_with_what_the_scope_allows),
+        TEST(test_a_vm_that_panicked_and_was_started_again_is_told_of_anew),
         TEST(test_what_cannot_be_read_is_down),
         TEST(test_a_look_is_for_vms_that_run_here),
     };

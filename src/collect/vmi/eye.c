@@ -4,12 +4,33 @@
 #include "collect/vmi/sight.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-static int find(const struct ax_sight_vm *vm, struct ax_guest_memory *out, struct ax_err *err)
+struct eye {
+    struct ax_inspector *inspector;
+    int process; /* shared memory outlives its QEMU, and would be taken for the guest's */
+};
+
+static int find(const struct ax_sight_vm *vm, int *process, struct ax_guest_memory *out,
+                struct ax_err *err)
 {
     pid_t pid = vm->pid;
     int rc = pid > 0 ? 0 : ax_guest_process_find("/proc", vm->uuid, &pid, err);
-    return rc < 0 ? rc : ax_guest_memory_find("/proc", pid, out, err);
+    if (rc < 0)
+        return rc;
+    *process = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (*process < 0)
+        return ax_fail_errno(err, "process %d", (int)pid);
+    return ax_guest_memory_find("/proc", pid, out, err);
+}
+
+static bool has_ended(int process)
+{
+    struct pollfd p = {.fd = process, .events = POLLIN};
+    return poll(&p, 1, 0) != 0;
 }
 
 /* The process may have become another since the last round: only the memory of a QEMU that says it
@@ -28,27 +49,38 @@ static int open_eye(void *ctx, const struct ax_sight_vm *vm, enum ax_scope scope
                     struct ax_err *err)
 {
     const struct ax_inspector_options o = {.scope = scope};
-    struct ax_inspector *inspector;
+    struct eye e = {.process = -1};
     struct ax_guest_memory m = {.place.fd = -1};
-    int rc = find(vm, &m, err);
+    int rc = find(vm, &e.process, &m, err);
     if (rc == 0)
         rc = check(vm, &m, err);
     if (rc == 0)
-        rc = ax_inspector_new(&inspector, &m.place, &o, err);
-    if (rc == 0)
-        *out = inspector;
+        rc = ax_inspector_new(&e.inspector, &m.place, &o, err);
     ax_close_fd(&m.place.fd);
-    return rc;
+    if (rc < 0) {
+        ax_close_fd(&e.process);
+        return rc;
+    }
+    struct eye *eye = ax_calloc(1, sizeof *eye);
+    *eye = e;
+    *out = eye;
+    return 0;
 }
 
 static int ask(void *handle, unsigned parts, struct ax_buf *json, struct ax_err *err)
 {
-    return ax_inspector_ask(handle, parts, json, err);
+    struct eye *e = handle;
+    if (has_ended(e->process))
+        return ax_fail(err, -ESRCH, "its QEMU has ended");
+    return ax_inspector_ask(e->inspector, parts, json, err);
 }
 
 static void close_eye(void *handle)
 {
-    ax_inspector_free(handle);
+    struct eye *e = handle;
+    ax_inspector_free(e->inspector);
+    ax_close_fd(&e->process);
+    free(e);
 }
 
 struct ax_eye ax_eye_real(void)

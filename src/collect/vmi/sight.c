@@ -255,6 +255,9 @@ static void visit(struct ax_sight *s, struct ax_sighted *w)
     w->was_paused = w->paused;
     if (!w->here || !w->runs) {
         close_eye(s, w);
+        pthread_mutex_lock(&s->lock);
+        w->watch = (struct ax_watch){0};
+        pthread_mutex_unlock(&s->lock);
         w->retry_ms = 0;
         w->failures = 0;
         set_up(s, w, false);
@@ -383,7 +386,7 @@ static void learn_states(struct ax_sight *s)
         }
         w->runs = k.runs;
         w->paused = k.paused;
-        w->pid = k.pid;
+        w->pid = k.pid ? k.pid : w->pid; /* of one that is off, what it was */
         memcpy(w->name, k.name, sizeof w->name);
     }
 }
