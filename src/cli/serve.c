@@ -238,6 +238,7 @@ static int open_logs(struct server *s, struct ax_err *err)
         return ax_fail_errno(err, "the server's user cannot write to --logs %s", s->o->logs);
     struct ax_logs_options o = {
         .dirfd = s->logs_fd, .keep_bytes = s->o->logs_keep, .warn = warn_of_logs};
+    ax_log(AX_LOG_INFO, "logs go to %s", s->o->logs);
     int rc = ax_logs_open(&s->logs, &o, err);
     return rc < 0 ? ax_err_wrap(err, "--logs %s", s->o->logs) : 0;
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """POST /v2.0/logs of Monasca's API: each parameter and status code, and what is in the files then."""
 import gzip
+import http.client
 import json
 import os
 import stat
@@ -168,15 +169,16 @@ def test_many_at_once(env, server):
     env.note(f"240 requests, {after['auspex_logs_syncs_total'] - before['auspex_logs_syncs_total']:.0f} syncs")
 
 
-def test_what_was_answered_outlives_a_kill(env, server):
+def send_until(server, tenant, end):
+    """What was answered with 204 by a server that is ended meanwhile."""
     sent, stop = [], threading.Event()
 
     def send(writer):
         for i in range(100000):
             try:
-                if stop.is_set() or post(server, one(f"{writer} {i} " + "x" * 20000), "killed")[0] != 204:
+                if stop.is_set() or post(server, one(f"{writer} {i} " + "x" * 20000), tenant)[0] != 204:
                     return
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 return
             sent.append(f"{writer} {i}")
     threads = [threading.Thread(target=send, args=(n,)) for n in range(4)]
@@ -184,16 +186,31 @@ def test_what_was_answered_outlives_a_kill(env, server):
         t.start()
     try:
         wait_for("some to be answered", 20, lambda: len(sent) >= 40, every=0.01)
-        server.process.kill()
+        end()
     finally:
         stop.set()
         for t in threads:
             t.join()
+    return sent
+
+
+def lost(folder, tenant, sent):
+    got = {" ".join(line["log"]["message"].split()[:2]) for line in lines(folder, tenant)}
+    return [s for s in sent if s not in got]
+
+
+def test_an_end_answers_all(env, server):
+    sent = send_until(server, "ended", lambda: equal(server.process.stop(), 0, "exit status"))
+    equal(lost(env.logs, "ended", sent), [], "answered and lost")
+    server.start()
+
+
+def test_what_was_answered_outlives_a_kill(env, server):
+    sent = send_until(server, "killed", server.process.kill)
     with open(os.path.join(env.logs, "killed.jsonl"), "ab") as f:
         f.write(b'{"log":{"message":"torn')         # as a kill within a write leaves it
     server.start()
-    got = {" ".join(line["log"]["message"].split()[:2]) for line in lines(env.logs, "killed")}
-    equal([s for s in sent if s not in got], [], "answered and lost")
+    equal(lost(env.logs, "killed", sent), [], "answered and lost")
     equal(post(server, one("after it"), "killed")[0], 204, "it goes on")
     equal(lines(env.logs, "killed")[-1]["log"]["message"], "after it", "the last line")
     env.note(f"{len(sent)} answered")
