@@ -184,6 +184,15 @@ static void an_unfinished_line_is_cut_off_at_the_start(void **state)
     holds("a.jsonl", "{1}\n{2}\n{3}\n");
 }
 
+/* As a failed write leaves it that could not be undone at once. */
+static void an_unfinished_line_is_cut_off_before_the_next(void **state)
+{
+    assert_int_equal(add("a", "{1}\n"), 0);
+    put("a.jsonl", "{torn", 5);
+    assert_int_equal(add("a", "{2}\n"), 0);
+    holds("a.jsonl", "{1}\n{2}\n");
+}
+
 static void an_unfinished_line_may_be_long(void **state)
 {
     size_t n = 3 << 20;
@@ -328,6 +337,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_name_is_never_a_path, begin, end),
         cmocka_unit_test_setup_teardown(no_link_is_followed, begin, end),
         cmocka_unit_test_setup_teardown(an_unfinished_line_is_cut_off_at_the_start, begin, end),
+        cmocka_unit_test_setup_teardown(an_unfinished_line_is_cut_off_before_the_next, begin, end),
         cmocka_unit_test_setup_teardown(an_unfinished_line_may_be_long, begin, end),
         cmocka_unit_test_setup_teardown(holes_of_a_power_cut_are_no_lines, begin, end),
         cmocka_unit_test_setup_teardown(a_file_that_is_full_makes_room, begin, end),
