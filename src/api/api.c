@@ -84,6 +84,7 @@ void ax_api_stop(struct ax_api *api)
     ax_faults_end(api->rooms.faults);
     ax_relay_end(api->rooms.relay);
     ax_exchanges_end(&api->exchanges); /* the daemons can't stop while a connection is suspended */
+    ax_logs_flush(api->rooms.logs);    /* the same */
     if (api->unix_socket)
         MHD_stop_daemon(api->unix_socket);
     if (api->tcp)

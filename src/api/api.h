@@ -9,6 +9,7 @@
 #include "api/assets.h"
 #include "dispatch/dispatch.h"
 #include "faults/faults.h"
+#include "logs/logs.h"
 #include "notify/notify.h"
 #include "predict/predict.h"
 #include "relay/relay.h"
@@ -56,6 +57,7 @@ struct ax_api_options {
     struct ax_relay *relay; /* to collectors; ended when the API stops */
     struct ax_predictor *predictor;
     struct ax_statsd *statsd; /* NULL: none is listened for; for /metrics */
+    struct ax_logs *logs;     /* NULL: none are taken */
     /* Reads files anew: 0, or what is wrong in *said, a line each. And how that went last, and when
      * it last went well. NULL: there is nothing to read. */
     int (*reload)(void *ctx, struct ax_buf *said);

@@ -169,8 +169,9 @@ ax_handler ax_monasca_versions, ax_monasca_version, ax_monasca_healthcheck, ax_m
     ax_monasca_definition_create, ax_monasca_definition, ax_monasca_definition_edit,
     ax_monasca_definition_delete, ax_monasca_alarms, ax_monasca_alarm, ax_monasca_alarm_edit,
     ax_monasca_alarm_delete, ax_monasca_alarm_count, ax_monasca_history, ax_monasca_alarm_history,
-    ax_monasca_methods, ax_monasca_method_create, ax_monasca_method, ax_monasca_method_edit,
-    ax_monasca_method_delete, ax_monasca_method_test, ax_monasca_method_types;
+    ax_monasca_logs_post, ax_monasca_methods, ax_monasca_method_create, ax_monasca_method,
+    ax_monasca_method_edit, ax_monasca_method_delete, ax_monasca_method_test,
+    ax_monasca_method_types;
 /* Others */
 ax_handler ax_self_metrics, ax_healthy, ax_reload, ax_file;
 

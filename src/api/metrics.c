@@ -176,6 +176,25 @@ static void put_statsd(struct ax_statsd *statsd, struct ax_buf *b)
            (double)s.lost);
 }
 
+static void put_logs(struct ax_logs *logs, struct ax_buf *b)
+{
+    static const char *const reasons[AX_LOGS_REASONS] = {"invalid", "too_large", "busy", "disk"};
+    struct ax_logs_stats s;
+    if (!logs)
+        return;
+    ax_logs_stats(logs, &s);
+    metric(b, "auspex_logs_received_total", "counter", "Logs written to their tenants' files.",
+           (double)s.received);
+    metric(b, "auspex_logs_bytes_total", "counter", "Bytes of those.", (double)s.bytes);
+    metric(b, "auspex_logs_syncs_total", "counter", "fdatasync calls of files of logs.",
+           (double)s.syncs);
+    ax_buf_cstr(b, "# HELP auspex_logs_refused_total Requests with logs that were refused.\n"
+                   "# TYPE auspex_logs_refused_total counter\n");
+    for (int i = 0; i < AX_LOGS_REASONS; i++)
+        ax_buf_printf(b, "auspex_logs_refused_total{reason=\"%s\"} %llu\n", reasons[i],
+                      (unsigned long long)s.refused[i]);
+}
+
 static void put_rules(const struct ax_api_options *rooms, struct ax_buf *b)
 {
     bool well = false;
@@ -291,6 +310,7 @@ void ax_self_metrics(struct ax_request *q, struct ax_reply *r)
     put_notified(rooms->notify, b);
     put_faults(rooms->faults, b);
     put_statsd(rooms->statsd, b);
+    put_logs(rooms->logs, b);
     if (rooms->tls)
         metric(b, "auspex_tls_certificate_expires_timestamp_seconds", "gauge",
                "End of the server's own certificate.", (double)ax_tls_expires(rooms->tls) / 1000);

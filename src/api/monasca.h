@@ -6,7 +6,8 @@
  *   monasca_groups  which metrics are read as one         monasca_read    their samples, in pieces
  *   monasca_measurements, monasca_statistics              monasca_post    samples that come in
  *   monasca_body    fields of a JSON object               monasca_methods notification methods
- *   monasca_definitions, monasca_alarms, monasca_alarm_lists              alarms */
+ *   monasca_definitions, monasca_alarms, monasca_alarm_lists              alarms
+ *   monasca_logs    logs that come in */
 #ifndef AX_API_MONASCA_H
 #define AX_API_MONASCA_H
 

@@ -94,6 +94,7 @@ static const struct ax_route routes[] = {
     {"/v2.0/metrics/dimensions/names/values", AX_GET, AX_MAY_READ, ax_monasca_dimension_values},
     {"/v2.0/metrics/measurements", AX_GET, AX_MAY_READ, ax_monasca_measurements},
     {"/v2.0/metrics/statistics", AX_GET, AX_MAY_READ, ax_monasca_statistics},
+    {"/v2.0/logs", AX_POST | AX_JSON, AX_MAY_WRITE, ax_monasca_logs_post},
     {"/v2.0/alarm-definitions", AX_GET, AX_MAY_READ, ax_monasca_definitions},
     {"/v2.0/alarm-definitions", AX_POST, AX_MAY_DEFINE, ax_monasca_definition_create},
     {"/v2.0/alarm-definitions/{id}", AX_GET, AX_MAY_READ, ax_monasca_definition},

@@ -4,6 +4,7 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <getopt.h>
 #include <grp.h>
@@ -118,6 +119,11 @@ static const struct flag {
      "so often they become samples (default 10s)"},
     {"statsd-gauge-deltas", AX_DAEMON_SERVE, FIELD(statsd_deltas), NULL,
      "a gauge of +N or -N is a change (default: a value, as Monasca's clients mean it)"},
+    {"logs", AX_DAEMON_SERVE, FIELD(logs), "DIR",
+     "take logs too (POST /v2.0/logs), into DIR/TENANT.jsonl, for what keeps and searches them "
+     "(default off)"},
+    {"logs-keep", AX_DAEMON_SERVE, FIELD(logs_keep_text), "BYTES",
+     "so much of each tenant, in 8 files of which the oldest goes (default 1GB)"},
     {"server", AX_DAEMON_HOST, FIELD(server), "URL",
      "where to send (default http://127.0.0.1:8070)"},
     {"socket", AX_DAEMON_HOST, FIELD(socket), "PATH", "send over this unix socket instead"},
@@ -215,6 +221,7 @@ int ax_daemon_parse(enum ax_daemon which, int argc, char **argv, struct ax_daemo
                                     .interval_text = "5s",
                                     .statsd_tenant = "default",
                                     .statsd_interval_text = "10s",
+                                    .logs_keep_text = "1GB",
                                     .flap_changes_text = "6",
                                     .flap_window_text = "10m",
                                     .auth_text = "none",
@@ -318,18 +325,46 @@ static int become_user(const char *data, const struct passwd *pw, struct ax_err 
     return 0;
 }
 
+/* Whom root becomes; NULL: nobody else. */
+static int find_user(const char *user, const struct passwd **out, struct ax_err *err)
+{
+    *out = NULL;
+    if (geteuid() != 0)
+        return 0;
+    *out = getpwnam(user ? user : "auspex");
+    if (!*out && !user)
+        *out = getpwnam("nobody");
+    return *out ? 0
+                : ax_fail(err, -EINVAL, "there is no user %s on this machine",
+                          user ? user : "auspex or nobody");
+}
+
+int ax_open_directory(const char *path, const char *user, struct ax_err *err)
+{
+    const struct passwd *pw;
+    bool there = access(path, F_OK) == 0;
+    int rc = find_user(user, &pw, err);
+    if (rc == 0)
+        rc = ax_mkdirs(path, err);
+    if (rc < 0)
+        return rc;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return ax_fail_errno(err, "cannot open the directory %s", path);
+    if (!there && (fchmod(fd, 0750) < 0 || (pw && fchown(fd, pw->pw_uid, pw->pw_gid) < 0))) {
+        rc = ax_fail_errno(err, "cannot give %s to the server's user", path);
+        close(fd);
+        return rc;
+    }
+    return fd;
+}
+
 int ax_enter_data(const char *data, const char *user, struct ax_err *err)
 {
-    const struct passwd *pw = NULL;
-    if (geteuid() == 0) {
-        pw = getpwnam(user ? user : "auspex");
-        if (!pw && !user)
-            pw = getpwnam("nobody");
-        if (!pw)
-            return ax_fail(err, -EINVAL, "there is no user %s on this machine",
-                           user ? user : "auspex or nobody");
-    }
-    int rc = ax_mkdirs(data, err);
+    const struct passwd *pw;
+    int rc = find_user(user, &pw, err);
+    if (rc == 0)
+        rc = ax_mkdirs(data, err);
     if (rc < 0)
         return rc;
     if (chdir(data) < 0)

@@ -32,6 +32,7 @@ struct ax_daemon_options {
     bool smtp_starttls, notify_local;
     const char *tls_cert, *tls_key, *tls_client_ca;
     const char *statsd, *statsd_tenant, *statsd_interval_text;
+    const char *logs, *logs_keep_text;
     const char *server, *socket, *libvirt, *tenant; /* host */
     const char *host_name, *host_id, *exporter, *token_file, *ca_file, *cert, *key;
     const char *retention_text, *retention_size_text, *interval_text;
@@ -45,6 +46,7 @@ struct ax_daemon_options {
     uint32_t flap_changes; /* 0: it is not looked at */
     int64_t retention_ms, interval_ms, statsd_interval_ms, flap_window_ms;
     uint64_t retention_bytes, tenant_bytes; /* 0 = any */
+    uint64_t logs_keep;
     int64_t commit_ms;
     struct ax_tenant_limit limits[2 * AX_FLAG_TIMES];
     size_t nlimits;
@@ -72,6 +74,9 @@ char *const *ax_daemon_command_line(enum ax_daemon which, const char *self,
  * anyone else: makes and enters it. Afterwards every path is relative to the data directory, so
  * that the way to it need not be open to the user. */
 int ax_enter_data(const char *data, const char *user, struct ax_err *err);
+/* Before that: a descriptor of another directory that the user writes to. Made where it is missing,
+ * and then the user's; one that is there is left as it is. */
+int ax_open_directory(const char *path, const char *user, struct ax_err *err);
 
 /* SIGTERM and SIGINT end a daemon: they are blocked here, before threads start, and waited for with
  * sigtimedwait on *end. Signals that are errors of calls are ignored. */

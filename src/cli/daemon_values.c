@@ -4,6 +4,7 @@
 #include "cli/daemon.h"
 
 #include "base/num.h"
+#include "logs/logs.h"
 
 #include <errno.h>
 #include <string.h>
@@ -98,6 +99,9 @@ static int read_sizes(enum ax_daemon which, struct ax_daemon_options *o)
         return ax_daemon_usage(which,
                                "--max-tenant-size: expected bytes, such as 512MB or 20GB, not ",
                                o->tenant_bytes_text);
+    if (!parse_size(ax_str(o->logs_keep_text), &o->logs_keep) || o->logs_keep < AX_LOGS_KEEP_MIN)
+        return ax_daemon_usage(which, "--logs-keep: expected at least 128MB, not ",
+                               o->logs_keep_text);
     return AX_DAEMON_GO;
 }
 

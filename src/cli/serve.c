@@ -31,7 +31,7 @@
 
 struct server {
     const struct ax_daemon_options *o;
-    int tcp_fd, unix_fd, statsd_fd;
+    int tcp_fd, unix_fd, statsd_fd, logs_fd;
     struct ax_sql *sql;
     struct ax_registry *registry;
     struct ax_auth *auth;
@@ -49,6 +49,7 @@ struct server {
     struct ax_relay *relay;
     uint64_t levels; /* how far one may look into VMs, as a hash */
     struct ax_statsd *statsd;
+    struct ax_logs *logs;
     struct ax_api *api;
     struct ax_leap clock;
     int64_t listening; /* since when */
@@ -222,6 +223,26 @@ static int open_statsd(struct server *s, struct ax_err *err)
     return ax_statsd_open(&s->statsd, &o, err);
 }
 
+static void warn_of_logs(const char *text)
+{
+    static struct ax_log_limit limit;
+    ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", text);
+}
+
+/* As the user that the server has become. */
+static int open_logs(struct server *s, struct ax_err *err)
+{
+    if (s->logs_fd < 0)
+        return 0;
+    if (faccessat(s->logs_fd, ".", R_OK | W_OK | X_OK, AT_EACCESS) < 0)
+        return ax_fail_errno(err, "the server's user cannot write to --logs %s", s->o->logs);
+    struct ax_logs_options o = {
+        .dirfd = s->logs_fd, .keep_bytes = s->o->logs_keep, .warn = warn_of_logs};
+    ax_log(AX_LOG_INFO, "logs go to %s", s->o->logs);
+    int rc = ax_logs_open(&s->logs, &o, err);
+    return rc < 0 ? ax_err_wrap(err, "--logs %s", s->o->logs) : 0;
+}
+
 static int open_api(struct server *s, struct ax_err *err)
 {
     s->relay = ax_relay_new(&(struct ax_relay_options){0});
@@ -248,6 +269,7 @@ static int open_api(struct server *s, struct ax_err *err)
                                .relay = s->relay,
                                .predictor = s->predictor,
                                .statsd = s->statsd,
+                               .logs = s->logs,
                                .retention_ms = s->o->retention_ms,
                                .max_tenant_series = s->o->max_tenant_series,
                                .max_tenant_rate = s->o->max_tenant_rate,
@@ -269,6 +291,8 @@ static int open_all(struct server *s, struct ax_err *err)
         rc = open_tls(s, err);
     if (rc >= 0 && s->o->statsd)
         rc = s->statsd_fd = ax_statsd_listen(s->o->statsd, err);
+    if (rc >= 0 && s->o->logs)
+        rc = s->logs_fd = ax_open_directory(s->o->logs, s->o->user, err);
     if (rc >= 0)
         rc = ax_enter_data(s->o->data, s->o->user, err);
     if (rc == 0)
@@ -277,6 +301,8 @@ static int open_all(struct server *s, struct ax_err *err)
         rc = open_watchers(s, err);
     if (rc == 0)
         rc = open_statsd(s, err);
+    if (rc == 0)
+        rc = open_logs(s, err);
     return rc < 0 ? rc : open_api(s, err);
 }
 
@@ -412,6 +438,7 @@ static void close_all(struct server *s)
     ax_relay_end(s->relay);
     ax_relay_free(s->relay);
     ax_statsd_close(s->statsd);
+    ax_logs_close(s->logs);
     s->stop = true;
     if (s->keeping)
         pthread_join(s->keeper, NULL);
@@ -461,7 +488,7 @@ int ax_cmd_serve(int argc, char **argv)
     allow_many_files();
     give_memory_back();
     ax_log_setup("serve", AX_LOG_INFO);
-    struct server s = {.o = &o, .tcp_fd = -1, .unix_fd = -1, .statsd_fd = -1};
+    struct server s = {.o = &o, .tcp_fd = -1, .unix_fd = -1, .statsd_fd = -1, .logs_fd = -1};
     struct ax_err err;
     if (open_all(&s, &err) < 0) {
         close_all(&s);

@@ -103,6 +103,34 @@ int ax_monasca_decode(struct ax_decoding *d, struct ax_str body, struct ax_monas
 int ax_monasca_check_name(struct ax_str name, struct ax_err *err);
 int ax_monasca_check_dimension(struct ax_str name, struct ax_str value, struct ax_err *err);
 
+/* Monasca's POST /v2.0/logs: JSON, a list of logs and the dimensions that all of them have. */
+#define AX_LOG_MAX_BYTES  (1 << 20) /* of one log as it was sent */
+#define AX_LOG_DIMENSIONS 128       /* of a log, and of all logs */
+#define AX_LOG_OTHERS     16
+struct ax_log_dimensions {
+    struct ax_label v[AX_LOG_DIMENSIONS];
+    size_t n;
+};
+struct ax_log_text {
+    struct ax_str message;
+    struct ax_log_dimensions dimensions; /* its own */
+    struct ax_log_member {
+        struct ax_str key, json; /* on one line */
+    } others[AX_LOG_OTHERS];     /* what else it has */
+    size_t nothers;
+};
+struct ax_logs_body {
+    struct ax_log_dimensions dimensions; /* of all */
+    uint64_t n;                          /* logs read so far */
+    struct ax_str rest;                  /* the others */
+    struct ax_arena *arena;
+};
+/* Views of the body, or in the arena. -EBADMSG it is no JSON, -EINVAL it is none of logs. */
+int ax_logs_decode(struct ax_str body, struct ax_arena *a, struct ax_logs_body *out,
+                   struct ax_err *err);
+/* 1 the next log, 0 there is none; -EINVAL, -EFBIG: the error says which log and why. */
+int ax_logs_next(struct ax_logs_body *b, struct ax_log_text *out, struct ax_err *err);
+
 /* The NaN that text and JSON mean by NaN: Prometheus's. */
 #define AX_NAN_BITS 0x7ff8000000000001ull
 /* What the product's own exports write for a NaN of other bits: "NaN:" and 16 hexadecimal digits.

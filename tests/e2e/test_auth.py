@@ -85,7 +85,7 @@ def setup(env):
     place = Place()
     place.data = data
     env.first = token(place, "provider")
-    server = env.server(args=["--auth", "token"])
+    server = env.server(args=["--auth", "token", "--logs", os.path.join(env.dir, "logs")])
     env.tokens = {role: token(server, role) for role in MAY}
     env.foreign = {role: token(server, role, "other") for role in MAY}
     wait_for("the server to know them", 5,
@@ -149,7 +149,7 @@ def test_every_route_with_every_role(env, server):
 
 
 def test_monasca_looks_at_the_content_type_before_the_role(env, server):
-    for path, method in (("/v2.0/metrics", "POST"), ("/v2.0/notification-methods", "POST"),
+    for path, method in (("/v2.0/metrics", "POST"), ("/v2.0/logs", "POST"), ("/v2.0/notification-methods", "POST"),
                          ("/v2.0/notification-methods/nothing", "PUT"), ("/v2.0/notification-methods/nothing", "PATCH")):
         for role in MAY:
             status, body = ask(server, path, method, env.tokens[role], kind="text/plain")

@@ -53,6 +53,8 @@ static void what_makes_no_sense_is_refused(void **state)
     REFUSED(FLAG("--commit-interval=-1ms"));
     REFUSED(FLAG("--statsd-interval=999ms"));
     REFUSED(FLAG("--statsd-tenant="));
+    REFUSED(FLAG("--logs-keep=127MB"));
+    REFUSED(FLAG("--logs-keep=much"));
     REFUSED(FLAG("--tls-cert=a.pem"));
     REFUSED(FLAG("--tls-cert=a.pem"), FLAG("--tls-key=a.key"), FLAG("--tls-client-ca=ca.pem"));
     assert_int_equal(PARSE(&o, FLAG("--tenant-retention=a=31d"), FLAG("--retention=31d")),
