@@ -4,11 +4,15 @@
 #define AX_CLI_SERVE_H
 
 #include "alarm/alarm.h"
+#include "base/leap.h"
 #include "cli/daemon.h"
 #include "cli/password.h"
 #include "dispatch/dispatch.h"
 #include "notify/notify.h"
 #include "store/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
 
 /* From samples to people: alarms of definitions, and the notifications of their transitions
  * (serve_alarms.c). */
@@ -52,5 +56,40 @@ void ax_ruling_want(struct ax_ruling *x);
 /* For the API: now, and how it went last. */
 int ax_ruling_reload(void *ruling, struct ax_buf *said);
 void ax_ruling_last(void *ruling, bool *well, int64_t *at);
+
+/* The server: its rooms (serve_rooms.c), and what goes on in it (serve.c). */
+struct ax_server {
+    const struct ax_daemon_options *o;
+    int tcp_fd, unix_fd, statsd_fd, logs_fd;
+    struct ax_sql *sql;
+    struct ax_registry *registry;
+    struct ax_auth *auth;
+    struct ax_tls *tls;
+    char keystone_password[AX_SECRET_MAX], *keystone_ca;
+    struct ax_intake *intake;
+    struct ax_store *store;
+    struct ax_alarming alarming;
+    struct ax_faults *faults;
+    struct ax_warrants *warrants;
+    struct ax_ruling *ruling;
+    struct ax_predictor *predictor;
+    struct ax_foretelling *foretelling;
+    int64_t next_foretelling;
+    struct ax_relay *relay;
+    uint64_t levels; /* how far one may look into VMs, as a hash */
+    struct ax_statsd *statsd;
+    struct ax_logs *logs;
+    struct ax_api *api;
+    struct ax_leap clock;
+    int64_t listening; /* since when */
+    pthread_t keeper;
+    bool keeping;
+    _Atomic bool stop;
+};
+/* All descriptors -1 before. After a failure, too, it is to be closed. */
+int ax_server_open(struct ax_server *s, struct ax_err *err);
+void ax_server_close(struct ax_server *s);
+/* SIGHUP: renewed files. The server is another user by now, who has to be able to read them. */
+void ax_server_reload_tls(struct ax_server *s);
 
 #endif
