@@ -23,7 +23,8 @@ from speed import slowdown  # noqa: E402
 from truth import Truth  # noqa: E402
 
 CLOUD = [("bookworm", "cloud"), ("bookworm-backports", "cloud"), ("bullseye", "cloud"), ("trixie-backports", "cloud")]
-OTHERS = [("bookworm", "generic"), ("bookworm", "rt"), ("bookworm-backports", "generic"), ("bullseye", "generic")]
+OTHERS = [("bookworm", "generic"), ("bookworm", "rt"), ("bookworm-backports", "generic"), ("bullseye", "generic"),
+          ("trixie", "generic"), ("sid", "cloud")]
 WAYS = {
     "plain": {},
     "4-level": {"cpu": "max,la57=off"},
