@@ -12,6 +12,7 @@
 #define MAX_BYTES   (64u << 20)
 #define MAX_DEPTH   16
 #define MAX_MEMBERS 4096u
+#define MAX_NAME    128u
 
 enum kind {
     KIND_VOID,
@@ -73,7 +74,8 @@ static struct ax_str string_at(const struct ax_btf *b, uint32_t offset)
     if (offset >= b->strings_size)
         return AX_STR_NULL;
     const char *p = (const char *)b->strings + offset;
-    const char *end = memchr(p, '\0', b->strings_size - offset);
+    uint32_t left = b->strings_size - offset; /* a name's end is not looked for any further */
+    const char *end = memchr(p, '\0', left < MAX_NAME ? left : MAX_NAME);
     return end ? (struct ax_str){p, (size_t)(end - p)} : AX_STR_NULL;
 }
 
@@ -131,7 +133,7 @@ static int index_types(struct ax_btf *b, struct ax_err *err)
         }
         b->offsets[b->n++] = at;
         struct ax_str name = is_named(&t) ? string_at(b, t.name) : AX_STR_NULL;
-        if (name.n > 0 && name.n < 128 && !ax_map_get(&b->named, name, NULL))
+        if (name.n > 0 && !ax_map_get(&b->named, name, NULL))
             ax_map_put(&b->named, name, b->first_id + b->n - 1);
     }
     return 0;
@@ -230,7 +232,10 @@ static bool find_member(const struct ax_btf *b, const struct type *in, struct ax
 {
     if (depth > MAX_DEPTH || (in->kind != KIND_STRUCT && in->kind != KIND_UNION))
         return false;
-    for (uint32_t i = 0; i<in->vlen && * budget> 0; i++, --*budget) {
+    for (uint32_t i = 0; i < in->vlen; i++) {
+        if (*budget == 0)
+            return false;
+        --*budget;
         const uint8_t *m = in->rest + (size_t)i * 12;
         uint32_t label = ax_load_u32(m), id = ax_load_u32(m + 4), bits = ax_load_u32(m + 8);
         if (in->flag)
