@@ -69,7 +69,7 @@ int ax_api_start(struct ax_api **out, const struct ax_api_options *o, struct ax_
     api->rooms = *o;
     api->budget.max = o->max_body_bytes ? o->max_body_bytes : BODY_BYTES;
     api->quotas = ax_quotas_new(o->max_tenant_rate, o->max_tenant_queries);
-    api->extracts = ax_extracts_new(o->warrants);
+    api->extracts = ax_extracts_new(o->warrants, o->relay);
     api->started = ax_now_ms();
     api->port = ax_listen_port(o->tcp_fd);
     ax_exchanges_start(&api->exchanges, api);

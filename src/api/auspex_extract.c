@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#define PIECE_MS 60000
+#define PIECE_MS 20000
 
 static struct ax_extracts *extracts_of(const struct ax_request *q)
 {

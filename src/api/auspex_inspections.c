@@ -171,6 +171,8 @@ static void put_extract(struct ax_json *j, const struct ax_relay_extract *x)
     ax_json_int(j, (int64_t)x->from);
     ax_json_key(j, "bytes");
     ax_json_int(j, (int64_t)x->bytes);
+    ax_json_key(j, "ends");
+    ax_json_bool(j, x->ends);
     ax_json_end(j);
 }
 
@@ -357,6 +359,8 @@ static int read_result(const json_t *body, const struct ax_relay_request *q, int
                  *memory = json_object_get(body, "memory"), *fault = json_object_get(body, "error");
     const char *text = json_string_value(json_object_get(fault, "message"));
     *code = 0;
+    if (q->extract.ends)
+        return 0;
     if (json_is_object(reading) && !q->extract.id[0]) {
         filter(reading, q->parts, out);
         return 0;

@@ -8,20 +8,23 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define EXTRACTS 16
-#define QUIET_MS 60000
+#define EXTRACTS   16
+#define QUIET_MS   60000
+#define GOODBYE_NS 10000000000ll
 
 struct ax_extracts {
     pthread_mutex_t lock;
     struct ax_warrants *warrants;
+    struct ax_relay *relay;
     struct ax_extraction *all;
     int n;
 };
 
-struct ax_extracts *ax_extracts_new(struct ax_warrants *w)
+struct ax_extracts *ax_extracts_new(struct ax_warrants *w, struct ax_relay *relay)
 {
     struct ax_extracts *e = ax_calloc(1, sizeof *e);
     e->warrants = w;
+    e->relay = relay;
     pthread_mutex_init(&e->lock, NULL);
     return e;
 }
@@ -117,6 +120,37 @@ bool ax_extraction_is_complete(const struct ax_extraction *x)
 
 /* ---- the end ---- */
 
+/* A request whose answer nobody waits for. */
+struct goodbye {
+    struct ax_relay_wait wait;
+    struct ax_relay_request request;
+    struct ax_relay *relay;
+};
+
+static void forget_goodbye(void *arg)
+{
+    struct goodbye *g = arg;
+    struct ax_buf nothing = AX_BUF_INIT;
+    bool taken;
+    ax_relay_collect(g->relay, ax_str(g->request.id), &nothing, &taken);
+    ax_buf_free(&nothing);
+    free(g);
+}
+
+/* The collector has a process for each, which it would else keep for a minute. */
+static void say_goodbye(struct ax_extracts *e, const struct ax_extraction *x)
+{
+    struct goodbye *g = ax_calloc(1, sizeof *g);
+    g->relay = e->relay;
+    g->wait = (struct ax_relay_wait){
+        .wake = forget_goodbye, .ctx = g, .until_ns = ax_mono_ns() + GOODBYE_NS};
+    g->request = (struct ax_relay_request){
+        .handle = x->x.handle, .scope = AX_SCOPE_FORENSIC, .extract = {.ends = true}};
+    memcpy(g->request.extract.id, x->id, sizeof g->request.extract.id);
+    if (ax_relay_ask(e->relay, x->x.tenant, x->host, &g->request, &g->wait, NULL) < 0)
+        free(g);
+}
+
 int ax_extracts_end(struct ax_extracts *e, struct ax_extraction *x, struct ax_str why,
                     struct ax_extraction_sum *out, struct ax_err *err)
 {
@@ -133,6 +167,8 @@ int ax_extracts_end(struct ax_extracts *e, struct ax_extraction *x, struct ax_st
     }
     if (out)
         *out = sum;
+    if (x->file.size)
+        say_goodbye(e, x);
     forget(e, x);
     return rc;
 }

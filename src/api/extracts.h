@@ -8,6 +8,7 @@
 #define AX_API_EXTRACTS_H
 
 #include "base/arena.h"
+#include "relay/relay.h"
 #include "vmi/vmi.h"
 #include "warrant/warrant.h"
 
@@ -26,7 +27,7 @@ struct ax_extraction {
     struct ax_extraction *next;
 };
 
-struct ax_extracts *ax_extracts_new(struct ax_warrants *w);
+struct ax_extracts *ax_extracts_new(struct ax_warrants *w, struct ax_relay *relay);
 void ax_extracts_free(struct ax_extracts *e); /* ends them; nobody has one; NULL is fine */
 void ax_extracts_tick(struct ax_extracts *e, int64_t now);
 
@@ -42,7 +43,8 @@ void ax_extracts_give(struct ax_extracts *e, struct ax_extraction *x);
 int ax_extraction_count(struct ax_extraction *x, struct ax_str piece, struct ax_err *err);
 bool ax_extraction_is_complete(const struct ax_extraction *x);
 
-/* Writes the entry and forgets it; unless that fails: then it is given back, and ended later. */
+/* Writes the entry, lets the collector know, and forgets it; unless that fails: then it is given
+ * back, and ended later. */
 struct ax_extraction_sum {
     struct ax_extract_end end;
     int64_t sequence, at;

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE_S 70 /* the server waits so long for a piece, and a little less */
-#define BEGIN_S    60
+#define PATIENCE_S 30 /* the server waits 20 s for its collector */
+#define BEGIN_S    20
 
 struct fetching {
     struct ax_client *client;

@@ -30,6 +30,7 @@ struct request {
     unsigned parts;
     char *extract; /* its id; NULL: it is a look at parts */
     uint64_t from, bytes;
+    bool ends;
     struct request *next;
 };
 
@@ -133,6 +134,7 @@ static bool read_wish(const json_t *o, struct request *q)
     q->extract = ax_strdup(id);
     q->from = (uint64_t)from;
     q->bytes = (uint64_t)bytes;
+    q->ends = json_is_true(json_object_get(extract, "ends"));
     return true;
 }
 
@@ -354,12 +356,17 @@ static void put_map(struct ax_buf *body, const struct ax_memory_map *m)
     ax_json_end(&j);
 }
 
-/* First where the memory is, as JSON; then pieces, as they are. */
+/* First where the memory is, as JSON; then pieces, as they are; then its end. */
 static int extract(struct ax_host_sight *h, const struct request *q, struct ax_buf *body,
                    struct ax_err *err)
 {
     const struct ax_sight_extract x = {ax_str(q->extract), ax_str(q->handle), q->from, q->bytes};
     static struct ax_memory_map map; /* of the one thread that answers */
+    if (q->ends) {
+        ax_sight_extract_end(h->sight, x.id);
+        ax_buf_cstr(body, "{}");
+        return 0;
+    }
     if (q->bytes)
         return ax_sight_extract_piece(h->sight, &x, body, err);
     int rc = ax_sight_extract_map(h->sight, &x, &map, err);

@@ -123,6 +123,7 @@ int ax_sight_extract_map(struct ax_sight *s, const struct ax_sight_extract *x,
                          struct ax_memory_map *out, struct ax_err *err);
 int ax_sight_extract_piece(struct ax_sight *s, const struct ax_sight_extract *x, struct ax_buf *out,
                            struct ax_err *err);
+void ax_sight_extract_end(struct ax_sight *s, struct ax_str id);
 void ax_sight_rest(struct ax_sight *s, int64_t now_ns); /* the same thread, now and then */
 
 /* What stands between this machine and full sight, for `auspex doctor` and the host's page. */

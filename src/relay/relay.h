@@ -68,6 +68,7 @@ struct ax_relay_request {
     struct ax_relay_extract {
         char id[AX_UUID_TEXT + 1]; /* empty: it is of parts */
         uint64_t from, bytes;      /* of memory; bytes 0: where there is memory */
+        bool ends;                 /* no more of it will be asked for */
     } extract;
 };
 /* The requests for the host that nobody has taken yet, in the arena. Also says that the host's

@@ -67,8 +67,8 @@ int ax_sight_extract_map(struct ax_sight *s, const struct ax_sight_extract *q,
 {
     struct ax_sight_known vm;
     struct ax_sight_extracted *x;
-    int rc = q->id.n == AX_UUID_TEXT ? ax_sight_find_running(s, q->handle, &vm, err)
-                                     : ax_fail(err, -EINVAL, "no extract's id");
+    int rc = q->id.n == AX_UUID_TEXT - 1 ? ax_sight_find_running(s, q->handle, &vm, err)
+                                         : ax_fail(err, -EINVAL, "no extract's id");
     if (rc == 0)
         rc = begin(s, q, vm.pid, &x, err);
     if (rc < 0)
@@ -96,4 +96,11 @@ int ax_sight_extract_piece(struct ax_sight *s, const struct ax_sight_extract *q,
     if (rc < 0)
         drop(s, x);
     return rc;
+}
+
+void ax_sight_extract_end(struct ax_sight *s, struct ax_str id)
+{
+    struct ax_sight_extracted *x = id.n ? find(s, id) : NULL;
+    if (x)
+        drop(s, x);
 }

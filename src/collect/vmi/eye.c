@@ -45,7 +45,7 @@ static int check(const struct ax_sight_vm *vm, const struct ax_guest_memory *m, 
                    AX_STR_ARG(vm->uuid));
 }
 
-#define EXTRACT_MS 50000 /* of a piece: it may have to be swapped in */
+#define EXTRACT_MS 18000 /* of a piece: it may have to be swapped in */
 
 static int open_with(const struct ax_sight_vm *vm, const struct ax_inspector_options *o, void **out,
                      struct ax_err *err)

@@ -70,7 +70,7 @@ struct ax_sight_kept { /* of looks that were asked for */
 
 #define AX_SIGHT_EXTRACTS 4
 struct ax_sight_extracted { /* under way */
-    char id[AX_UUID_TEXT + 1], *handle;
+    char id[AX_UUID_TEXT], *handle;
     void *eye;
     int64_t used_ns;
 };
