@@ -85,9 +85,9 @@ int ax_api_start(struct ax_api **out, const struct ax_api_options *o, struct ax_
     return 0;
 }
 
-void ax_api_tick(struct ax_api *api, int64_t now)
+void ax_api_tick(struct ax_api *api, int64_t now_ns)
 {
-    ax_extracts_tick(api->extracts, now);
+    ax_extracts_tick(api->extracts, now_ns);
 }
 
 void ax_api_stop(struct ax_api *api)

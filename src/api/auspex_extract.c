@@ -118,6 +118,7 @@ static bool wait_for_map(struct ax_later *l, struct ax_request *q, struct ax_rep
     }
     b->wait = (struct ax_relay_wait){
         .wake = wake, .ctx = ctx, .until_ns = ax_mono_ns() + b->wait_ms * 1000000};
+    b->e->known = true;
     rc = ask(q, b->e, 0, 0, &b->request, &b->wait, &err);
     if (rc < 0) {
         ax_inspect_refuse(r, &err);

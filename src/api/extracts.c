@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #define EXTRACTS   16
-#define QUIET_MS   60000
+#define QUIET_NS   60000000000ll
 #define GOODBYE_NS 10000000000ll
 
 struct ax_extracts {
@@ -93,7 +93,7 @@ int ax_extracts_take(struct ax_extracts *e, struct ax_str id, struct ax_str who,
 void ax_extracts_give(struct ax_extracts *e, struct ax_extraction *x)
 {
     pthread_mutex_lock(&e->lock);
-    x->used_ms = ax_now_ms();
+    x->used_ns = ax_mono_ns();
     x->busy = false;
     pthread_mutex_unlock(&e->lock);
 }
@@ -167,7 +167,7 @@ int ax_extracts_end(struct ax_extracts *e, struct ax_extraction *x, struct ax_st
     }
     if (out)
         *out = sum;
-    if (x->file.size)
+    if (x->known)
         say_goodbye(e, x);
     forget(e, x);
     return rc;
@@ -179,11 +179,11 @@ static struct ax_str why_quiet(const struct ax_extraction *x)
                                         : AX_STR("nobody has asked for more of it in a minute");
 }
 
-static struct ax_extraction *take_quiet(struct ax_extracts *e, int64_t now)
+static struct ax_extraction *take_quiet(struct ax_extracts *e, int64_t now_ns)
 {
     pthread_mutex_lock(&e->lock);
     struct ax_extraction *x = e->all;
-    while (x && (x->busy || (now >= x->used_ms && now - x->used_ms < QUIET_MS)))
+    while (x && (x->busy || now_ns - x->used_ns < QUIET_NS))
         x = x->next;
     if (x)
         x->busy = true;
@@ -191,13 +191,13 @@ static struct ax_extraction *take_quiet(struct ax_extracts *e, int64_t now)
     return x;
 }
 
-void ax_extracts_tick(struct ax_extracts *e, int64_t now)
+void ax_extracts_tick(struct ax_extracts *e, int64_t now_ns)
 {
     static struct ax_log_limit limit;
     struct ax_extraction *x;
     struct ax_err err;
     int rc = 0;
-    while (rc == 0 && (x = take_quiet(e, now)) != NULL) {
+    while (rc == 0 && (x = take_quiet(e, now_ns)) != NULL) {
         rc = ax_extracts_end(e, x, why_quiet(x), NULL, &err);
         if (rc < 0)
             ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);

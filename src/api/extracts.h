@@ -21,15 +21,15 @@ struct ax_extraction {
     struct ax_inspection x; /* by the grant under which it began */
     struct ax_extract file;
     struct ax_digest *digest;
-    uint64_t offset, data; /* handed out: all, and without zeros */
-    int64_t began, used_ms;
-    bool busy;
+    uint64_t offset, data;  /* handed out: all, and without zeros */
+    int64_t began, used_ns; /* ms since the epoch; monotonic */
+    bool busy, known;       /* known: to the collector */
     struct ax_extraction *next;
 };
 
 struct ax_extracts *ax_extracts_new(struct ax_warrants *w, struct ax_relay *relay);
 void ax_extracts_free(struct ax_extracts *e); /* ends them; nobody has one; NULL is fine */
-void ax_extracts_tick(struct ax_extracts *e, int64_t now);
+void ax_extracts_tick(struct ax_extracts *e, int64_t now_ns); /* monotonic */
 
 /* A new one, taken; texts are copied. -EAGAIN: there are too many. */
 int ax_extracts_make(struct ax_extracts *e, const struct ax_inspection *x, struct ax_str host,
