@@ -4,11 +4,16 @@
  *   Elf64_Ehdr | Elf64_Phdr: PT_NOTE, PT_LOAD... | note | zeros to a page || block | block | ... */
 #include "vmi/extract.h"
 
+#include "vmi/guest.h"
+#include "vmi/vmcoreinfo.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <inttypes.h>
 
-#define NOTE_NAME "VMCOREINFO"
+#define NOTE_NAME  "VMCOREINFO"
+#define IMAGE_PART (UINT64_C(2) << 20)  /* it lies at a multiple of that */
+#define IMAGE_SIZE (UINT64_C(64) << 20) /* at least */
 
 static uint64_t page_below(uint64_t v)
 {
@@ -56,6 +61,53 @@ static int no_memory(const struct ax_memory_map *m, uint64_t from, uint64_t to, 
                    to - 1, (int)has.n, has.p);
 }
 
+/* ---- the kernel's image ---- */
+
+/* Where the kernel sees itself, of what it says of itself: other tools read its page tables there,
+ * and with them all else. Nothing but addresses in the head depends on it. */
+struct image {
+    uint64_t from, to; /* guest-physical; to 0: not known */
+    uint64_t va;       /* of from */
+};
+
+static struct image find_image(const struct ax_memory_map *m)
+{
+    struct ax_vmcoreinfo info = {0};
+    uint64_t stext, tables;
+    int64_t phys_base;
+    memcpy(info.text, m->vmcoreinfo, m->vmcoreinfo_n);
+    info.n = m->vmcoreinfo_n;
+    if (!ax_vmcoreinfo_hex(&info, AX_STR("SYMBOL(_stext)"), &stext) ||
+        !ax_vmcoreinfo_hex(&info, AX_STR("SYMBOL(swapper_pg_dir)"), &tables) ||
+        !ax_vmcoreinfo_number(&info, AX_STR("NUMBER(phys_base)"), &phys_base) ||
+        stext < AX_IMAGE_VA || tables < stext || tables - stext > AX_IMAGE_MAX)
+        return (struct image){0};
+    uint64_t va = stext - stext % IMAGE_PART;
+    uint64_t from = va - AX_IMAGE_VA + (uint64_t)phys_base;
+    uint64_t size = tables - va < IMAGE_SIZE ? IMAGE_SIZE : tables - va + IMAGE_PART;
+    if (from % AX_PAGE || from > UINT64_C(1) << 52)
+        return (struct image){0};
+    return (struct image){from, from + (size - size % IMAGE_PART), va};
+}
+
+/* The segments of a block: the image is one of its own. Returns how many. */
+static size_t segments_of(const struct ax_ram_block *b, const struct image *i, Elf64_Phdr out[3])
+{
+    uint64_t end = b->gpa + b->size, cuts[4] = {b->gpa, i->from, i->to, end};
+    size_t n = 0;
+    for (size_t k = 1; k < 3; k++)
+        cuts[k] = cuts[k] < b->gpa ? b->gpa : cuts[k] > end ? end : cuts[k];
+    for (size_t k = 0; k < 3; k++)
+        if (cuts[k] < cuts[k + 1])
+            out[n++] = (Elf64_Phdr){.p_type = PT_LOAD,
+                                    .p_offset = b->at + (cuts[k] - b->gpa),
+                                    .p_vaddr = k == 1 ? i->va + (cuts[k] - i->from) : 0,
+                                    .p_paddr = cuts[k],
+                                    .p_filesz = cuts[k + 1] - cuts[k],
+                                    .p_memsz = cuts[k + 1] - cuts[k]};
+    return n;
+}
+
 /* ---- the head ---- */
 
 static size_t note_size(const struct ax_memory_map *m)
@@ -75,10 +127,10 @@ static void put_note(struct ax_buf *out, const struct ax_memory_map *m)
     ax_buf_add(out, padding, (4 - m->vmcoreinfo_n % 4) % 4);
 }
 
-static void put_head(struct ax_extract *x, const struct ax_memory_map *m)
+static void put_head(struct ax_extract *x, const struct ax_memory_map *m, const Elf64_Phdr *loads,
+                     size_t n)
 {
     static const char zeros[AX_PAGE];
-    size_t note_at = sizeof(Elf64_Ehdr) + (x->n + 1) * sizeof(Elf64_Phdr);
     const Elf64_Ehdr h = {
         .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
         .e_type = ET_CORE,
@@ -87,21 +139,33 @@ static void put_head(struct ax_extract *x, const struct ax_memory_map *m)
         .e_phoff = sizeof h,
         .e_ehsize = sizeof h,
         .e_phentsize = sizeof(Elf64_Phdr),
-        .e_phnum = (Elf64_Half)(x->n + 1)};
-    const Elf64_Phdr note = {
-        .p_type = PT_NOTE, .p_offset = note_at, .p_filesz = note_size(m), .p_align = 4};
+        .e_phnum = (Elf64_Half)(n + 1)};
+    const Elf64_Phdr note = {.p_type = PT_NOTE,
+                             .p_offset = sizeof h + (n + 1) * sizeof note,
+                             .p_filesz = note_size(m),
+                             .p_align = 4};
     ax_buf_add(&x->head, &h, sizeof h);
     ax_buf_add(&x->head, &note, sizeof note);
-    for (size_t i = 0; i < x->n; i++) {
-        const Elf64_Phdr load = {.p_type = PT_LOAD,
-                                 .p_offset = x->blocks[i].at,
-                                 .p_paddr = x->blocks[i].gpa,
-                                 .p_filesz = x->blocks[i].size,
-                                 .p_memsz = x->blocks[i].size};
-        ax_buf_add(&x->head, &load, sizeof load);
-    }
+    ax_buf_add(&x->head, loads, n * sizeof *loads);
     put_note(&x->head, m);
     ax_buf_add(&x->head, zeros, page_above(x->head.n) - x->head.n);
+}
+
+static void lay_out(struct ax_extract *x, const struct ax_memory_map *m)
+{
+    Elf64_Phdr loads[3 * AX_RAM_BLOCKS];
+    const struct image image = find_image(m);
+    size_t n = 0;
+    for (size_t i = 0; i < x->n; i++)
+        n += segments_of(&x->blocks[i], &image, loads + n);
+    x->size = page_above(sizeof(Elf64_Ehdr) + (n + 1) * sizeof(Elf64_Phdr) + note_size(m));
+    n = 0;
+    for (size_t i = 0; i < x->n; i++) {
+        x->blocks[i].at = x->size;
+        x->size += x->blocks[i].size;
+        n += segments_of(&x->blocks[i], &image, loads + n);
+    }
+    put_head(x, m, loads, n);
 }
 
 int ax_extract_plan(struct ax_extract *x, const struct ax_memory_map *m, uint64_t from,
@@ -117,12 +181,7 @@ int ax_extract_plan(struct ax_extract *x, const struct ax_memory_map *m, uint64_
     cut(x, m, page_below(from), page_above(end));
     if (x->n == 0)
         return no_memory(m, from, end, err);
-    x->size = page_above(sizeof(Elf64_Ehdr) + (x->n + 1) * sizeof(Elf64_Phdr) + note_size(m));
-    for (size_t i = 0; i < x->n; i++) {
-        x->blocks[i].at = x->size;
-        x->size += x->blocks[i].size;
-    }
-    put_head(x, m);
+    lay_out(x, m);
     return 0;
 }
 

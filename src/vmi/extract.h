@@ -2,7 +2,8 @@
 /* Extracts: a guest's physical memory, or a range of it, in a file; what its programs hold, too.
  *
  *   file     ELF64 core: header, a note VMCOREINFO when a kernel was found, a segment (PT_LOAD) for
- *            each piece of RAM, as QEMU's dump-guest-memory writes it; pages of zeros are holes
+ *            each piece of RAM, as QEMU's dump-guest-memory writes it (the kernel's image is one of
+ *            its own, with its virtual address); pages of zeros are holes
  *   piece    some of the file on its way to it, as runs: {pages of zeros, pages of data} and the
  *            data; two u32, little-endian
  *

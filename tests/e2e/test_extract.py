@@ -134,7 +134,7 @@ def checked(env, path, answer, name):
     names = {p["pid"]: p["name"] for p in json.loads(out)["processes"]}
     check(names[1] == "life" and names[2] == "kthreadd" and len(names) > 20, names)
     status, out, _ = run(["readelf", "-ln", path])
-    check(status == 0 and "VMCOREINFO" in out and out.count("LOAD") == 1, out[:1500])
+    check(status == 0 and "VMCOREINFO" in out and 1 <= out.count("LOAD") <= 3, out[:1500])
 
 
 def memory_file_blocks(pid):

@@ -222,6 +222,32 @@ static void the_head_is_that_of_a_core(void **state)
     ax_extract_free(&x);
 }
 
+/* Other tools read the kernel's page tables where the kernel sees them. */
+static void the_image_has_its_virtual_address(void **state)
+{
+    struct ax_memory_map m = map_of(blocks, 2);
+    struct ax_extract x;
+    Elf64_Ehdr h;
+    Elf64_Phdr p[5];
+    m.vmcoreinfo_n = (size_t)snprintf(m.vmcoreinfo, sizeof m.vmcoreinfo,
+                                      "SYMBOL(_stext)=ffffffff92000000\n"
+                                      "SYMBOL(swapper_pg_dir)=ffffffff93000000\n"
+                                      "NUMBER(phys_base)=-285212672\n"); /* to 16 MiB */
+    assert_int_equal(ax_extract_plan(&x, &m, 0, 0, &err), 0);
+    memcpy(&h, x.head.p, sizeof h);
+    memcpy(p, x.head.p + h.e_phoff, sizeof p);
+    assert_int_equal(h.e_phnum, 4); /* the image goes on to the block's end */
+    assert_int_equal(p[1].p_paddr, 0);
+    assert_int_equal(p[1].p_memsz, 16 * MIB);
+    assert_int_equal(p[2].p_paddr, 16 * MIB);
+    assert_true(p[2].p_vaddr == UINT64_C(0xffffffff92000000));
+    assert_int_equal(p[2].p_memsz, 48 * MIB);
+    assert_int_equal(p[2].p_offset, p[1].p_offset + p[1].p_filesz);
+    assert_int_equal(p[3].p_vaddr, 0);
+    assert_int_equal(p[3].p_offset + p[3].p_filesz, x.size);
+    ax_extract_free(&x);
+}
+
 static void a_range_is_of_whole_pages(void **state)
 {
     struct ax_memory_map m = map_of(blocks, 2);
@@ -406,6 +432,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(nonsense_is_no_piece),
         cmocka_unit_test(the_reader_reads_what_was_written),
         cmocka_unit_test(the_head_is_that_of_a_core),
+        cmocka_unit_test(the_image_has_its_virtual_address),
         cmocka_unit_test(a_range_is_of_whole_pages),
         cmocka_unit_test(a_map_that_makes_no_sense_is_refused),
         cmocka_unit_test(only_the_scope_forensic_gets_memory),
