@@ -52,7 +52,7 @@ void ax_extract_file_leave(struct ax_extract_file *f);
 
 struct ax_extract_told {
     const struct ax_extract_file *file;
-    const char *sha256;
+    char sha256[AX_LEDGER_HASH];
     int64_t began, ended;
     int64_t sequence; /* of the ledger's entry of the end */
 };
@@ -60,9 +60,13 @@ void ax_extract_tell(const struct ax_extract_told *t, bool json);
 
 /* ---- the two ways ---- */
 
-/* Memory that has been found, under a use that is on record. Exit status. */
+/* Memory that has been found, under a use that is on record; whatever comes of it is, too. Exit
+ * status. */
 int ax_extract_local(const struct ax_ram_place *p, const struct ax_inspect_record *r,
                      const struct ax_extract_wish *w, struct ax_extract_file *f, bool json);
+/* Nothing came of it: puts that on record, and says it. */
+int ax_extract_failed(const struct ax_inspect_record *r, struct ax_extract_file *f,
+                      const struct ax_err *why);
 /* c->args[0] is the VM. Exit status. */
 int ax_extract_vm(const struct ax_cli *c, const char *reason, const struct ax_extract_wish *w);
 

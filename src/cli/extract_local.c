@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 
 #define PIECE_MS 60000 /* of a dump on a slow disk, or of memory that is swapped out */
 
@@ -61,34 +62,49 @@ static int extract(const struct ax_ram_place *p, const struct ax_inspect_record 
     return rc;
 }
 
-/* Whatever came of it, it is on record, with the hash of what there is. */
-int ax_extract_local(const struct ax_ram_place *p, const struct ax_inspect_record *r,
-                     const struct ax_extract_wish *w, struct ax_extract_file *f, bool json)
+/* The entry of the end; `why` as its text: NULL when it is complete. */
+static int record_end(const struct ax_inspect_record *r, struct ax_extract_file *f, const char *why,
+                      struct ax_extract_told *told, struct ax_err *err)
 {
     AX_CLEANUP(ax_arena_free) struct ax_arena a = AX_ARENA_INIT;
     struct ax_extract_end sum;
-    struct ax_err err, why;
-    int64_t sequence = 0;
     struct ax_inspect_record end = *r;
-    int rc = extract(p, r, w, f, &why);
-    ax_extract_file_sum(f, rc < 0 ? ax_str(why.text) : AX_STR_NULL, &sum);
-    struct ax_extract_told told = {
-        .file = f, .sha256 = sum.sha256, .began = f->began, .ended = ax_now_ms()};
+    ax_extract_file_sum(f, ax_str(why), &sum);
+    *told = (struct ax_extract_told){.file = f, .began = f->began, .ended = ax_now_ms()};
+    memcpy(told->sha256, sum.sha256, sizeof told->sha256);
     end.detail = ax_extract_end_text(&sum, AX_STR(""), &a).p;
     end.ends = true;
-    end.sequence = &sequence;
-    int recorded = ax_inspect_record(&end, &err);
+    end.sequence = &told->sequence;
+    return ax_inspect_record(&end, err);
+}
+
+int ax_extract_failed(const struct ax_inspect_record *r, struct ax_extract_file *f,
+                      const struct ax_err *why)
+{
+    struct ax_extract_told told;
+    struct ax_err err;
+    int rc = record_end(r, f, why->text, &told, &err);
+    ax_cli_error(why);
     if (rc < 0)
-        ax_cli_error(&why);
-    if (recorded < 0)
         ax_cli_error(&err);
-    if (rc < 0 || recorded < 0) {
+    ax_extract_file_leave(f);
+    return AX_EXIT_ERROR;
+}
+
+int ax_extract_local(const struct ax_ram_place *p, const struct ax_inspect_record *r,
+                     const struct ax_extract_wish *w, struct ax_extract_file *f, bool json)
+{
+    struct ax_extract_told told;
+    struct ax_err err;
+    if (extract(p, r, w, f, &err) < 0)
+        return ax_extract_failed(r, f, &err);
+    if (record_end(r, f, NULL, &told, &err) < 0) {
+        ax_cli_error(&err);
         ax_extract_file_leave(f);
         return AX_EXIT_ERROR;
     }
     if (ax_extract_file_keep(f, &err) < 0)
         return ax_cli_error(&err);
-    told.sequence = sequence;
     ax_extract_tell(&told, json);
     return AX_EXIT_OK;
 }

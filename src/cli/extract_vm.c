@@ -129,12 +129,12 @@ static int run(struct fetching *x, const struct ax_cli *c, const char *reason,
     }
     if (ax_extract_file_keep(&x->file, &err) < 0)
         return ax_cli_error(&err);
-    ax_extract_tell(&(struct ax_extract_told){.file = &x->file,
-                                              .sha256 = ax_j_str(told.json, "sha256"),
-                                              .began = ax_j_time(told.json, "begin"),
-                                              .ended = ax_j_time(told.json, "end"),
-                                              .sequence = (int64_t)ax_j_num(told.json, "sequence")},
-                    c->json);
+    struct ax_extract_told t = {.file = &x->file,
+                                .began = ax_j_time(told.json, "begin"),
+                                .ended = ax_j_time(told.json, "end"),
+                                .sequence = (int64_t)ax_j_num(told.json, "sequence")};
+    snprintf(t.sha256, sizeof t.sha256, "%s", ax_j_str(told.json, "sha256"));
+    ax_extract_tell(&t, c->json);
     return AX_EXIT_OK;
 }
 

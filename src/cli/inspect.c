@@ -200,11 +200,15 @@ static int extract(const struct flags *f, const struct ax_extract_wish *w, bool 
                                         .pid = process_of(f)};
     if (rc == 0)
         rc = ax_inspect_record(&r, &err);
-    if (rc == 0 && m.place.kind == AX_RAM_FILE && f->ram)
-        rc = look_at_file(f, &m.place, &err);
-    int status = rc < 0 ? ax_cli_error(&err) : ax_extract_local(&m.place, &r, w, &out, json);
-    if (rc < 0)
+    int status;
+    if (rc < 0) {
+        status = ax_cli_error(&err);
         ax_extract_file_leave(&out);
+    } else if (m.place.kind == AX_RAM_FILE && f->ram && look_at_file(f, &m.place, &err) < 0) {
+        status = ax_extract_failed(&r, &out, &err);
+    } else {
+        status = ax_extract_local(&m.place, &r, w, &out, json);
+    }
     ax_close_fd(&m.place.fd);
     return status;
 }
