@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The server: its sockets, its threads, and what it counts. */
 #include "api/exchange.h"
+#include "api/extracts.h"
 #include "api/inner.h"
 #include "api/listen.h"
 #include "base/clock.h"
@@ -22,6 +23,7 @@ struct ax_api {
     _Atomic uint64_t by_class[6];
     struct ax_budget budget;
     struct ax_quotas *quotas;
+    struct ax_extracts *extracts;
     struct ax_exchanges exchanges;
 };
 
@@ -38,6 +40,11 @@ struct ax_budget *ax_api_budget(struct ax_api *api)
 struct ax_quotas *ax_api_quotas(const struct ax_api *api)
 {
     return api->quotas;
+}
+
+struct ax_extracts *ax_api_extracts(const struct ax_api *api)
+{
+    return api->extracts;
 }
 
 int64_t ax_api_started(const struct ax_api *api)
@@ -62,6 +69,7 @@ int ax_api_start(struct ax_api **out, const struct ax_api_options *o, struct ax_
     api->rooms = *o;
     api->budget.max = o->max_body_bytes ? o->max_body_bytes : BODY_BYTES;
     api->quotas = ax_quotas_new(o->max_tenant_rate, o->max_tenant_queries);
+    api->extracts = ax_extracts_new(o->warrants, o->relay);
     api->started = ax_now_ms();
     api->port = ax_listen_port(o->tcp_fd);
     ax_exchanges_start(&api->exchanges, api);
@@ -77,6 +85,11 @@ int ax_api_start(struct ax_api **out, const struct ax_api_options *o, struct ax_
     return 0;
 }
 
+void ax_api_tick(struct ax_api *api, int64_t now_ns)
+{
+    ax_extracts_tick(api->extracts, now_ns);
+}
+
 void ax_api_stop(struct ax_api *api)
 {
     if (!api)
@@ -90,6 +103,7 @@ void ax_api_stop(struct ax_api *api)
     if (api->tcp)
         MHD_stop_daemon(api->tcp);
     ax_exchanges_free(&api->exchanges);
+    ax_extracts_free(api->extracts);
     ax_quotas_free(api->quotas);
     free(api);
 }

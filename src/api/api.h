@@ -76,6 +76,8 @@ struct ax_api_options {
  * the API is started. */
 int ax_api_finish_deletions(struct ax_stream *stream, struct ax_notify *notify, struct ax_err *err);
 int ax_api_start(struct ax_api **out, const struct ax_api_options *o, struct ax_err *err);
+/* Ten times a second: what nobody asks for any more ends. Monotonic. */
+void ax_api_tick(struct ax_api *api, int64_t now_ns);
 void ax_api_stop(struct ax_api *api);      /* finishes requests under way; NULL is fine */
 int ax_api_port(const struct ax_api *api); /* the port bound, for HOST:0 */
 

@@ -72,11 +72,21 @@ struct asking {
     int64_t wait_ms;
 };
 
-static int read_text(const json_t *body, const char *key, struct ax_arena *a, struct ax_str *out,
-                     struct ax_err *err)
+int ax_inspect_text(const json_t *body, const char *key, struct ax_arena *a, struct ax_str *out,
+                    struct ax_err *err)
 {
     int rc = ax_body_has(body, key) ? ax_body_text(body, key, a, out, err) : 0;
     return rc == -EBADMSG ? (err->code = -EINVAL) : rc;
+}
+
+int ax_inspect_wait(const json_t *body, int64_t *ms, struct ax_err *err)
+{
+    const json_t *wait = json_object_get(body, "wait");
+    double s = wait ? json_number_value(wait) : WAIT_S;
+    if ((wait && !json_is_number(wait)) || !(s >= 0.1 && s <= WAIT_MAX_S))
+        return ax_fail(err, -EINVAL, "wait: expected seconds, at most %d", WAIT_MAX_S);
+    *ms = (int64_t)(s * 1000);
+    return 0;
 }
 
 static int read_body(struct ax_request *q, struct asking *x, struct ax_err *err)
@@ -86,23 +96,15 @@ static int read_body(struct ax_request *q, struct asking *x, struct ax_err *err)
     if (rc == 0)
         rc = read_parts(json_object_get(body, "parts"), &x->request.parts, err);
     if (rc == 0)
-        rc = read_text(body, "reason", &q->arena, &x->x.reason, err);
+        rc = ax_inspect_text(body, "reason", &q->arena, &x->x.reason, err);
     if (rc == 0)
-        rc = read_text(body, "grant", &q->arena, &x->x.grant, err);
-    const json_t *wait = json_object_get(body, "wait");
-    x->wait_ms = WAIT_S * 1000;
-    if (rc == 0 && wait) {
-        double s = json_number_value(wait);
-        if (!json_is_number(wait) || !(s >= 0.1 && s <= WAIT_MAX_S))
-            return ax_fail(err, -EINVAL, "wait: expected seconds, at most %d", WAIT_MAX_S);
-        x->wait_ms = (int64_t)(s * 1000);
-    }
-    return rc;
+        rc = ax_inspect_text(body, "grant", &q->arena, &x->x.grant, err);
+    return rc < 0 ? rc : ax_inspect_wait(body, &x->wait_ms, err);
 }
 
 /* ---- who and what ---- */
 
-static int find_vm(struct ax_request *q, struct ax_resource *vm, struct ax_err *err)
+int ax_inspect_find(struct ax_request *q, struct ax_resource *vm, struct ax_err *err)
 {
     struct ax_str owner;
     int rc = ax_inspection_vm(q, q->rest, &owner, err);
@@ -111,8 +113,7 @@ static int find_vm(struct ax_request *q, struct ax_resource *vm, struct ax_err *
                                     err);
 }
 
-static void name_inspection(struct ax_request *q, const struct ax_resource *vm,
-                            struct ax_inspection *x)
+void ax_inspect_name(struct ax_request *q, const struct ax_resource *vm, struct ax_inspection *x)
 {
     x->tenant = vm->tenant;
     x->handle = vm->handle;
@@ -138,10 +139,8 @@ static int check_law(struct ax_request *q, struct asking *x, struct ax_err *err)
     return rc;
 }
 
-/* 0, or the status of the answer. */
-static int check_reach(struct ax_request *q, const struct asking *x, struct ax_err *err)
+int ax_inspect_reach(struct ax_request *q, const struct ax_resource *vm, struct ax_err *err)
 {
-    const struct ax_resource *vm = &x->vm;
     if (is_off(vm)) {
         ax_fail(err, -EALREADY, "%.*s is not running: it has no memory to look into",
                 AX_STR_ARG(vm->name));
@@ -158,9 +157,14 @@ static int check_reach(struct ax_request *q, const struct asking *x, struct ax_e
     return 504;
 }
 
+void ax_inspect_unreachable(struct ax_reply *r, int status, const struct ax_err *err)
+{
+    ax_reply_auspex_error(r, status, status == 409 ? "conflict" : "timeout", err->text);
+}
+
 /* ---- the answer ---- */
 
-static void put_grant(struct ax_json *j, const struct ax_grant *g)
+void ax_inspect_put_grant(struct ax_json *j, const struct ax_grant *g)
 {
     ax_json_key(j, "grant");
     ax_json_obj(j);
@@ -185,13 +189,22 @@ static void put_head(struct ax_json *j, const struct asking *x)
     ax_json_key(j, "host");
     ax_json_str(j, x->vm.host);
     ax_inspection_time(j, "time", ax_now_ms());
-    put_grant(j, &x->grant);
+    ax_inspect_put_grant(j, &x->grant);
 }
 
-/* What the collector could not do, in the words that it sent. */
-static void refuse_with(struct ax_reply *r, int code, const char *text)
+struct ax_str ax_inspect_silence(struct ax_request *q, struct ax_str host, bool taken, int64_t ms)
 {
+    return ax_arena_printf(&q->arena, "the collector of %.*s %s within %lld s", AX_STR_ARG(host),
+                           taken ? "took the request and did not answer"
+                                 : "did not come for the request",
+                           (long long)(ms / 1000));
+}
+
+void ax_inspect_failed(struct ax_request *q, struct ax_reply *r, int code, struct ax_str said)
+{
+    const char *text = ax_arena_cstr(&q->arena, said);
     switch (code) {
+    case -ETIMEDOUT: ax_reply_auspex_error(r, 504, "timeout", text); break;
     case -ENOENT: ax_reply_auspex_error(r, 422, "no_kernel", text); break;
     case -ENOTSUP: ax_reply_auspex_error(r, 422, "unsupported", text); break;
     case -ESRCH: ax_reply_auspex_error(r, 409, "conflict", text); break;
@@ -208,14 +221,10 @@ static void finish(struct ax_later *l, struct ax_request *q, struct ax_reply *r)
     struct ax_relay *relay = ax_api_rooms(q->api)->relay;
     int rc = ax_relay_collect(relay, ax_str(x->request.id), &text, &taken);
     struct ax_str said = ax_buf_view(&text);
-    if (rc == -ETIMEDOUT) {
-        struct ax_str why = ax_arena_printf(
-            &q->arena, "the collector of %.*s %s within %lld s", AX_STR_ARG(x->vm.host),
-            taken ? "took the request and did not answer" : "did not come for the request",
-            (long long)(x->wait_ms / 1000));
-        ax_reply_auspex_error(r, 504, "timeout", why.p);
-    } else if (rc < 0) {
-        refuse_with(r, rc, ax_arena_cstr(&q->arena, said));
+    if (rc == -ETIMEDOUT)
+        said = ax_inspect_silence(q, x->vm.host, taken, x->wait_ms);
+    if (rc < 0) {
+        ax_inspect_failed(q, r, rc, said);
     } else {
         struct ax_json j = {.out = &r->body};
         put_head(&j, x);
@@ -248,11 +257,11 @@ void ax_inspect(struct ax_request *q, struct ax_reply *r)
 {
     struct asking *x = AX_NEW(&q->arena, struct asking);
     struct ax_err err;
-    int rc = find_vm(q, &x->vm, &err);
+    int rc = ax_inspect_find(q, &x->vm, &err);
     if (rc == 0)
         rc = read_body(q, x, &err);
     if (rc == 0) {
-        name_inspection(q, &x->vm, &x->x);
+        ax_inspect_name(q, &x->vm, &x->x);
         x->request.handle = x->vm.handle;
         rc = check_law(q, x, &err);
     }
@@ -260,9 +269,9 @@ void ax_inspect(struct ax_request *q, struct ax_reply *r)
         ax_inspect_refuse(r, &err);
         return;
     }
-    int status = check_reach(q, x, &err);
+    int status = ax_inspect_reach(q, &x->vm, &err);
     if (status) {
-        ax_reply_auspex_error(r, status, status == 409 ? "conflict" : "timeout", err.text);
+        ax_inspect_unreachable(r, status, &err);
         return;
     }
     x->later = (struct ax_later){wait_for_collector, finish};
@@ -277,12 +286,12 @@ void ax_inspect_may(struct ax_request *q, struct ax_reply *r)
     struct ax_inspection x = {0};
     struct ax_grant grant;
     struct ax_err err;
-    int rc = find_vm(q, &vm, &err);
+    int rc = ax_inspect_find(q, &vm, &err);
     if (rc < 0) {
         ax_reply_auspex_errno(r, &err);
         return;
     }
-    name_inspection(q, &vm, &x);
+    ax_inspect_name(q, &vm, &x);
     enum ax_scope may = AX_SCOPE_NONE;
     for (int s = AX_SCOPE_FORENSIC; s > AX_SCOPE_NONE && may == AX_SCOPE_NONE; s--) {
         x.scope = (enum ax_scope)s;
@@ -304,7 +313,7 @@ void ax_inspect_may(struct ax_request *q, struct ax_reply *r)
     ax_json_bool(&j, ax_relay_heard(ax_api_rooms(q->api)->relay, vm.tenant, vm.host, ax_mono_ns(),
                                     SILENT_NS));
     if (may)
-        put_grant(&j, &grant);
+        ax_inspect_put_grant(&j, &grant);
     else {
         ax_json_key(&j, "text");
         ax_json_cstr(&j, err.text);

@@ -161,6 +161,21 @@ static struct ax_str version_text(struct ax_request *q, const struct standings *
     return ax_arena_printf(&q->arena, "%016llx", (unsigned long long)s->version);
 }
 
+static void put_extract(struct ax_json *j, const struct ax_relay_extract *x)
+{
+    ax_json_key(j, "extract");
+    ax_json_obj(j);
+    ax_json_key(j, "id");
+    ax_json_cstr(j, x->id);
+    ax_json_key(j, "from");
+    ax_json_int(j, (int64_t)x->from);
+    ax_json_key(j, "bytes");
+    ax_json_int(j, (int64_t)x->bytes);
+    ax_json_key(j, "ends");
+    ax_json_bool(j, x->ends);
+    ax_json_end(j);
+}
+
 static void put_requests(struct ax_request *q, struct ax_json *j, const struct ax_relay_at *at)
 {
     struct ax_relay_request *v;
@@ -182,6 +197,8 @@ static void put_requests(struct ax_request *q, struct ax_json *j, const struct a
             if (v[i].parts & 1u << k)
                 ax_json_cstr(j, ax_part_names[k]);
         ax_json_end(j);
+        if (v[i].extract.id[0])
+            put_extract(j, &v[i].extract);
         ax_json_end(j);
     }
     ax_json_end(j);
@@ -311,21 +328,50 @@ static int code_of(const char *word)
     return -EIO;
 }
 
-/* {"reading": {...}} or {"error": {"code": ..., "message": ...}} -> what the asker is told. */
-static int read_result(const json_t *body, unsigned parts, int *code, struct ax_buf *out,
-                       struct ax_err *err)
+/* {"ram": [{"address", "bytes"}...], "vmcoreinfo": "..."}; whether it makes sense is seen later
+ * (ax_extract_plan). */
+static int read_map(const json_t *memory, struct ax_buf *out, struct ax_err *err)
+{
+    const json_t *ram = json_object_get(memory, "ram"),
+                 *text = json_object_get(memory, "vmcoreinfo");
+    struct ax_memory_map m = {.n = json_array_size(ram)};
+    if (m.n == 0 || m.n > AX_RAM_BLOCKS)
+        return ax_fail(err, -EINVAL, "ram: expected 1 to %d pieces", AX_RAM_BLOCKS);
+    for (size_t i = 0; i < m.n; i++) {
+        const json_t *one = json_array_get(ram, i);
+        m.blocks[i].gpa = (uint64_t)json_integer_value(json_object_get(one, "address"));
+        m.blocks[i].size = (uint64_t)json_integer_value(json_object_get(one, "bytes"));
+    }
+    if (json_string_length(text) <= sizeof m.vmcoreinfo)
+        m.vmcoreinfo_n = json_string_length(text);
+    if (m.vmcoreinfo_n)
+        memcpy(m.vmcoreinfo, json_string_value(text), m.vmcoreinfo_n);
+    ax_buf_add(out, &m, sizeof m);
+    return 0;
+}
+
+/* {"reading": {...}}, {"memory": {...}} or {"error": {"code": ..., "message": ...}} -> what the
+ * asker is told. */
+static int read_result(const json_t *body, const struct ax_relay_request *q, int *code,
+                       struct ax_buf *out, struct ax_err *err)
 {
     const json_t *reading = json_object_get(body, "reading"),
-                 *fault = json_object_get(body, "error");
+                 *memory = json_object_get(body, "memory"), *fault = json_object_get(body, "error");
     const char *text = json_string_value(json_object_get(fault, "message"));
     *code = 0;
-    if (json_is_object(reading)) {
-        filter(reading, parts, out);
+    if (q->extract.ends)
+        return 0;
+    if (json_is_object(reading) && !q->extract.id[0]) {
+        filter(reading, q->parts, out);
         return 0;
     }
+    if (json_is_object(memory) && q->extract.id[0] && !q->extract.bytes)
+        return read_map(memory, out, err);
     if (!text || strlen(text) > AX_ERR_TEXT)
-        return ax_fail(err, -EINVAL,
-                       "expected {\"reading\": {...}}, or {\"error\": {\"code\", \"message\"}}");
+        return ax_fail(
+            err, -EINVAL,
+            "expected {\"reading\": {...}} (of an extract's begin {\"memory\": {...}}), or "
+            "{\"error\": {\"code\", \"message\"}}");
     *code = code_of(json_string_value(json_object_get(fault, "code")));
     ax_buf_cstr(out, text);
     return 0;
@@ -345,11 +391,35 @@ void ax_inspections_result(struct ax_request *q, struct ax_reply *r)
     if (rc == 0) { /* only of who was asked so much is taken in */
         json_error_t where;
         body = json_loadb(q->body.p ? q->body.p : "", q->body.n, JSON_ALLOW_NUL, &where);
-        rc = body ? read_result(body, request.parts, &code, &text, &err)
+        rc = body ? read_result(body, &request, &code, &text, &err)
                   : ax_fail(&err, -EINVAL, "not JSON: %s", where.text);
     }
     if (rc == 0)
         rc = ax_relay_answer(relay, &at, q->rest, code, &text, &err);
+    r->status = 204;
+    if (rc < 0)
+        ax_reply_auspex_errno(r, &err);
+}
+
+/* ---- POST piece: of an extract ---- */
+
+/* The body is the piece. */
+void ax_inspections_piece(struct ax_request *q, struct ax_reply *r)
+{
+    struct ax_relay *relay = ax_api_rooms(q->api)->relay;
+    struct ax_relay_at at;
+    struct ax_relay_request request;
+    struct ax_err err;
+    uint64_t covers, data;
+    int rc = whose(q, &at, &err);
+    if (rc == 0)
+        rc = ax_relay_find(relay, &at, q->rest, &request, &q->arena, &err);
+    if (rc == 0 && !request.extract.bytes)
+        rc = ax_fail(&err, -EINVAL, "the request is of no piece of memory");
+    if (rc == 0)
+        rc = ax_piece_check(ax_buf_view(&q->body), request.extract.bytes, &covers, &data, &err);
+    if (rc == 0)
+        rc = ax_relay_answer(relay, &at, q->rest, 0, &q->body, &err);
     r->status = 204;
     if (rc < 0)
         ax_reply_auspex_errno(r, &err);

@@ -157,7 +157,9 @@ ax_handler ax_consents, ax_consent_get, ax_consent_put, ax_consent_delete, ax_wa
     ax_inspection_settings_get, ax_inspection_settings_put, ax_ledger_get, ax_ledger_verify_get;
 /* Looking into VMs: who asks (auspex_inspect.c), and the collectors (auspex_inspections.c) */
 ax_handler ax_inspect, ax_inspect_may, ax_inspections_work, ax_inspections_result,
-    ax_inspections_count;
+    ax_inspections_piece, ax_inspections_count;
+/* Extracts of their memory (auspex_extract.c) */
+ax_handler ax_extraction_post, ax_extraction_piece, ax_extraction_delete;
 /* The keeper's commands (admin.c) */
 ax_handler ax_delete_series, ax_clean_tombstones, ax_tsdb_snapshot, ax_admin_snapshot;
 /* Logins (login.c) */
@@ -203,6 +205,7 @@ const struct ax_api_options *ax_api_rooms(const struct ax_api *api);
 int64_t ax_api_started(const struct ax_api *api);
 struct ax_budget *ax_api_budget(struct ax_api *api);
 struct ax_quotas *ax_api_quotas(const struct ax_api *api);
+struct ax_extracts *ax_api_extracts(const struct ax_api *api);
 int64_t ax_resident_bytes(void); /* memory of the process (status.c) */
 /* Counts an answer for /metrics. */
 void ax_api_count(struct ax_api *api, int status);

@@ -210,6 +210,25 @@ static int ask(struct ax_client *c, const char *path, bool empty, struct ax_answ
     return 0;
 }
 
+int ax_client_bytes(struct ax_client *c, const char *method, const char *path, struct ax_buf *out,
+                    struct ax_err *err)
+{
+    AX_CLEANUP(ax_answer_free) struct ax_answer a = {.raw = {.max = BODY_MAX}};
+    long status = 0;
+    curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
+    CURLcode rc = transfer(c, path, &a);
+    curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, NULL);
+    if (rc != CURLE_OK)
+        return transfer_failed(c, rc, &a, err);
+    curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 200 || status > 299) {
+        a.json = json_loadb(a.raw.p ? a.raw.p : "", a.raw.n, JSON_ALLOW_NUL, NULL);
+        return refused(c, status, &a, err);
+    }
+    ax_buf_str(out, ax_buf_view(&a.raw));
+    return out->overflow ? ax_fail(err, -EFBIG, "the answer is larger than was to be expected") : 0;
+}
+
 int ax_client_get(struct ax_client *c, const char *path, struct ax_answer *out, struct ax_err *err)
 {
     return ask(c, path, false, out, err);

@@ -28,6 +28,9 @@ struct request {
     char *id, *handle;
     enum ax_scope scope;
     unsigned parts;
+    char *extract; /* its id; NULL: it is a look at parts */
+    uint64_t from, bytes;
+    bool ends;
     struct request *next;
 };
 
@@ -59,6 +62,7 @@ static void free_request(struct request *q)
 {
     free(q->id);
     free(q->handle);
+    free(q->extract);
     free(q);
 }
 
@@ -115,15 +119,33 @@ static unsigned parts_of(const json_t *list)
     return parts;
 }
 
+/* False: it is neither a look at parts nor an extract. */
+static bool read_wish(const json_t *o, struct request *q)
+{
+    const json_t *extract = json_object_get(o, "extract");
+    const char *id = json_string_value(json_object_get(extract, "id"));
+    json_int_t from = json_integer_value(json_object_get(extract, "from"));
+    json_int_t bytes = json_integer_value(json_object_get(extract, "bytes"));
+    q->parts = parts_of(json_object_get(o, "parts"));
+    if (!extract)
+        return q->parts != 0;
+    if (!id || q->scope != AX_SCOPE_FORENSIC || from < 0 || bytes < 0)
+        return false;
+    q->extract = ax_strdup(id);
+    q->from = (uint64_t)from;
+    q->bytes = (uint64_t)bytes;
+    q->ends = json_is_true(json_object_get(extract, "ends"));
+    return true;
+}
+
 static void take_request(struct ax_host_sight *h, const json_t *o)
 {
     struct request *q = ax_calloc(1, sizeof *q);
     const char *id = json_string_value(json_object_get(o, "id"));
     const char *handle = json_string_value(json_object_get(o, "handle"));
-    q->parts = parts_of(json_object_get(o, "parts"));
-    bool known = ax_scope_parse(text(o, "scope"), &q->scope);
+    bool known = ax_scope_parse(text(o, "scope"), &q->scope) && read_wish(o, q);
     pthread_mutex_lock(&h->lock);
-    bool taken = known && id && handle && q->parts && h->queued < QUEUE_MAX;
+    bool taken = known && id && handle && h->queued < QUEUE_MAX;
     if (taken) {
         struct request **at = &h->queue;
         q->id = ax_strdup(id);
@@ -302,15 +324,64 @@ static void put_error(struct ax_buf *body, const struct ax_err *err)
     ax_json_end(&j);
 }
 
+static int look(struct ax_host_sight *h, const struct request *q, struct ax_buf *body,
+                struct ax_err *err)
+{
+    ax_buf_cstr(body, "{\"reading\":");
+    int rc = ax_sight_look(h->sight, ax_str(q->handle), q->scope, q->parts, body, err);
+    ax_buf_byte(body, '}');
+    return rc;
+}
+
+static void put_map(struct ax_buf *body, const struct ax_memory_map *m)
+{
+    struct ax_json j = {.out = body};
+    ax_json_obj(&j);
+    ax_json_key(&j, "memory");
+    ax_json_obj(&j);
+    ax_json_key(&j, "ram");
+    ax_json_arr(&j);
+    for (size_t i = 0; i < m->n && i < AX_RAM_BLOCKS; i++) {
+        ax_json_obj(&j);
+        ax_json_key(&j, "address");
+        ax_json_int(&j, (int64_t)m->blocks[i].gpa);
+        ax_json_key(&j, "bytes");
+        ax_json_int(&j, (int64_t)m->blocks[i].size);
+        ax_json_end(&j);
+    }
+    ax_json_end(&j);
+    ax_json_key(&j, "vmcoreinfo");
+    ax_json_str(&j, (struct ax_str){m->vmcoreinfo, m->vmcoreinfo_n});
+    ax_json_end(&j);
+    ax_json_end(&j);
+}
+
+/* First where the memory is, as JSON; then pieces, as they are; then its end. */
+static int extract(struct ax_host_sight *h, const struct request *q, struct ax_buf *body,
+                   struct ax_err *err)
+{
+    const struct ax_sight_extract x = {ax_str(q->extract), ax_str(q->handle), q->from, q->bytes};
+    static struct ax_memory_map map; /* of the one thread that answers */
+    if (q->ends) {
+        ax_sight_extract_end(h->sight, x.id);
+        ax_buf_cstr(body, "{}");
+        return 0;
+    }
+    if (q->bytes)
+        return ax_sight_extract_piece(h->sight, &x, body, err);
+    int rc = ax_sight_extract_map(h->sight, &x, &map, err);
+    if (rc == 0)
+        put_map(body, &map);
+    return rc;
+}
+
 static void answer(struct ax_host_sight *h, const struct request *q)
 {
     static struct ax_log_limit limit;
     AX_CLEANUP(ax_buf_free)
     struct ax_buf path = AX_BUF_INIT, body = {.max = ANSWER_MAX}, said = {.max = 65536};
     struct ax_err err = {0};
-    ax_buf_cstr(&body, "{\"reading\":");
-    int rc = ax_sight_look(h->sight, ax_str(q->handle), q->scope, q->parts, &body, &err);
-    ax_buf_byte(&body, '}');
+    int rc = q->extract ? extract(h, q, &body, &err) : look(h, q, &body, &err);
     if (rc == 0 && body.overflow)
         rc = ax_fail(&err, -E2BIG, "the reading is larger than %u MiB: ask for fewer parts",
                      ANSWER_MAX >> 20);
@@ -319,8 +390,8 @@ static void answer(struct ax_host_sight *h, const struct request *q)
         body = (struct ax_buf)AX_BUF_INIT;
         put_error(&body, &err);
     }
-    ax_buf_printf(&path, "/auspex/v1/inspection/requests/%s/result?host=%s%c", q->id, h->host,
-                  '\0');
+    ax_buf_printf(&path, "/auspex/v1/inspection/requests/%s/%s?host=%s%c", q->id,
+                  rc == 0 && q->bytes ? "piece" : "result", h->host, '\0');
     int status = ax_errand_ask(h->answers, path.p, ax_buf_view(&body), 15000, &said, &err);
     if (status != 204)
         ax_log_limited(&limit, 10, AX_LOG_WARN, "what was read of %s could not be delivered (%d)",

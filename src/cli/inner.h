@@ -73,6 +73,9 @@ int ax_client_get(struct ax_client *c, const char *path, struct ax_answer *out, 
 /* POST, DELETE... with a JSON body, or none; the answer may be empty, with json NULL. */
 int ax_client_send(struct ax_client *c, const char *method, const char *path, struct ax_str body,
                    struct ax_answer *out, struct ax_err *err);
+/* A request without a body whose answer is no JSON: the bytes, appended. */
+int ax_client_bytes(struct ax_client *c, const char *method, const char *path, struct ax_buf *out,
+                    struct ax_err *err);
 /* `auspex COMMAND ... ID`: DELETE of path and ID. Exit status. */
 int ax_client_delete(struct ax_client *client, const char *path, const struct ax_cli *c);
 void ax_answer_free(struct ax_answer *a);

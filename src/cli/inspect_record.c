@@ -22,13 +22,14 @@ static int enter(const struct ax_inspect_record *r, struct ax_err *err)
                                  : ax_enter_data(r->data, r->user, err);
 }
 
-static int append(const struct ax_inspect_record *r, struct ax_str who, struct ax_err *err)
+static int append(const struct ax_inspect_record *r, struct ax_str who, int64_t *sequence,
+                  struct ax_err *err)
 {
     struct ax_sql *sql = NULL;
     struct ax_ledger *ledger = NULL;
     AX_CLEANUP(ax_arena_free) struct ax_arena a = AX_ARENA_INIT;
     struct ax_ledger_entry e = {.time = ax_now_ms(),
-                                .kind = AX_LEDGER_USE,
+                                .kind = r->ends ? AX_LEDGER_EXTRACT_ENDED : AX_LEDGER_USE,
                                 .scope = r->scope,
                                 .who = who,
                                 .tenant = AX_STR(""),
@@ -41,27 +42,35 @@ static int append(const struct ax_inspect_record *r, struct ax_str who, struct a
         rc = ax_ledger_open(&ledger, sql, "ledger.head", err);
     if (rc == 0)
         rc = ax_ledger_append(ledger, &e, &a, err);
+    *sequence = e.sequence;
     ax_ledger_close(ledger);
     ax_sql_close(sql);
     return rc;
 }
 
-/* The child: what went wrong goes to the pipe, nothing when it is written. */
+/* What the child says. */
+struct outcome {
+    struct ax_err err;
+    int64_t sequence;
+};
+
 static void record(const struct ax_inspect_record *r, int pipe_end)
 {
-    struct ax_err err = {0};
+    struct outcome o = {0};
     char who[256];
     const struct passwd *user = getpwuid(getuid());
     snprintf(who, sizeof who, "%.200s (on the machine itself)", user ? user->pw_name : "unknown");
-    if (enter(r, &err) < 0 || append(r, ax_str(who), &err) < 0)
-        (void)!write(pipe_end, &err, sizeof err);
-    _exit(err.code ? 1 : 0);
+    if (enter(r, &o.err) == 0)
+        append(r, ax_str(who), &o.sequence, &o.err);
+    (void)!write(pipe_end, &o, sizeof o);
+    _exit(o.err.code ? 1 : 0);
 }
 
 int ax_inspect_record(const struct ax_inspect_record *r, struct ax_err *err)
 {
+    const char *nothing = r->ends ? "" : "nothing was read, as ";
     int ends[2], status;
-    struct ax_err told;
+    struct outcome told = {0};
     if (pipe(ends) < 0)
         return ax_fail_errno(err, "writing to the ledger");
     pid_t pid = fork();
@@ -72,12 +81,12 @@ int ax_inspect_record(const struct ax_inspect_record *r, struct ax_err *err)
     close(ends[0]);
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
-    if (n == (ssize_t)sizeof told && told.code < 0)
-        return ax_fail(err, told.code,
-                       "nothing was read, as the ledger in %s cannot be written: %s", r->data,
-                       told.text);
-    if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return ax_fail(err, -EIO, "nothing was read, as the ledger in %s cannot be written",
-                       r->data);
+    if (n == (ssize_t)sizeof told && told.err.code < 0)
+        return ax_fail(err, told.err.code, "%sthe ledger in %s cannot be written: %s", nothing,
+                       r->data, told.err.text);
+    if (pid < 0 || n != (ssize_t)sizeof told || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return ax_fail(err, -EIO, "%sthe ledger in %s cannot be written", nothing, r->data);
+    if (r->sequence)
+        *r->sequence = told.sequence;
     return 0;
 }

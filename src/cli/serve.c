@@ -138,6 +138,7 @@ static void keep_going(struct ax_server *s, const sigset_t *end)
         if (ax_predictor_tick(s->predictor, now, &err) < 0 || foretell(s, now, &err) < 0)
             ax_log_limited(&limit, 60, AX_LOG_ERROR, "%s", err.text);
         ax_relay_tick(s->relay, ax_mono_ns());
+        ax_api_tick(s->api, ax_mono_ns());
         if (now >= next_look) {
             watch_levels(s, now);
             next_look = now + LOOK_MS;

@@ -68,6 +68,11 @@ struct ax_eye {
     int (*ask)(void *handle, unsigned parts, struct ax_buf *json, struct ax_err *err);
     void (*close)(void *handle);
     void *ctx;
+    /* For extracts of memory (vmi/extract.h); opened with the scope forensic. */
+    int (*open_extract)(void *ctx, const struct ax_sight_vm *vm, void **out, struct ax_err *err);
+    int (*map)(void *handle, struct ax_memory_map *out, struct ax_err *err);
+    int (*piece)(void *handle, uint64_t gpa, uint64_t bytes, struct ax_buf *out,
+                 struct ax_err *err);
 };
 
 /* A worker in a sandbox for each VM (vmi/inspector.h). */
@@ -107,6 +112,18 @@ void ax_sight_counts(struct ax_sight *s, struct ax_arena *a, struct ax_sight_cou
  * one thread. -ESRCH: no such VM runs here. What it took to get there is kept for half a minute. */
 int ax_sight_look(struct ax_sight *s, struct ax_str handle, enum ax_scope scope, unsigned parts,
                   struct ax_buf *json, struct ax_err *err);
+/* An extract that the server has begun, under the id that it has given: where the VM's memory is,
+ * and then piece after piece of it. The same thread. -ESRCH: the VM, or the extract, is not here
+ * (any more); what is not asked for in a minute is given up. -EAGAIN: there are too many. */
+struct ax_sight_extract {
+    struct ax_str id, handle;
+    uint64_t from, bytes;
+};
+int ax_sight_extract_map(struct ax_sight *s, const struct ax_sight_extract *x,
+                         struct ax_memory_map *out, struct ax_err *err);
+int ax_sight_extract_piece(struct ax_sight *s, const struct ax_sight_extract *x, struct ax_buf *out,
+                           struct ax_err *err);
+void ax_sight_extract_end(struct ax_sight *s, struct ax_str id);
 void ax_sight_rest(struct ax_sight *s, int64_t now_ns); /* the same thread, now and then */
 
 /* What stands between this machine and full sight, for `auspex doctor` and the host's page. */

@@ -65,6 +65,11 @@ struct ax_relay_request {
     struct ax_str handle;
     enum ax_scope scope;
     unsigned parts; /* bits, with a meaning for those at both ends only */
+    struct ax_relay_extract {
+        char id[AX_UUID_TEXT + 1]; /* empty: it is of parts */
+        uint64_t from, bytes;      /* of memory; bytes 0: where there is memory */
+        bool ends;                 /* no more of it will be asked for */
+    } extract;
 };
 /* The requests for the host that nobody has taken yet, in the arena. Also says that the host's
  * collector is there. */
@@ -85,7 +90,7 @@ int ax_relay_find(struct ax_relay *r, const struct ax_relay_at *at, struct ax_st
 /* Has a collector of this host been here within `ns`? */
 bool ax_relay_heard(struct ax_relay *r, struct ax_str tenant, struct ax_str host, int64_t now_ns,
                     int64_t ns);
-/* Reads handle, scope and parts of q, fills in the id. -EAGAIN there are too many; wake is not
+/* Reads all of q but the id, fills in the id. -EAGAIN there are too many; wake is not
  * called then. */
 int ax_relay_ask(struct ax_relay *r, struct ax_str tenant, struct ax_str host,
                  struct ax_relay_request *q, struct ax_relay_wait *w, struct ax_err *err);

@@ -30,6 +30,7 @@ struct ax_inspector {
     int64_t pause_ms, not_before_ms; /* after a failure */
     char failure[AX_ERR_TEXT / 2];
     struct ax_inspector_counts counts;
+    bool blind; /* extracts: the search for the kernel ended the worker */
     uint64_t secret;
     char key[AX_WORKER_KEY + 1]; /* of the plan; empty: there is none */
     struct ax_buf plan;
@@ -332,6 +333,8 @@ static int start(struct ax_inspector *i, struct ax_err *err)
     AX_CLEANUP(ax_buf_free) struct ax_buf nothing = AX_BUF_INIT;
     struct ax_worker_hello hello = {.magic = AX_WORKER_MAGIC,
                                     .scope = i->o.scope,
+                                    .extracts = i->o.extracts,
+                                    .blind = i->blind,
                                     .budget_ms = (uint64_t)i->o.start_ms,
                                     .secret = i->secret,
                                     .place = i->place};
@@ -353,25 +356,31 @@ static int start(struct ax_inspector *i, struct ax_err *err)
     return 0;
 }
 
-static int ask_once(struct ax_inspector *i, unsigned parts, struct ax_buf *json, struct ax_err *err)
+static int exchange(struct ax_inspector *i, struct ax_worker_request q, struct ax_buf *out,
+                    struct ax_err *err)
 {
-    struct ax_worker_request q = {AX_WORKER_MAGIC, parts, (uint64_t)i->o.poll_ms};
-    size_t before = json->n;
+    size_t before = out->n;
     bool fatal = true;
-    int rc = i->pid ? 0 : start(i, err);
-    if (rc < 0)
-        return rc;
-    rc = tell(i, &q, sizeof q, err);
+    q.magic = AX_WORKER_MAGIC;
+    q.budget_ms = (uint64_t)i->o.poll_ms;
+    int rc = tell(i, &q, sizeof q, err);
     if (rc == 0)
-        rc = take_answer(i, false, i->o.poll_ms, json, &fatal, err);
+        rc = take_answer(i, false, i->o.poll_ms, out, &fatal, err);
     if (rc < 0 && fatal) {
         end_worker(i);
-        json->n = before;
+        out->n = before;
         return failed(i, err);
     }
     i->counts.polls++;
     i->pause_ms = 0;
     return rc;
+}
+
+static int ask_once(struct ax_inspector *i, unsigned parts, struct ax_buf *json, struct ax_err *err)
+{
+    const struct ax_worker_request q = {.what = AX_WORKER_LOOK, .parts = parts};
+    int rc = i->pid ? 0 : start(i, err);
+    return rc < 0 ? rc : exchange(i, q, json, err);
 }
 
 int ax_inspector_ask(struct ax_inspector *i, unsigned parts, struct ax_buf *json,
@@ -384,5 +393,47 @@ int ax_inspector_ask(struct ax_inspector *i, unsigned parts, struct ax_buf *json
     }
     if (rc == -ESTALE)
         end_worker(i);
+    return rc;
+}
+
+/* ---- extracts ---- */
+
+static bool ended_worker(int rc)
+{
+    return rc == -EIO || rc == -ETIMEDOUT;
+}
+
+int ax_inspector_map(struct ax_inspector *i, struct ax_memory_map *out, struct ax_err *err)
+{
+    AX_CLEANUP(ax_buf_free) struct ax_buf b = AX_BUF_INIT;
+    int rc = i->pid ? 0 : start(i, err);
+    if (i->o.extracts && ended_worker(rc) && !i->blind) { /* a guest must not keep it from being */
+        i->blind = true;
+        i->not_before_ms = 0;
+        rc = start(i, err);
+    }
+    if (rc == 0)
+        rc = exchange(i, (struct ax_worker_request){.what = AX_WORKER_MAP}, &b, err);
+    if (rc == 0 && b.n != sizeof *out)
+        return nonsense(i, err);
+    if (rc == 0)
+        memcpy(out, b.p, sizeof *out);
+    return rc;
+}
+
+int ax_inspector_extract(struct ax_inspector *i, uint64_t gpa, uint64_t bytes, struct ax_buf *piece,
+                         struct ax_err *err)
+{
+    const struct ax_worker_request q = {.what = AX_WORKER_EXTRACT, .gpa = gpa, .bytes = bytes};
+    size_t before = piece->n;
+    uint64_t covers, data;
+    int rc = i->pid ? exchange(i, q, piece, err)
+                    : ax_fail(err, -EIO, "the reading process is gone%s%s",
+                              i->failure[0] ? ": " : "", i->failure);
+    if (rc == 0 && ax_piece_check((struct ax_str){piece->p + before, piece->n - before}, bytes,
+                                  &covers, &data, NULL) < 0)
+        rc = nonsense(i, err);
+    if (rc < 0)
+        piece->n = before;
     return rc;
 }

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "model/scope.h"
+#include "vmi/extract.h"
 #include "vmi/ram.h"
 
 struct ax_plan_store;
@@ -37,8 +38,9 @@ struct ax_ram_place {
 
 struct ax_inspector_options {
     enum ax_scope scope; /* the most that this inspector's worker will read, ever */
-    int start_ms;        /* until the kernel must have been found; 0 = 15,000 */
-    int poll_ms;         /* until an answer must be there; 0 = 2,000 */
+    bool extracts; /* it is for ax_inspector_extract: takes the scope forensic, and no kernel */
+    int start_ms;  /* until the kernel must have been found; 0 = 15,000 */
+    int poll_ms;   /* until an answer must be there; 0 = 2,000 */
     /* Where plans of kernels are kept (vmi.h), called in ax_inspector_ask; NULL = one is remembered
      * by the inspector itself. What a worker wants kept is what it says: a worker that was taken
      * over could leave a plan that makes others read nonsense of guests with the same kernel. */
@@ -62,6 +64,16 @@ void ax_inspector_free(struct ax_inspector *i); /* ends the worker; takes NULL *
  * one is not started yet (each failure in a row doubles the pause, from 0.5 to 30 s). */
 int ax_inspector_ask(struct ax_inspector *i, unsigned parts, struct ax_buf *json,
                      struct ax_err *err);
+
+/* ---- extracts (extract.h): of inspectors that are for them ---- */
+
+/* Where the memory is. A search for the kernel that comes to no end, or to a bad one, leaves the
+ * memory without one. -EPERM: the scope is not forensic. */
+int ax_inspector_map(struct ax_inspector *i, struct ax_memory_map *out, struct ax_err *err);
+/* Appends a piece, checked, of guest-physical memory within one block. A worker that dies is not
+ * replaced: -EIO. */
+int ax_inspector_extract(struct ax_inspector *i, uint64_t gpa, uint64_t bytes, struct ax_buf *piece,
+                         struct ax_err *err);
 
 struct ax_inspector_counts {
     uint64_t starts; /* of workers */

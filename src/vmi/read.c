@@ -23,6 +23,11 @@ static const struct part parts[] = {
     {AX_PART_STACKS, AX_SCOPE_DIAGNOSIS, ax_read_stacks},
 };
 
+struct ax_str ax_vmi_vmcoreinfo(const struct ax_vmi *v)
+{
+    return (struct ax_str){v->info.text, v->info.n};
+}
+
 enum ax_scope ax_vmi_scope_needed(unsigned wanted)
 {
     enum ax_scope scope = AX_SCOPE_STATISTICS;

@@ -23,6 +23,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "model/scope.h"
+#include "vmi/extract.h"
 #include "vmi/inspector.h"
 #include "vmi/ram.h"
 #include "vmi/reading.h"
@@ -59,6 +60,9 @@ void ax_vmi_detach(struct ax_vmi *v); /* takes NULL */
  * -ESTALE: the guest has rebooted or is another kernel now: detach and attach anew. */
 int ax_vmi_read(struct ax_vmi *v, unsigned parts, struct ax_arena *a, struct ax_reading *out,
                 struct ax_err *err);
+
+/* The text in which the kernel describes itself; as long as it is attached. */
+struct ax_str ax_vmi_vmcoreinfo(const struct ax_vmi *v);
 
 enum ax_scope ax_vmi_scope_needed(unsigned parts);
 unsigned ax_vmi_parts_of(enum ax_scope scope);

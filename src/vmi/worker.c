@@ -16,7 +16,9 @@
 struct worker {
     const struct ax_worker_reader *reader;
     struct ax_worker_hello hello;
-    struct ax_ram *rams[LAYOUTS]; /* one for each layout that may be the guest's */
+    struct ax_ram *rams[LAYOUTS];    /* one for each layout that may be the guest's */
+    struct ax_ram *extract[LAYOUTS]; /* the same once more, for extracts; NULL: none are made */
+    size_t layout;                   /* that the kernel was found by */
     void *attached;
     struct ax_plan_store plans;
 };
@@ -87,9 +89,9 @@ static int open_blocks(const struct ax_ram_place *p, const struct ax_ram_block *
     return ax_ram_open_file(out, AX_WORKER_MEMORY, blocks, n, err);
 }
 
-static int open_layouts(struct worker *w, struct ax_err *err)
+static int open_layouts(const struct ax_ram_place *p, struct ax_ram *rams[LAYOUTS],
+                        struct ax_err *err)
 {
-    const struct ax_ram_place *p = &w->hello.place;
     struct ax_ram_block blocks[2];
     size_t n, found = 0;
     int rc = 0;
@@ -98,21 +100,29 @@ static int open_layouts(struct worker *w, struct ax_err *err)
         for (size_t i = 0; i < n; i++)
             blocks[i].at += p->base;
         if (n)
-            rc = open_blocks(p, blocks, n, &w->rams[found++], err);
+            rc = open_blocks(p, blocks, n, &rams[found++], err);
     }
     return rc == 0 && found == 0 ? ax_fail(err, -EINVAL, "the guest has no memory") : rc;
 }
 
+static int open_rams(const struct ax_ram_place *p, struct ax_ram *rams[LAYOUTS], struct ax_err *err)
+{
+    if (p->kind == AX_RAM_ELF)
+        return ax_ram_open_elf(&rams[0], AX_WORKER_MEMORY, err);
+    if (p->n_blocks)
+        return open_blocks(p, p->blocks, p->n_blocks, &rams[0], err);
+    return open_layouts(p, rams, err);
+}
+
+/* What is extracted is opened for that alone: with any lesser scope there is nothing to read. */
 static int open_memory(struct worker *w, struct ax_err *err)
 {
     const struct ax_ram_place *p = &w->hello.place;
-    int rc;
-    if (p->kind == AX_RAM_ELF)
-        rc = ax_ram_open_elf(&w->rams[0], AX_WORKER_MEMORY, err);
-    else if (p->n_blocks)
-        rc = open_blocks(p, p->blocks, p->n_blocks, &w->rams[0], err);
-    else
-        rc = open_layouts(w, err);
+    if (w->hello.extracts && w->hello.scope != AX_SCOPE_FORENSIC)
+        return ax_fail(err, -EPERM, "memory is extracted with the scope forensic only");
+    int rc = open_rams(p, w->rams, err);
+    if (rc == 0 && w->hello.extracts)
+        rc = open_rams(p, w->extract, err);
     if (p->kind != AX_RAM_PROCESS)
         close(AX_WORKER_MEMORY); /* the rams have their own */
     return rc;
@@ -133,6 +143,8 @@ static int attach(struct worker *w, struct ax_err *err)
         int tried = w->reader->attach(&w->attached, ram, &o, i == 0 ? err : &later);
         if (i == 0 || tried == 0)
             rc = tried;
+        if (tried == 0)
+            w->layout = i;
     }
     for (size_t i = 0; i < LAYOUTS; i++) {
         ax_ram_close(w->rams[i]);
@@ -150,7 +162,47 @@ static int begin(struct worker *w, struct ax_err *err)
     if (rc < 0)
         return rc;
     allow(w->hello.budget_ms);
-    return attach(w, err);
+    rc = w->hello.blind ? 0 : attach(w, err);
+    return w->hello.extracts ? 0 : rc;
+}
+
+/* ---- answers ---- */
+
+static int look(struct worker *w, const struct ax_worker_request *q, struct ax_buf *json,
+                struct ax_err *err)
+{
+    if (!w->attached) /* only one for extracts comes so far without */
+        return ax_fail(err, -ENOENT, "no kernel was found");
+    return w->reader->read(w->attached, q->parts, json, err);
+}
+
+static void put_map(struct worker *w, struct ax_ram *ram, struct ax_buf *out)
+{
+    struct ax_memory_map m = {0};
+    const struct ax_ram_block *blocks;
+    struct ax_str text = AX_STR("");
+    if (w->attached && w->reader->vmcoreinfo)
+        text = w->reader->vmcoreinfo(w->attached);
+    m.n = ax_ram_blocks(ram, &blocks);
+    memcpy(m.blocks, blocks, m.n * sizeof *blocks);
+    m.vmcoreinfo_n = text.n <= sizeof m.vmcoreinfo ? text.n : 0;
+    if (m.vmcoreinfo_n)
+        memcpy(m.vmcoreinfo, text.p, m.vmcoreinfo_n);
+    ax_buf_add(out, &m, sizeof m);
+}
+
+/* Guest-physical memory, without a translation: user space, too. */
+static int extract(struct worker *w, const struct ax_worker_request *q, struct ax_buf *out,
+                   struct ax_err *err)
+{
+    struct ax_ram *ram = w->extract[w->layout];
+    if (w->hello.scope != AX_SCOPE_FORENSIC || !ram)
+        return ax_fail(err, -EPERM, "this needs scope forensic, and %s is granted",
+                       ax_scope_name((enum ax_scope)w->hello.scope));
+    if (q->what == AX_WORKER_EXTRACT)
+        return ax_piece_read(ram, q->gpa, q->bytes, out, err);
+    put_map(w, ram, out);
+    return 0;
 }
 
 static bool answer(struct worker *w, const struct ax_worker_request *q)
@@ -158,7 +210,7 @@ static bool answer(struct worker *w, const struct ax_worker_request *q)
     AX_CLEANUP(ax_buf_free) struct ax_buf json = {.max = AX_WORKER_JSON};
     struct ax_err err = {0};
     allow(q->budget_ms);
-    int rc = w->reader->read(w->attached, q->parts, &json, &err);
+    int rc = q->what == AX_WORKER_LOOK ? look(w, q, &json, &err) : extract(w, q, &json, &err);
     if (rc == 0 && json.overflow)
         rc = ax_fail(&err, -E2BIG, "the answer would be over %u MiB", AX_WORKER_JSON >> 20);
     return say(rc, rc < 0 ? ax_str(err.text) : ax_buf_view(&json)) && rc != -ESTALE;
@@ -177,5 +229,7 @@ int ax_worker_serve(const struct ax_worker_reader *reader)
         on = answer(&w, &q);
     if (w.attached)
         reader->detach(w.attached);
+    for (size_t i = 0; i < LAYOUTS; i++)
+        ax_ram_close(w.extract[i]);
     return 0;
 }

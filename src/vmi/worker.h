@@ -10,6 +10,10 @@
  *   request (parts)      ---------->   reads
  *                        <----------   answer: 0 and JSON, or an error and its text
  *
+ * One that is for extracts needs no kernel, and answers these instead (0 and a struct
+ * ax_memory_map, 0 and a piece); any other refuses them. Its scope must be forensic. Memory that is
+ * extracted is opened apart from the kernel's: below forensic there is none to read from.
+ *
  * The descriptors are where the worker finds them: the socket at 3, the memory at 4. Both ends are
  * the same program, so structs travel as they are; but the worker may have been taken over, and
  * the inspector believes nothing it says. */
@@ -31,15 +35,20 @@ enum { AX_WORKER_WANTS_PLAN = 1, AX_WORKER_HAS_PLAN = 2 }; /* codes of answers b
 struct ax_worker_hello {
     uint32_t magic;
     uint32_t scope;
-    uint64_t budget_ms; /* of finding the kernel */
-    uint64_t secret;    /* of the keys of plans */
+    uint32_t extracts, blind; /* blind: no kernel is looked for */
+    uint64_t budget_ms;       /* of finding the kernel */
+    uint64_t secret;          /* of the keys of plans */
     struct ax_ram_place place;
 };
 
+enum { AX_WORKER_LOOK, AX_WORKER_MAP, AX_WORKER_EXTRACT };
+
 struct ax_worker_request {
     uint32_t magic;
-    uint32_t parts;
+    uint32_t what;  /* one of these */
+    uint32_t parts; /* of a look */
     uint64_t budget_ms;
+    uint64_t gpa, bytes; /* of an extract */
 };
 
 struct ax_worker_answer {
@@ -58,6 +67,7 @@ struct ax_worker_reader {
                   struct ax_err *err);
     int (*read)(void *v, unsigned parts, struct ax_buf *json, struct ax_err *err);
     void (*detach)(void *v);
+    struct ax_str (*vmcoreinfo)(void *v);
 };
 
 /* Serves until the inspector hangs up. Exit status. */

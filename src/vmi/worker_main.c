@@ -33,9 +33,14 @@ static void detach(void *v)
     ax_vmi_detach(v);
 }
 
+static struct ax_str vmcoreinfo(void *v)
+{
+    return ax_vmi_vmcoreinfo(v);
+}
+
 /* Straight out of the process: what others would do at exit is none of a locked-in worker's. */
 int ax_inspector_worker(void)
 {
-    static const struct ax_worker_reader reader = {attach, read_parts, detach};
+    static const struct ax_worker_reader reader = {attach, read_parts, detach, vmcoreinfo};
     _exit(ax_worker_serve(&reader));
 }

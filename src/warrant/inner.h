@@ -2,7 +2,8 @@
 /* Inside the room.
  *
  *     head.c     ledger.head and the lock       consent.c, warrants.c   what may be
- *     ledger.c   entries, one after the other   use.c, standing.c       what is done
+ *     ledger.c   entries, one after the other   use.c, standing.c,      what is done
+ *                                               extract.c
  *     verify.c   whether all of them are there  notice.c, send.c,       who is told
  *                                               deliver.c
  *
@@ -93,6 +94,15 @@ bool ax_consent_of(struct ax_warrants *w, struct ax_str tenant, struct ax_str ha
 /* The inspection, checked, with the owner filled in. */
 int ax_inspection_prepare(struct ax_warrants *w, const struct ax_inspection *x, struct ax_arena *a,
                           struct ax_inspection *out, struct ax_err *err);
+/* ax_warrants_use, with more to say of it in the entry (empty: nothing), and something that is done
+ * in the same transaction (NULL: nothing). */
+typedef int ax_use_also(struct ax_warrants *w, const struct ax_ledger_entry *e,
+                        const struct ax_grant *g, void *arg, struct ax_err *err);
+int ax_use_and(struct ax_warrants *w, const struct ax_inspection *x, struct ax_str detail,
+               ax_use_also *also, void *arg, int64_t now, struct ax_arena *a, struct ax_grant *out,
+               struct ax_err *err);
+/* Ends the extracts of a server that is no more. */
+int ax_extracts_heal(struct ax_warrants *w, int64_t now, struct ax_err *err);
 /* The entry of a refusal, at most one a minute of the same. */
 int ax_refusal_add(struct ax_warrants *w, struct ax_ledger_tx *t, const struct ax_inspection *x,
                    int64_t now, struct ax_arena *a);

@@ -16,7 +16,7 @@
 static const char *const kinds[AX_LEDGER_KINDS] = {
     "consent-set",      "consent-revoked", "warrant-opened", "warrant-closed", "use",
     "use-refused",      "standing-begun",  "standing-sum",   "standing-ended", "notice-sent",
-    "notice-delivered", "notice-failed"};
+    "notice-delivered", "notice-failed",   "extract-ended"};
 
 const char *ax_ledger_kind_name(enum ax_ledger_kind k)
 {

@@ -42,6 +42,10 @@ static const char *const steps[] = {
     "CREATE TABLE inspection_delivery("
     "  id INTEGER PRIMARY KEY, notice TEXT NOT NULL, method TEXT NOT NULL, taken INTEGER NOT "
     "NULL);",
+    "CREATE TABLE inspection_extract("
+    "  id TEXT PRIMARY KEY, tenant TEXT NOT NULL, handle TEXT NOT NULL, who TEXT NOT NULL,"
+    "  reason TEXT NOT NULL, grant_id TEXT NOT NULL, hidden_until INTEGER NOT NULL,"
+    "  began INTEGER NOT NULL);",
 };
 
 int ax_warrants_schema(struct ax_sql *sql, struct ax_err *err)

@@ -205,8 +205,9 @@ int ax_refusal_add(struct ax_warrants *w, struct ax_ledger_tx *t, const struct a
     return refused_lately(w, &e) ? 0 : ax_ledger_add(t, &e, a, NULL);
 }
 
-int ax_warrants_use(struct ax_warrants *w, const struct ax_inspection *x, int64_t now,
-                    struct ax_arena *a, struct ax_grant *out, struct ax_err *err)
+int ax_use_and(struct ax_warrants *w, const struct ax_inspection *x, struct ax_str detail,
+               ax_use_also *also, void *arg, int64_t now, struct ax_arena *a, struct ax_grant *out,
+               struct ax_err *err)
 {
     struct ax_ledger_tx t;
     struct ax_inspection y;
@@ -223,13 +224,23 @@ int ax_warrants_use(struct ax_warrants *w, const struct ax_inspection *x, int64_
         return may;
     }
     struct ax_ledger_entry e = ax_entry_of(&y, AX_LEDGER_USE, &g, reason, now);
+    if (detail.n)
+        e.detail = ax_arena_printf(a, "%.*s, %.*s", AX_STR_ARG(e.detail), AX_STR_ARG(detail));
     rc = ax_ledger_add(&t, &e, a, err);
     if (rc == 0)
         rc = ax_hour_use(w, &e, a, err);
+    if (rc == 0 && also)
+        rc = also(w, &e, &g, arg, err);
     rc = ax_ledger_end(&t, rc, err);
     if (rc == 0) {
         w->uses++;
         *out = g;
     }
     return rc;
+}
+
+int ax_warrants_use(struct ax_warrants *w, const struct ax_inspection *x, int64_t now,
+                    struct ax_arena *a, struct ax_grant *out, struct ax_err *err)
+{
+    return ax_use_and(w, x, AX_STR_NULL, NULL, NULL, now, a, out, err);
 }

@@ -2,6 +2,8 @@
 /* The room as a whole: opened, kept going, counted. */
 #include "warrant/inner.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 
 #define LOOK_MS     1000
@@ -27,8 +29,12 @@ int ax_warrants_open(struct ax_warrants **out, const struct ax_warrants_options 
         return rc;
     }
     w->ledger->entries = last.sequence;
-    *out = w;
-    return 0;
+    rc = ax_extracts_heal(w, ax_now_ms(), err);
+    if (rc < 0)
+        ax_warrants_close(w);
+    else
+        *out = w;
+    return rc;
 }
 
 void ax_warrants_close(struct ax_warrants *w)

@@ -48,6 +48,7 @@ enum ax_ledger_kind {
     AX_LEDGER_NOTICE_SENT,      /* shown, and handed to the owner's methods */
     AX_LEDGER_NOTICE_DELIVERED, /* a method's other side took it, or the owner has marked it read */
     AX_LEDGER_NOTICE_FAILED,    /* a method's other side refused it, or was away for hours */
+    AX_LEDGER_EXTRACT_ENDED,    /* of memory, which begins as a use: the hash of what was read */
     AX_LEDGER_KINDS
 };
 const char *ax_ledger_kind_name(enum ax_ledger_kind k); /* "warrant-opened" */
@@ -212,6 +213,35 @@ int ax_warrants_allow(struct ax_warrants *w, const struct ax_inspection *x, int6
  * is in the ledger, too: each minute's first by the same for the same. */
 int ax_warrants_use(struct ax_warrants *w, const struct ax_inspection *x, int64_t now,
                     struct ax_arena *a, struct ax_grant *out, struct ax_err *err);
+
+/* ---- extracts of memory (extract.c) ---- */
+
+/* As ax_warrants_use, for the scope forensic, which x->scope need not say; `what` is extracted:
+ * "all of its memory". The id is by chance; *sequence is the entry's. It has to be ended. */
+int ax_warrants_extract(struct ax_warrants *w, const struct ax_inspection *x, struct ax_str what,
+                        int64_t now, struct ax_arena *a, char id[AX_WARRANT_ID],
+                        struct ax_grant *out, int64_t *sequence, struct ax_err *err);
+struct ax_extract_end {
+    struct ax_str why;   /* it was broken off; empty: it is complete */
+    uint64_t size, data; /* bytes of the file, and those of them that were read */
+    char sha256[AX_LEDGER_HASH];
+};
+int ax_warrants_extract_end(struct ax_warrants *w, struct ax_str id,
+                            const struct ax_extract_end *how, int64_t now, int64_t *sequence,
+                            struct ax_err *err); /* -ENOENT */
+/* What the entry says; id: empty where no server has given one. */
+struct ax_str ax_extract_end_text(const struct ax_extract_end *e, struct ax_str id,
+                                  struct ax_arena *a);
+
+/* SHA-256 of what comes in pieces (digest.c). */
+struct ax_digest;
+struct ax_digest *ax_digest_new(void);
+void ax_digest_free(struct ax_digest *d); /* NULL is fine */
+void ax_digest_add(struct ax_digest *d, struct ax_str bytes);
+void ax_digest_zeros(struct ax_digest *d, uint64_t n);
+void ax_digest_copy(const struct ax_digest *d, char out[AX_LEDGER_HASH]); /* so far, in hex */
+
+/* ---- collections that go on (standing.c) ---- */
 
 /* A collection that goes on: begun once, then counted. Beginning what is on already (VM, scope, who
  * and grant are the same) goes on with it. */

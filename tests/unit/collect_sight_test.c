@@ -57,6 +57,24 @@ static void close_eye(void *handle)
     eye.closed++;
 }
 
+static int open_extract(void *ctx, const struct ax_sight_vm *vm, void **out, struct ax_err *err)
+{
+    return open_eye(ctx, vm, AX_SCOPE_FORENSIC, out, err);
+}
+
+static int map(void *handle, struct ax_memory_map *out, struct ax_err *err)
+{
+    *out = (struct ax_memory_map){.n = 1, .blocks = {{.size = 4096}}};
+    return eye.fails ? ax_fail(err, eye.fails, "no") : 0;
+}
+
+static int piece(void *handle, uint64_t gpa, uint64_t bytes, struct ax_buf *out, struct ax_err *err)
+{
+    eye.asked++;
+    ax_buf_printf(out, "%d from %d", (int)bytes, (int)gpa);
+    return eye.fails ? ax_fail(err, eye.fails, "no") : 0;
+}
+
 static void on_event(void *self, const struct ax_event *e)
 {
     snprintf(told, sizeof told, "%.*s %.*s %.*s", AX_STR_ARG(e->type), AX_STR_ARG(e->what),
@@ -69,7 +87,9 @@ static int setup(void **state)
     memset(&eye, 0, sizeof eye);
     events = 0;
     const struct ax_sight_options o = {
-        .eye = {open_eye, ask, close_eye, NULL}, .on_event = on_event, .tick_ms = 20};
+        .eye = {open_eye, ask, close_eye, NULL, open_extract, map, piece},
+        .on_event = on_event,
+        .tick_ms = 20};
     return ax_sight_new(&s, &o, NULL);
 }
 
@@ -290,6 +310,62 @@ static void test_a_look_is_for_vms_that_run_here(void **state)
     ax_buf_free(&json);
 }
 
+static struct ax_sight_extract extract_of(int n, uint64_t bytes)
+{
+    static char id[40];
+    snprintf(id, sizeof id, "00000000-0000-4000-8000-%012d", n);
+    return (struct ax_sight_extract){ax_str(id), AX_STR(HANDLE), 8192, bytes};
+}
+
+static void test_an_extract_is_what_was_begun(void **state)
+{
+    struct ax_buf b = AX_BUF_INIT;
+    struct ax_memory_map m;
+    struct ax_err err;
+    struct ax_sight_extract x = extract_of(0, 4096);
+    assert_int_equal(ax_sight_extract_map(s, &x, &m, &err), -ESRCH); /* the VM is not here */
+    round_with(true, "");
+    assert_int_equal(ax_sight_extract_piece(s, &x, &b, &err), -ESRCH); /* not begun */
+    assert_int_equal(eye.opened, 0);
+    assert_int_equal(ax_sight_extract_map(s, &x, &m, &err), 0);
+    assert_int_equal(eye.scope, AX_SCOPE_FORENSIC);
+    assert_int_equal(ax_sight_extract_piece(s, &x, &b, &err), 0);
+    assert_true(ax_str_eq(ax_buf_view(&b), AX_STR("4096 from 8192")));
+    x.handle = AX_STR("vm:00000000-0000-4000-8000-000000000002");
+    assert_int_equal(ax_sight_extract_piece(s, &x, &b, &err), -ESRCH); /* of another VM */
+    x = extract_of(0, 4096);
+    eye.fails = -EIO;
+    assert_int_equal(ax_sight_extract_piece(s, &x, &b, &err), -EIO);
+    assert_int_equal(eye.closed, 1);
+    eye.fails = 0;
+    assert_int_equal(ax_sight_extract_piece(s, &x, &b, &err), -ESRCH); /* it has ended */
+    assert_int_equal(eye.opened, 1);
+    ax_buf_free(&b);
+}
+
+static void test_extracts_end(void **state)
+{
+    struct ax_memory_map m;
+    struct ax_buf b = AX_BUF_INIT;
+    struct ax_err err;
+    round_with(true, "");
+    for (int i = 0; i < AX_SIGHT_EXTRACTS; i++) {
+        struct ax_sight_extract x = extract_of(i, 4096);
+        assert_int_equal(ax_sight_extract_map(s, &x, &m, &err), 0);
+    }
+    struct ax_sight_extract one_more = extract_of(AX_SIGHT_EXTRACTS, 4096);
+    assert_int_equal(ax_sight_extract_map(s, &one_more, &m, &err), -EAGAIN);
+    ax_sight_extract_end(s, extract_of(1, 0).id);
+    assert_int_equal(eye.closed, 1);
+    one_more = extract_of(AX_SIGHT_EXTRACTS, 4096);
+    assert_int_equal(ax_sight_extract_map(s, &one_more, &m, &err), 0);
+    round_with(false, ""); /* the VM has ended */
+    assert_int_equal(ax_sight_extract_piece(s, &one_more, &b, &err), -ESRCH);
+    assert_int_equal(eye.closed, 2);
+    ax_sight_rest(s, ax_mono_ns() + 61000000000ll);
+    assert_int_equal(eye.closed, AX_SIGHT_EXTRACTS + 1);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -304,6 +380,8 @@ int main(void)
         TEST(test_a_vm_that_panicked_and_was_started_again_is_told_of_anew),
         TEST(test_what_cannot_be_read_is_down),
         TEST(test_a_look_is_for_vms_that_run_here),
+        TEST(test_an_extract_is_what_was_begun),
+        TEST(test_extracts_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

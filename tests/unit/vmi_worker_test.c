@@ -442,7 +442,7 @@ static void figures(void **state)
 
 int main(int argc, char **argv)
 {
-    static const struct ax_worker_reader reader = {attach, read_parts, detach};
+    static const struct ax_worker_reader reader = {attach, read_parts, detach, NULL};
     if (argc == 2 && strcmp(argv[1], flag) == 0)
         _exit(ax_worker_serve(&reader));
     const struct CMUnitTest tests[] = {

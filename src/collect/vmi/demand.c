@@ -22,6 +22,7 @@ void ax_sight_forget_kept(struct ax_sight *s)
 {
     for (size_t i = 0; i < AX_SIGHT_KEPT; i++)
         drop(s, &s->kept[i]);
+    ax_sight_forget_extracts(s);
 }
 
 void ax_sight_rest(struct ax_sight *s, int64_t now_ns)
@@ -29,6 +30,7 @@ void ax_sight_rest(struct ax_sight *s, int64_t now_ns)
     for (size_t i = 0; i < AX_SIGHT_KEPT; i++)
         if (s->kept[i].eye && now_ns - s->kept[i].used_ns > KEEP_NS)
             drop(s, &s->kept[i]);
+    ax_sight_rest_extracts(s, now_ns);
 }
 
 static struct ax_sight_kept *find_kept(struct ax_sight *s, struct ax_str handle,
@@ -64,8 +66,8 @@ static int open_kept(struct ax_sight *s, struct ax_sight_kept *k, struct ax_str 
     return 0;
 }
 
-static int find(struct ax_sight *s, struct ax_str handle, struct ax_sight_known *vm,
-                struct ax_err *err)
+int ax_sight_find_running(struct ax_sight *s, struct ax_str handle, struct ax_sight_known *vm,
+                          struct ax_err *err)
 {
     pthread_mutex_lock(&s->lock);
     bool here = ax_sight_find(s, handle, vm);
@@ -83,7 +85,7 @@ int ax_sight_look(struct ax_sight *s, struct ax_str handle, enum ax_scope scope,
                   struct ax_buf *json, struct ax_err *err)
 {
     struct ax_sight_known vm;
-    int rc = find(s, handle, &vm, err);
+    int rc = ax_sight_find_running(s, handle, &vm, err);
     if (rc < 0)
         return rc;
     struct ax_sight_kept *k = find_kept(s, handle, scope);

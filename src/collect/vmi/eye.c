@@ -45,17 +45,18 @@ static int check(const struct ax_sight_vm *vm, const struct ax_guest_memory *m, 
                    AX_STR_ARG(vm->uuid));
 }
 
-static int open_eye(void *ctx, const struct ax_sight_vm *vm, enum ax_scope scope, void **out,
-                    struct ax_err *err)
+#define EXTRACT_MS 18000 /* of a piece: it may have to be swapped in */
+
+static int open_with(const struct ax_sight_vm *vm, const struct ax_inspector_options *o, void **out,
+                     struct ax_err *err)
 {
-    const struct ax_inspector_options o = {.scope = scope};
     struct eye e = {.process = -1};
     struct ax_guest_memory m = {.place.fd = -1};
     int rc = find(vm, &e.process, &m, err);
     if (rc == 0)
         rc = check(vm, &m, err);
     if (rc == 0)
-        rc = ax_inspector_new(&e.inspector, &m.place, &o, err);
+        rc = ax_inspector_new(&e.inspector, &m.place, o, err);
     ax_close_fd(&m.place.fd);
     if (rc < 0) {
         ax_close_fd(&e.process);
@@ -65,6 +66,33 @@ static int open_eye(void *ctx, const struct ax_sight_vm *vm, enum ax_scope scope
     *eye = e;
     *out = eye;
     return 0;
+}
+
+static int open_eye(void *ctx, const struct ax_sight_vm *vm, enum ax_scope scope, void **out,
+                    struct ax_err *err)
+{
+    return open_with(vm, &(struct ax_inspector_options){.scope = scope}, out, err);
+}
+
+static int open_extract(void *ctx, const struct ax_sight_vm *vm, void **out, struct ax_err *err)
+{
+    const struct ax_inspector_options o = {
+        .scope = AX_SCOPE_FORENSIC, .extracts = true, .poll_ms = EXTRACT_MS};
+    return open_with(vm, &o, out, err);
+}
+
+static int map(void *handle, struct ax_memory_map *out, struct ax_err *err)
+{
+    struct eye *e = handle;
+    return ax_inspector_map(e->inspector, out, err);
+}
+
+static int piece(void *handle, uint64_t gpa, uint64_t bytes, struct ax_buf *out, struct ax_err *err)
+{
+    struct eye *e = handle;
+    if (has_ended(e->process))
+        return ax_fail(err, -ESRCH, "its QEMU has ended");
+    return ax_inspector_extract(e->inspector, gpa, bytes, out, err);
 }
 
 static int ask(void *handle, unsigned parts, struct ax_buf *json, struct ax_err *err)
@@ -85,5 +113,10 @@ static void close_eye(void *handle)
 
 struct ax_eye ax_eye_real(void)
 {
-    return (struct ax_eye){.open = open_eye, .ask = ask, .close = close_eye};
+    return (struct ax_eye){.open = open_eye,
+                           .ask = ask,
+                           .close = close_eye,
+                           .open_extract = open_extract,
+                           .map = map,
+                           .piece = piece};
 }

@@ -3,7 +3,7 @@
  *
  *   sight.c   what is granted, and the thread that looks    watch.c   what looks say of health
  *   demand.c  looks that somebody asked for                 series.c  looks as series of a round
- *   parse.c   a worker's JSON as a reading
+ *   extract.c memory that somebody asked for                parse.c   a worker's JSON as a reading
  *
  * The looking thread alone changes the list of VMs and what it holds, under the lock; reading a
  * guest happens without it, into memory that nobody else sees yet. */
@@ -68,6 +68,13 @@ struct ax_sight_kept { /* of looks that were asked for */
     int64_t used_ns;
 };
 
+#define AX_SIGHT_EXTRACTS 4
+struct ax_sight_extracted { /* under way */
+    char id[AX_UUID_TEXT], *handle;
+    void *eye;
+    int64_t used_ns;
+};
+
 struct ax_sight {
     struct ax_sight_options o;
     pthread_mutex_t lock;
@@ -87,6 +94,7 @@ struct ax_sight {
     struct ax_sight_count *ended;
     size_t nended;
     struct ax_sight_kept kept[AX_SIGHT_KEPT];
+    struct ax_sight_extracted extracts[AX_SIGHT_EXTRACTS];
 };
 
 static inline const struct ax_reading *ax_sight_newest(const struct ax_sight_readings *g)
@@ -110,5 +118,10 @@ int ax_sight_parse(struct ax_str json, struct ax_arena *a, struct ax_reading *ou
                    struct ax_err *err);
 
 void ax_sight_forget_kept(struct ax_sight *s);
+void ax_sight_rest_extracts(struct ax_sight *s, int64_t now_ns);
+void ax_sight_forget_extracts(struct ax_sight *s);
+/* A VM that runs here; -ESRCH else. */
+int ax_sight_find_running(struct ax_sight *s, struct ax_str handle, struct ax_sight_known *vm,
+                          struct ax_err *err);
 
 #endif
