@@ -5,10 +5,9 @@
 #include "cli/host_sight.h"
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/num.h"
-#include "vmi/vmi.h"
+#include "cli/host_sight_parts.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -17,29 +16,10 @@
 #include <string.h>
 #include <time.h>
 
-#define WAIT_S     10
-#define LEASE_NS   40000000000ll /* so long grants hold without a word from the server */
-#define COUNT_NS   30000000000ll
-#define QUEUE_MAX  64
-#define PAUSE_MAX  30000
-#define ANSWER_MAX (15u << 20) /* of a reading: the server takes 16 MiB */
-
-struct request {
-    char *id, *handle;
-    enum ax_scope scope;
-    unsigned parts;
-    char *extract; /* its id; NULL: it is a look at parts */
-    uint64_t from, bytes;
-    bool ends;
-    struct request *next;
-};
-
-/* What the server is still to be told of. */
-struct report {
-    char *standing, *ended;
-    uint64_t polls;
-    struct report *next;
-};
+#define WAIT_S    10
+#define LEASE_NS  40000000000ll /* so long grants hold without a word from the server */
+#define QUEUE_MAX 64
+#define PAUSE_MAX 30000
 
 struct ax_host_sight {
     struct ax_sight *sight;
@@ -50,21 +30,12 @@ struct ax_host_sight {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool quit;
-    struct request *queue;
+    struct ax_host_request *queue;
     size_t queued;
     char version[32]; /* the asker's, as is the rest */
-    struct report *reports;
-    int64_t counted_ns;
+    struct ax_host_reports reports;
     int64_t pause_ms;
 };
-
-static void free_request(struct request *q)
-{
-    free(q->id);
-    free(q->handle);
-    free(q->extract);
-    free(q);
-}
 
 static bool is_over(struct ax_host_sight *h)
 {
@@ -120,7 +91,7 @@ static unsigned parts_of(const json_t *list)
 }
 
 /* False: it is neither a look at parts nor an extract. */
-static bool read_wish(const json_t *o, struct request *q)
+static bool read_wish(const json_t *o, struct ax_host_request *q)
 {
     const json_t *extract = json_object_get(o, "extract");
     const char *id = json_string_value(json_object_get(extract, "id"));
@@ -140,14 +111,14 @@ static bool read_wish(const json_t *o, struct request *q)
 
 static void take_request(struct ax_host_sight *h, const json_t *o)
 {
-    struct request *q = ax_calloc(1, sizeof *q);
+    struct ax_host_request *q = ax_calloc(1, sizeof *q);
     const char *id = json_string_value(json_object_get(o, "id"));
     const char *handle = json_string_value(json_object_get(o, "handle"));
     bool known = ax_scope_parse(text(o, "scope"), &q->scope) && read_wish(o, q);
     pthread_mutex_lock(&h->lock);
     bool taken = known && id && handle && h->queued < QUEUE_MAX;
     if (taken) {
-        struct request **at = &h->queue;
+        struct ax_host_request **at = &h->queue;
         q->id = ax_strdup(id);
         q->handle = ax_strdup(handle);
         while (*at)
@@ -158,7 +129,7 @@ static void take_request(struct ax_host_sight *h, const json_t *o)
     }
     pthread_mutex_unlock(&h->lock);
     if (!taken)
-        free_request(q);
+        ax_host_request_free(q);
 }
 
 static void take_work(struct ax_host_sight *h, const json_t *work)
@@ -214,188 +185,15 @@ static void ask(struct ax_host_sight *h)
     json_decref(work);
 }
 
-/* ---- what was read, for the ledger ---- */
-
-static void add_report(struct ax_host_sight *h, const struct ax_sight_count *c)
-{
-    struct report **at = &h->reports;
-    while (*at && !ax_str_eq(ax_str((*at)->standing), c->standing))
-        at = &(*at)->next;
-    if (!*at) {
-        *at = ax_calloc(1, sizeof **at);
-        (*at)->standing = ax_strdup(c->standing.p);
-    }
-    (*at)->polls += c->polls;
-    if (c->ended.n && !(*at)->ended)
-        (*at)->ended = ax_strdup(c->ended.p);
-}
-
-static void free_report(struct report *r)
-{
-    free(r->standing);
-    free(r->ended);
-    free(r);
-}
-
-/* False: the server could not be reached; the report waits. */
-static bool send_report(struct ax_host_sight *h, struct ax_errand *by, const struct report *r)
-{
-    AX_CLEANUP(ax_buf_free)
-    struct ax_buf path = AX_BUF_INIT, body = AX_BUF_INIT, answer = {.max = 65536};
-    struct ax_json j = {.out = &body};
-    struct ax_err err;
-    ax_json_obj(&j);
-    ax_json_key(&j, "polls");
-    ax_json_int(&j, (int64_t)r->polls);
-    if (r->ended) {
-        ax_json_key(&j, "ended");
-        ax_json_cstr(&j, r->ended);
-    }
-    ax_json_end(&j);
-    ax_buf_printf(&path, "/auspex/v1/inspection/standing/%s/count?host=%s%c", r->standing, h->host,
-                  '\0');
-    int status = ax_errand_ask(by, path.p, ax_buf_view(&body), 5000, &answer, &err);
-    if (status == 403)
-        h->version[0] = '\0'; /* its grant has ended: what is granted now? */
-    return status > 0 && status < 500 && status != 401 && status != 429;
-}
-
-static void report(struct ax_host_sight *h, struct ax_errand *by, bool all)
-{
-    struct ax_arena a = AX_ARENA_INIT;
-    struct ax_sight_count *v;
-    size_t n;
-    int64_t now = ax_mono_ns();
-    bool due = all || now - h->counted_ns >= COUNT_NS;
-    ax_sight_counts(h->sight, &a, &v, &n);
-    for (size_t i = 0; i < n; i++)
-        add_report(h, &v[i]);
-    ax_arena_free(&a);
-    bool reached = true;
-    for (struct report **at = &h->reports; *at && reached;) {
-        struct report *r = *at;
-        reached = !(due || r->ended) || send_report(h, by, r);
-        if (reached && (due || r->ended)) {
-            *at = r->next;
-            free_report(r);
-        } else {
-            at = &r->next;
-        }
-    }
-    if (due)
-        h->counted_ns = now;
-}
-
 static void *run_asker(void *arg)
 {
     struct ax_host_sight *h = arg;
     while (!is_over(h)) {
         ask(h);
-        report(h, h->asks, false);
+        if (ax_host_report_send(&h->reports, h->sight, h->asks, h->host, false))
+            h->version[0] = '\0';
     }
     return NULL;
-}
-
-/* ---- answering ---- */
-
-static const char *word_of(int code)
-{
-    switch (code) {
-    case -ENOENT: return "no_kernel";
-    case -ENOTSUP: return "unsupported";
-    case -ESRCH: return "not_running";
-    case -EAGAIN:
-    case -ETIMEDOUT: return "unavailable";
-    default: return "failed";
-    }
-}
-
-static void put_error(struct ax_buf *body, const struct ax_err *err)
-{
-    struct ax_json j = {.out = body};
-    ax_json_obj(&j);
-    ax_json_key(&j, "error");
-    ax_json_obj(&j);
-    ax_json_key(&j, "code");
-    ax_json_cstr(&j, word_of(err->code));
-    ax_json_key(&j, "message");
-    ax_json_cstr(&j, err->text);
-    ax_json_end(&j);
-    ax_json_end(&j);
-}
-
-static int look(struct ax_host_sight *h, const struct request *q, struct ax_buf *body,
-                struct ax_err *err)
-{
-    ax_buf_cstr(body, "{\"reading\":");
-    int rc = ax_sight_look(h->sight, ax_str(q->handle), q->scope, q->parts, body, err);
-    ax_buf_byte(body, '}');
-    return rc;
-}
-
-static void put_map(struct ax_buf *body, const struct ax_memory_map *m)
-{
-    struct ax_json j = {.out = body};
-    ax_json_obj(&j);
-    ax_json_key(&j, "memory");
-    ax_json_obj(&j);
-    ax_json_key(&j, "ram");
-    ax_json_arr(&j);
-    for (size_t i = 0; i < m->n && i < AX_RAM_BLOCKS; i++) {
-        ax_json_obj(&j);
-        ax_json_key(&j, "address");
-        ax_json_int(&j, (int64_t)m->blocks[i].gpa);
-        ax_json_key(&j, "bytes");
-        ax_json_int(&j, (int64_t)m->blocks[i].size);
-        ax_json_end(&j);
-    }
-    ax_json_end(&j);
-    ax_json_key(&j, "vmcoreinfo");
-    ax_json_str(&j, (struct ax_str){m->vmcoreinfo, m->vmcoreinfo_n});
-    ax_json_end(&j);
-    ax_json_end(&j);
-}
-
-/* First where the memory is, as JSON; then pieces, as they are; then its end. */
-static int extract(struct ax_host_sight *h, const struct request *q, struct ax_buf *body,
-                   struct ax_err *err)
-{
-    const struct ax_sight_extract x = {ax_str(q->extract), ax_str(q->handle), q->from, q->bytes};
-    static struct ax_memory_map map; /* of the one thread that answers */
-    if (q->ends) {
-        ax_sight_extract_end(h->sight, x.id);
-        ax_buf_cstr(body, "{}");
-        return 0;
-    }
-    if (q->bytes)
-        return ax_sight_extract_piece(h->sight, &x, body, err);
-    int rc = ax_sight_extract_map(h->sight, &x, &map, err);
-    if (rc == 0)
-        put_map(body, &map);
-    return rc;
-}
-
-static void answer(struct ax_host_sight *h, const struct request *q)
-{
-    static struct ax_log_limit limit;
-    AX_CLEANUP(ax_buf_free)
-    struct ax_buf path = AX_BUF_INIT, body = {.max = ANSWER_MAX}, said = {.max = 65536};
-    struct ax_err err = {0};
-    int rc = q->extract ? extract(h, q, &body, &err) : look(h, q, &body, &err);
-    if (rc == 0 && body.overflow)
-        rc = ax_fail(&err, -E2BIG, "the reading is larger than %u MiB: ask for fewer parts",
-                     ANSWER_MAX >> 20);
-    if (rc < 0) {
-        ax_buf_free(&body);
-        body = (struct ax_buf)AX_BUF_INIT;
-        put_error(&body, &err);
-    }
-    ax_buf_printf(&path, "/auspex/v1/inspection/requests/%s/%s?host=%s%c", q->id,
-                  rc == 0 && q->bytes ? "piece" : "result", h->host, '\0');
-    int status = ax_errand_ask(h->answers, path.p, ax_buf_view(&body), 15000, &said, &err);
-    if (status != 204)
-        ax_log_limited(&limit, 10, AX_LOG_WARN, "what was read of %s could not be delivered (%d)",
-                       q->handle, status);
 }
 
 static void *run_answerer(void *arg)
@@ -403,7 +201,7 @@ static void *run_answerer(void *arg)
     struct ax_host_sight *h = arg;
     pthread_mutex_lock(&h->lock);
     while (!h->quit) {
-        struct request *q = h->queue;
+        struct ax_host_request *q = h->queue;
         if (!q) {
             rest(h, 5000);
         } else {
@@ -412,8 +210,8 @@ static void *run_answerer(void *arg)
         }
         pthread_mutex_unlock(&h->lock);
         if (q) {
-            answer(h, q);
-            free_request(q);
+            ax_host_answer(h->sight, h->answers, h->host, q);
+            ax_host_request_free(q);
         } else {
             ax_sight_rest(h->sight, ax_mono_ns());
         }
@@ -442,7 +240,7 @@ int ax_host_sight_start(struct ax_host_sight **out, struct ax_sight *sight,
     h->sight = sight;
     h->host = escaped(host);
     h->pause_ms = 500;
-    h->counted_ns = ax_mono_ns();
+    h->reports.sent_ns = ax_mono_ns();
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&h->lock, NULL);
@@ -481,16 +279,12 @@ void ax_host_sight_stop(struct ax_host_sight *h)
         pthread_join(h->answerer, NULL);
     ax_sight_end(h->sight);
     if (h->answers)
-        report(h, h->answers, true);
-    while (h->reports) {
-        struct report *r = h->reports;
-        h->reports = r->next;
-        free_report(r);
-    }
+        ax_host_report_send(&h->reports, h->sight, h->answers, h->host, true);
+    ax_host_reports_free(&h->reports);
     while (h->queue) {
-        struct request *q = h->queue;
+        struct ax_host_request *q = h->queue;
         h->queue = q->next;
-        free_request(q);
+        ax_host_request_free(q);
     }
     ax_errand_free(h->asks);
     ax_errand_free(h->answers);
