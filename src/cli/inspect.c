@@ -117,12 +117,42 @@ static int find_memory(const struct flags *f, struct ax_guest_memory *m, struct 
 
 /* ---- asking and showing ---- */
 
+struct looking {
+    const struct flags *f;
+    struct ax_guest_memory *m;
+    struct ax_inspector_options o;
+    struct ax_inspector *in;
+    unsigned parts;
+};
+
+/* Memory that was plugged in or taken out meanwhile: it is read again, as it is now. */
+static int ask(struct looking *l, struct ax_buf *b, struct ax_err *err)
+{
+    int rc = ax_inspector_ask(l->in, l->parts, b, err);
+    uint64_t pid = 0;
+    if (!l->f->pid || !ax_str_u64(ax_str(l->f->pid), &pid) ||
+        !ax_guest_memory_changed("/proc", (pid_t)pid, l->m))
+        return rc;
+    ax_buf_clear(b);
+    struct ax_inspector *anew = NULL;
+    ax_ram_place_close(&l->m->place);
+    rc = find_memory(l->f, l->m, err);
+    if (rc == 0)
+        rc = ax_inspector_new(&anew, &l->m->place, &l->o, err);
+    if (rc < 0)
+        return rc;
+    ax_inspector_free(l->in);
+    l->in = anew;
+    return ax_inspector_ask(l->in, l->parts, b, err);
+}
+
 /* 0 well, 3 not well; -1 an error, which is told. */
-static int look(struct ax_inspector *in, unsigned parts, const struct flags *f, bool json)
+static int look(struct looking *l, bool json)
 {
     AX_CLEANUP(ax_buf_free) struct ax_buf b = AX_BUF_INIT;
+    const struct flags *f = l->f;
     struct ax_err err;
-    if (ax_inspector_ask(in, parts, &b, &err) < 0) {
+    if (ask(l, &b, &err) < 0) {
         ax_cli_error(&err);
         return -1;
     }
@@ -151,20 +181,23 @@ int ax_inspect_start_ms(const struct ax_ram_place *p)
     return ms < 3600000 ? (int)ms : 3600000;
 }
 
-static int inspect(const struct flags *f, const struct ax_ram_place *p, unsigned parts, bool json)
+static int inspect(const struct flags *f, struct ax_guest_memory *m, unsigned parts, bool json)
 {
-    struct ax_inspector *in;
     struct ax_err err;
-    const struct ax_inspector_options o = {
-        .scope = ax_vmi_scope_needed(parts), .start_ms = ax_inspect_start_ms(p), .poll_ms = 10000};
-    if (ax_inspector_new(&in, p, &o, &err) < 0)
+    struct looking l = {.f = f,
+                        .m = m,
+                        .o = {.scope = ax_vmi_scope_needed(parts),
+                              .start_ms = ax_inspect_start_ms(&m->place),
+                              .poll_ms = 10000},
+                        .parts = parts};
+    if (ax_inspector_new(&l.in, &m->place, &l.o, &err) < 0)
         return ax_cli_error(&err);
-    int status = look(in, parts, f, json);
+    int status = look(&l, json);
     while (f->watch) {
         ax_sleep_ms(WATCH_MS);
-        status = look(in, parts, f, json);
+        status = look(&l, json);
     }
-    ax_inspector_free(in);
+    ax_inspector_free(l.in);
     return status < 0 ? AX_EXIT_ERROR : status;
 }
 
@@ -208,7 +241,7 @@ static int extract(const struct flags *f, const struct ax_extract_wish *w, bool 
     } else {
         status = ax_extract_local(&m.place, &r, w, &out, json);
     }
-    ax_close_fd(&m.place.fd);
+    ax_ram_place_close(&m.place);
     return status;
 }
 
@@ -230,8 +263,8 @@ static int run(const struct flags *f, const char *word, bool json)
                                &err);
     if (rc == 0 && m.place.kind == AX_RAM_FILE && f->ram)
         rc = look_at_file(f, &m.place, &err);
-    int status = rc < 0 ? ax_cli_error(&err) : inspect(f, &m.place, parts, json);
-    ax_close_fd(&m.place.fd);
+    int status = rc < 0 ? ax_cli_error(&err) : inspect(f, &m, parts, json);
+    ax_ram_place_close(&m.place);
     return status;
 }
 

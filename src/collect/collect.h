@@ -140,14 +140,21 @@ void ax_collect_findings(const struct ax_collect_options *o, struct ax_arena *a,
 
 /* Where the memory of a VM on this host is, for an inspector (vmi/inspector.h). */
 struct ax_guest_memory {
-    struct ax_ram_place place; /* its fd is the caller's to close */
+    struct ax_ram_place place; /* the caller's: ax_ram_place_close */
     char handle[4352];         /* "vm:UUID"; "process:PID" of a QEMU that was given no UUID */
+    bool changes;              /* memory can be plugged in and taken out while it runs */
+    uint64_t layout;           /* of the mappings that it was found in */
+    uint64_t pages;            /* of the process, and when its mappings were looked at last: */
+    int64_t surveyed_ms;
 };
 /* Of a QEMU process. Nothing of the memory is read. -ESRCH, -EACCES; -EINVAL it is no QEMU; -EBUSY
  * the VM is just being migrated to here; -ENOENT, -ENOTUNIQ, -ENOTSUP its RAM cannot be told from
  * other mappings. */
 int ax_guest_memory_find(const char *proc, pid_t pid, struct ax_guest_memory *out,
                          struct ax_err *err);
+/* Whether memory was plugged in or taken out since: to be asked after a look, which is worth
+ * nothing then. Cheap as long as the process is as large as before. */
+bool ax_guest_memory_changed(const char *proc, pid_t pid, struct ax_guest_memory *m);
 /* The QEMU process with this -uuid, as libvirt starts them. -ESRCH. */
 int ax_guest_process_find(const char *proc, struct ax_str uuid, pid_t *out, struct ax_err *err);
 

@@ -41,18 +41,56 @@ static int64_t mono_ms(void)
     return ax_mono_ns() / 1000000;
 }
 
+/* ---- descriptors of memory ---- */
+
+static size_t descriptors(struct ax_ram_place *p, int **out)
+{
+    bool one = p->kind == AX_RAM_FILE || p->kind == AX_RAM_ELF;
+    *out = p->kind == AX_RAM_PIECES ? p->pieces.fds : &p->fd;
+    return p->kind == AX_RAM_PIECES ? p->pieces.n_fds : one;
+}
+
+void ax_ram_place_close(struct ax_ram_place *p)
+{
+    int *fds;
+    size_t n = descriptors(p, &fds);
+    for (size_t i = 0; i < n; i++) {
+        ax_close_fd(&fds[i]);
+        fds[i] = -1;
+    }
+}
+
+/* Duplicates, none of them below `above`; errno says what is wrong. */
+static bool duplicate(struct ax_ram_place *to, const struct ax_ram_place *from, int above)
+{
+    int *fds;
+    bool ok = true;
+    *to = *from;
+    size_t n = descriptors(to, &fds);
+    for (size_t i = 0; i < n; i++) {
+        fds[i] = ok ? fcntl(fds[i], F_DUPFD_CLOEXEC, above) : -1;
+        ok = ok && fds[i] >= 0;
+    }
+    if (!ok) {
+        int saved = errno;
+        ax_ram_place_close(to);
+        errno = saved;
+    }
+    return ok;
+}
+
 int ax_inspector_new(struct ax_inspector **out, const struct ax_ram_place *place,
                      const struct ax_inspector_options *o, struct ax_err *err)
 {
-    if (place->n_blocks > AX_RAM_BLOCKS)
-        return ax_fail(err, -EINVAL, "%zu RAM blocks: at most %d can be read", place->n_blocks,
-                       AX_RAM_BLOCKS);
-    int fd = place->kind == AX_RAM_PROCESS ? -1 : fcntl(place->fd, F_DUPFD_CLOEXEC, 3);
-    if (fd < 0 && place->kind != AX_RAM_PROCESS)
-        return ax_fail_errno(err, "guest memory");
+    const struct ax_ram_pieces *pieces = &place->pieces;
+    if (place->n_blocks > AX_RAM_BLOCKS || pieces->n_slots > AX_RAM_BLOCKS ||
+        pieces->n_found > AX_RAM_BLOCKS || pieces->n_fds > AX_RAM_BLOCKS)
+        return ax_fail(err, -EINVAL, "the VM's RAM is in more than %d pieces", AX_RAM_BLOCKS);
     struct ax_inspector *i = ax_calloc(1, sizeof *i);
-    i->place = *place;
-    i->place.fd = fd;
+    if (!duplicate(&i->place, place, 3)) {
+        free(i);
+        return ax_fail_errno(err, "guest memory");
+    }
     i->o = *o;
     i->o.start_ms = o->start_ms ? o->start_ms : START_MS;
     i->o.poll_ms = o->poll_ms ? o->poll_ms : POLL_MS;
@@ -83,7 +121,7 @@ void ax_inspector_free(struct ax_inspector *i)
     if (!i)
         return;
     end_worker(i);
-    ax_close_fd(&i->place.fd);
+    ax_ram_place_close(&i->place);
     ax_buf_free(&i->plan);
     free(i);
 }
@@ -268,24 +306,24 @@ static int take_answer(struct ax_inspector *i, bool starting, int ms, struct ax_
 
 /* ---- starting ---- */
 
-/* In the child: the socket at 3, the memory at 4, nothing else but /dev/null. The two come from
- * numbers above, so that neither is overwritten by the other. */
-static int spawn(struct ax_inspector *i, int socket, int memory)
+/* In the child: the socket at 3, the memory from 4 on, nothing else but /dev/null. They come from
+ * numbers above, so that none is overwritten by another. */
+static int spawn(struct ax_inspector *i, int socket, struct ax_ram_place *memory)
 {
     static char name[] = "auspex", command[] = "inspect", flag[] = "--worker";
     char *const own[] = {name, command, flag, NULL}, *const none[] = {NULL};
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attr;
     sigset_t no_signal, every_signal;
+    int *fds, n = (int)descriptors(memory, &fds);
     posix_spawn_file_actions_init(&files);
     posix_spawnattr_init(&attr);
     for (int fd = 0; fd < 3; fd++)
         posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
     posix_spawn_file_actions_adddup2(&files, socket, AX_WORKER_SOCKET);
-    if (memory >= 0)
-        posix_spawn_file_actions_adddup2(&files, memory, AX_WORKER_MEMORY);
-    posix_spawn_file_actions_addclosefrom_np(&files, memory >= 0 ? AX_WORKER_MEMORY + 1
-                                                                 : AX_WORKER_SOCKET + 1);
+    for (int k = 0; k < n; k++)
+        posix_spawn_file_actions_adddup2(&files, fds[k], AX_WORKER_MEMORY + k);
+    posix_spawn_file_actions_addclosefrom_np(&files, AX_WORKER_MEMORY + n);
     sigemptyset(&no_signal);
     sigfillset(&every_signal);
     posix_spawnattr_setsigmask(&attr, &no_signal);
@@ -301,31 +339,29 @@ static int spawn(struct ax_inspector *i, int socket, int memory)
     return rc;
 }
 
-/* A duplicate well above the numbers that the worker finds its own at. */
-static int raised(int fd)
-{
-    int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 16);
-    return high;
-}
+#define ABOVE (AX_WORKER_MEMORY + AX_RAM_BLOCKS) /* the numbers that a worker finds its own at */
 
 static int launch(struct ax_inspector *i, struct ax_err *err)
 {
     int pair[2];
+    struct ax_ram_place memory;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         return ax_fail_errno(err, "a socket for the reading process");
-    int theirs = raised(pair[1]), memory = raised(i->place.fd);
-    errno = theirs < 0 || (memory < 0 && i->place.fd >= 0) ? EMFILE : 0;
-    if (errno == 0)
-        errno = spawn(i, theirs, memory);
-    int rc = errno ? ax_fail_errno(err, "starting the reading process") : 0;
+    int theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, ABOVE);
+    int rc = theirs < 0 || !duplicate(&memory, &i->place, ABOVE) ? errno : 0;
+    if (rc == 0) {
+        rc = spawn(i, theirs, &memory);
+        ax_ram_place_close(&memory);
+    }
     close(pair[1]);
     ax_close_fd(&theirs);
-    ax_close_fd(&memory);
-    if (rc < 0)
+    if (rc) {
         close(pair[0]);
-    else
-        i->socket = pair[0];
-    return rc;
+        errno = rc;
+        return ax_fail_errno(err, "starting the reading process");
+    }
+    i->socket = pair[0];
+    return 0;
 }
 
 static int start(struct ax_inspector *i, struct ax_err *err)

@@ -14,27 +14,31 @@
 #include "base/err.h"
 #include "model/scope.h"
 #include "vmi/extract.h"
+#include "vmi/pieces.h"
 #include "vmi/ram.h"
 
 struct ax_plan_store;
 
 enum ax_ram_kind {
-    AX_RAM_FILE,   /* shared memory of a running guest, or a raw dump */
-    AX_RAM_ELF,    /* a dump with an ELF header */
-    AX_RAM_PROCESS /* the memory of a QEMU process */
+    AX_RAM_FILE,    /* shared memory of a running guest, or a raw dump */
+    AX_RAM_ELF,     /* a dump with an ELF header */
+    AX_RAM_PROCESS, /* the memory of a QEMU process */
+    AX_RAM_PIECES   /* several pieces, in files or in the process */
 };
 
 /* Where a guest's memory is to be had. */
 struct ax_ram_place {
     enum ax_ram_kind kind;
     int fd;        /* FILE, ELF: O_RDONLY; -1 else */
-    pid_t pid;     /* PROCESS; 0 else */
+    pid_t pid;     /* PROCESS, and PIECES of which one is in the process; 0 else */
     uint64_t base; /* FILE, PROCESS: where the RAM begins in the file or in the process */
     uint64_t size; /* of the RAM, bytes */
     /* The layout, when it is known; n_blocks = 0: those of ax_ram_layout are tried. */
     struct ax_ram_block blocks[AX_RAM_BLOCKS];
     size_t n_blocks;
+    struct ax_ram_pieces pieces; /* PIECES; its descriptors are O_RDONLY */
 };
+void ax_ram_place_close(struct ax_ram_place *p); /* its descriptors */
 
 struct ax_inspector_options {
     enum ax_scope scope; /* the most that this inspector's worker will read, ever */
@@ -51,7 +55,8 @@ struct ax_inspector_options {
 
 struct ax_inspector;
 
-/* Takes a duplicate of the place's fd. Nothing is started or read before the first question. */
+/* Takes duplicates of the place's descriptors. Nothing is started or read before the first
+ * question. */
 int ax_inspector_new(struct ax_inspector **out, const struct ax_ram_place *place,
                      const struct ax_inspector_options *o, struct ax_err *err);
 void ax_inspector_free(struct ax_inspector *i); /* ends the worker; takes NULL */

@@ -49,10 +49,73 @@ int ax_ram_init(struct ax_ram *r, const struct ax_ram_source *source,
     return 0;
 }
 
+/* ---- across the ends of blocks ---- */
+
+#define JOINED_MAX   256u
+#define JOINED_BYTES (64u << 20)
+
+static void forget_joined(struct ax_ram *r)
+{
+    for (size_t i = 0; i < r->n_joined; i++)
+        free(r->joined[i].p);
+    r->n_joined = r->joined_bytes = 0;
+}
+
+static const uint8_t *find_joined(const struct ax_ram *r, uint64_t gpa, size_t len)
+{
+    for (size_t i = 0; i < r->n_joined; i++) {
+        const struct ax_ram_joined *j = &r->joined[i];
+        if (gpa >= j->gpa && gpa - j->gpa < j->len && len <= j->len - (gpa - j->gpa))
+            return j->p + (gpa - j->gpa);
+    }
+    return NULL;
+}
+
+/* From block `i` on, as long as each begins where the one before ends. */
+static bool gather(struct ax_ram *r, size_t i, uint64_t gpa, uint8_t *to, size_t len)
+{
+    for (; len > 0 && i < r->n_blocks; i++) {
+        const struct ax_ram_block *b = &r->blocks[i];
+        uint64_t left = b->gpa + b->size - gpa;
+        size_t n = len < left ? len : (size_t)left;
+        const uint8_t *p = gpa >= b->gpa ? r->source->at(r, i, gpa - b->gpa, n) : NULL;
+        if (!p)
+            return false;
+        memcpy(to, p, n);
+        to += n;
+        gpa += n;
+        len -= n;
+    }
+    return len == 0;
+}
+
+static const uint8_t *join(struct ax_ram *r, size_t block, uint64_t gpa, size_t len)
+{
+    const struct ax_ram_block *b = &r->blocks[block];
+    const uint8_t *known = find_joined(r, gpa, len);
+    if (known || block + 1 == r->n_blocks || b[1].gpa != b->gpa + b->size ||
+        r->n_joined == JOINED_MAX || len > JOINED_BYTES - r->joined_bytes)
+        return known;
+    uint8_t *p = ax_malloc(len);
+    if (!gather(r, block, gpa, p, len)) {
+        free(p);
+        return NULL;
+    }
+    r->joined = ax_realloc(r->joined, (r->n_joined + 1) * sizeof *r->joined);
+    r->joined[r->n_joined++] = (struct ax_ram_joined){gpa, len, p};
+    r->joined_bytes += len;
+    return p;
+}
+
+/* ---- the door ---- */
+
 void ax_ram_close(struct ax_ram *r)
 {
-    if (r)
-        r->source->close(r);
+    if (!r)
+        return;
+    forget_joined(r);
+    free(r->joined);
+    r->source->close(r);
 }
 
 const uint8_t *ax_ram_at(struct ax_ram *r, uint64_t gpa, size_t len)
@@ -63,8 +126,10 @@ const uint8_t *ax_ram_at(struct ax_ram *r, uint64_t gpa, size_t len)
         const struct ax_ram_block *b = &r->blocks[i];
         uint64_t offset = gpa - b->gpa;
         if (gpa >= b->gpa && offset < b->size)
-            return len <= b->size - offset ? r->source->at(r, i, offset, len) : NULL;
+            return len <= b->size - offset ? r->source->at(r, i, offset, len)
+                                           : join(r, i, gpa, len);
     }
+    r->counts.beyond++;
     return NULL;
 }
 
@@ -78,6 +143,7 @@ bool ax_ram_read(struct ax_ram *r, uint64_t gpa, void *out, size_t len)
 
 void ax_ram_begin(struct ax_ram *r)
 {
+    forget_joined(r);
     r->source->begin(r);
 }
 
@@ -118,7 +184,7 @@ size_t ax_ram_blocks(const struct ax_ram *r, const struct ax_ram_block **out)
 
 struct ax_ram_counts ax_ram_counts(const struct ax_ram *r)
 {
-    return r->counts;
+    return r->source->counts ? r->source->counts(r) : r->counts;
 }
 
 bool ax_ram_contiguous(const struct ax_ram *r)

@@ -7,7 +7,7 @@
  *
  * Sources: the file or memfd behind shared guest memory (mapped read-only, no system call per
  * read), the memory of a QEMU process (process_vm_readv; the ranges that the last poll read are
- * fetched by one call when the next begins), or a dump (raw or ELF).
+ * fetched by one call when the next begins), a dump (raw or ELF), or several of these at once.
  *
  * What comes out of here was written by somebody else, at this moment: copy a value once, check
  * it, use the copy. Not thread-safe: one ram, one thread. */
@@ -29,9 +29,10 @@ struct ax_ram_block {
 };
 
 struct ax_ram_counts {
-    uint64_t calls; /* system calls that read */
-    uint64_t bytes; /* copied by them */
-    uint64_t holes; /* reads refused because the guest has never touched the page */
+    uint64_t calls;  /* system calls that read */
+    uint64_t bytes;  /* copied by them */
+    uint64_t holes;  /* reads refused because the guest has never touched the page */
+    uint64_t beyond; /* reads refused because there is no block */
 };
 
 struct ax_ram;
@@ -51,11 +52,21 @@ int ax_ram_open_process(struct ax_ram **out, pid_t pid, const struct ax_ram_bloc
  * with their physical addresses become the blocks. -EINVAL when it is none. */
 int ax_ram_open_elf(struct ax_ram **out, int fd, struct ax_err *err);
 
+/* RAM that is put together of pieces of others, which must live longer. */
+struct ax_ram_piece {
+    struct ax_ram *ram;
+    uint64_t from; /* address in that one; within one of its blocks */
+    uint64_t gpa, size;
+};
+int ax_ram_open_pieces(struct ax_ram **out, const struct ax_ram_piece *pieces, size_t n,
+                       struct ax_err *err);
+
 void ax_ram_close(struct ax_ram *r); /* takes NULL */
 
-/* `len` bytes at a guest-physical address, or NULL: outside of every block, across the end of one,
- * in a hole, or not readable (any more). len <= AX_RAM_SPAN. The bytes are valid until the next
- * ax_ram_begin; with shared memory they may change at any moment. */
+/* `len` bytes at a guest-physical address, or NULL: outside of every block, in a hole, or not
+ * readable (any more). len <= AX_RAM_SPAN. Across the end of a block, where the next one goes on,
+ * it is a copy. The bytes are valid until the next ax_ram_begin; with shared memory they may change
+ * at any moment. */
 #define AX_RAM_SPAN (16u << 20)
 const uint8_t *ax_ram_at(struct ax_ram *r, uint64_t gpa, size_t len);
 bool ax_ram_read(struct ax_ram *r, uint64_t gpa, void *out, size_t len);

@@ -12,8 +12,16 @@ struct ax_ram_source {
     /* the next range of data in a block at or above *offset; both relative to the block */
     bool (*data)(struct ax_ram *r, size_t block, uint64_t *offset, uint64_t *end);
     void (*drop)(struct ax_ram *r, size_t block, uint64_t offset, uint64_t end);
-    void (*close)(struct ax_ram *r); /* frees what embeds the ram */
+    void (*close)(struct ax_ram *r);                        /* frees what embeds the ram */
+    struct ax_ram_counts (*counts)(const struct ax_ram *r); /* NULL: those of the ram */
     bool contiguous;
+};
+
+/* A copy of what lies across the end of a block. */
+struct ax_ram_joined {
+    uint64_t gpa;
+    size_t len;
+    uint8_t *p;
 };
 
 /* The first member of each source's own struct. */
@@ -22,6 +30,8 @@ struct ax_ram {
     struct ax_ram_block blocks[AX_RAM_BLOCKS]; /* by guest-physical address */
     size_t n_blocks;
     struct ax_ram_counts counts;
+    struct ax_ram_joined *joined;
+    size_t n_joined, joined_bytes;
 };
 
 /* Checks the blocks (aligned, not empty, not overlapping, `at` within `limit`) and takes them over

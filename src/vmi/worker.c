@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "vmi/sandbox.h"
+#include "vmi/worker_pieces.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,14 +12,16 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define LAYOUTS 2
+#define LAYOUTS 2 /* of one piece */
+#define WAYS    AX_PIECES_WAYS
 
 struct worker {
     const struct ax_worker_reader *reader;
     struct ax_worker_hello hello;
-    struct ax_ram *rams[LAYOUTS];    /* one for each layout that may be the guest's */
-    struct ax_ram *extract[LAYOUTS]; /* the same once more, for extracts; NULL: none are made */
-    size_t layout;                   /* that the kernel was found by */
+    struct ax_ram *rams[WAYS];    /* one for each layout that may be the guest's */
+    struct ax_ram *extract[WAYS]; /* the same once more, for extracts; NULL: none are made */
+    struct ax_worker_pieces pieces;
+    size_t layout; /* that the kernel was found by */
     void *attached;
     struct ax_plan_store plans;
 };
@@ -120,6 +123,8 @@ static int open_memory(struct worker *w, struct ax_err *err)
     const struct ax_ram_place *p = &w->hello.place;
     if (w->hello.extracts && w->hello.scope != AX_SCOPE_FORENSIC)
         return ax_fail(err, -EPERM, "memory is extracted with the scope forensic only");
+    if (p->kind == AX_RAM_PIECES)
+        return ax_worker_pieces_open(&w->pieces, p, err);
     int rc = open_rams(p, w->rams, err);
     if (rc == 0 && w->hello.extracts)
         rc = open_rams(p, w->extract, err);
@@ -137,32 +142,47 @@ static int attach(struct worker *w, struct ax_err *err)
         .scope = (enum ax_scope)w->hello.scope, .plans = &w->plans, .now_ms = ax_now_ms()};
     w->plans = (struct ax_plan_store){.secret = w->hello.secret, .get = get_plan, .put = put_plan};
     int rc = -ENOENT;
-    for (size_t i = 0; i < LAYOUTS && !w->attached && w->rams[i]; i++) {
+    for (size_t i = 0; i < WAYS && !w->attached && w->rams[i]; i++) {
         struct ax_ram *ram = w->rams[i];
         w->rams[i] = NULL;
         int tried = w->reader->attach(&w->attached, ram, &o, i == 0 ? err : &later);
         if (i == 0 || tried == 0)
             rc = tried;
-        if (tried == 0)
+        if (tried == 0) {
             w->layout = i;
+            w->pieces.ram = ram;
+        }
     }
-    for (size_t i = 0; i < LAYOUTS; i++) {
+    for (size_t i = 0; i < WAYS; i++) {
         ax_ram_close(w->rams[i]);
         w->rams[i] = NULL;
     }
     return rc;
 }
 
+static int join_pieces(struct worker *w, struct ax_err *err)
+{
+    int rc = ax_worker_pieces_join(&w->pieces, w->rams, err);
+    return rc == 0 && w->hello.extracts ? ax_worker_pieces_join(&w->pieces, w->extract, err) : rc;
+}
+
 static int begin(struct worker *w, struct ax_err *err)
 {
-    bool process = w->hello.place.kind == AX_RAM_PROCESS;
     int rc = open_memory(w, err);
     if (rc == 0)
-        rc = ax_sandbox_enter(AX_WORKER_SOCKET, process ? w->hello.place.pid : 0, err);
+        rc = ax_sandbox_enter(AX_WORKER_SOCKET, w->hello.place.pid, err);
     if (rc < 0)
         return rc;
     allow(w->hello.budget_ms);
+    if (w->hello.place.kind == AX_RAM_PIECES)
+        rc = join_pieces(w, err);
+    if (rc < 0)
+        return rc;
     rc = w->hello.blind ? 0 : attach(w, err);
+    if (!w->attached && w->pieces.n_rams && w->extract[1])
+        return ax_fail(err, -ENOTUNIQ,
+                       "the VM's RAM is in pieces, and without its kernel it is not known which is "
+                       "which");
     return w->hello.extracts ? 0 : rc;
 }
 
@@ -173,6 +193,8 @@ static int look(struct worker *w, const struct ax_worker_request *q, struct ax_b
 {
     if (!w->attached) /* only one for extracts comes so far without */
         return ax_fail(err, -ENOENT, "no kernel was found");
+    if (ax_worker_pieces_news(&w->pieces))
+        return ax_fail(err, -ESTALE, "memory was plugged into the guest");
     return w->reader->read(w->attached, q->parts, json, err);
 }
 
@@ -229,7 +251,8 @@ int ax_worker_serve(const struct ax_worker_reader *reader)
         on = answer(&w, &q);
     if (w.attached)
         reader->detach(w.attached);
-    for (size_t i = 0; i < LAYOUTS; i++)
+    for (size_t i = 0; i < WAYS; i++)
         ax_ram_close(w.extract[i]);
+    ax_worker_pieces_close(&w.pieces);
     return 0;
 }

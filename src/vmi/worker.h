@@ -14,9 +14,9 @@
  * ax_memory_map, 0 and a piece); any other refuses them. Its scope must be forensic. Memory that is
  * extracted is opened apart from the kernel's: below forensic there is none to read from.
  *
- * The descriptors are where the worker finds them: the socket at 3, the memory at 4. Both ends are
- * the same program, so structs travel as they are; but the worker may have been taken over, and
- * the inspector believes nothing it says. */
+ * The descriptors are where the worker finds them: the socket at 3, the memory from 4 on. Both
+ * ends are the same program, so structs travel as they are; but the worker may have been taken
+ * over, and the inspector believes nothing it says. */
 #ifndef AX_VMI_WORKER_H
 #define AX_VMI_WORKER_H
 

@@ -16,6 +16,7 @@ from shell import Shell
 
 OUT = os.path.join(harness.DEMO, "out", "guests")
 COUNTER_MARK = b"AUSPEX COUNTS HERE "
+DIMM = 256                                  # MiB of one; Linux takes no less than 128
 BAD_STATE = 3                               # exit status of `auspex inspect`: panicked, or tampered with
 UNUSED_CALL = 180                           # tests/vmi/module hooks this one
 
@@ -35,8 +36,9 @@ def memory_free():
 
 
 class Guest(Process):
-    """ram: file, memfd or anonymous. What it says on its console is in the log. Whatever happens to
-    it, it is ended by its PID."""
+    """ram: file, memfd or anonymous. Before it may stand "numa-": two nodes of the same size with memory
+    of their own; "dimm-": a DIMM of DIMM MiB beside it, which `memory` does not count; "slots-": one
+    may be plugged in. What it says on its console is in the log. Whatever happens to it, it is ended by its PID."""
 
     def __init__(self, env, built, name="guest", ram="file", memory=256, cpus=1, machine="q35", cpu="max",
                  words="", pvpanic=True, wait=90):
@@ -59,14 +61,23 @@ class Guest(Process):
         return os.path.join(self.dir, f"{name}.{what}")
 
     def command(self, built, name, ram, cpus, machine, cpu, words, pvpanic):
-        size = f"size={self.memory}M,share=on"
-        backend = {"file": ["-object", f"memory-backend-file,id=ram,{size},mem-path={self.file}"],
-                   "memfd": ["-object", f"memory-backend-memfd,id=ram,{size}"], "anonymous": []}[ram]
+        *shapes, kind = ram.split("-")
+        size, slots, backends = str(self.memory), "", []
+        if "numa" in shapes:
+            for node in ("node0", "node1"):
+                backends += [*self.backend(kind, node, self.memory // 2, name), "-numa", f"node,memdev={node}"]
+        elif kind != "anonymous":
+            backends = self.backend(kind, "ram", self.memory, name)
+            machine += ",memory-backend=ram"
+        if "dimm" in shapes or "slots" in shapes:
+            slots = ",slots=4,maxmem=8G"
+        if "dimm" in shapes:
+            backends += [*self.backend(kind, "dimm0", DIMM, name), "-device", "pc-dimm,memdev=dimm0"]
         return [
             "qemu-system-x86_64", "-name", name, "-nodefaults", "-no-user-config", "-display", "none",
             # QEMU 7.2's software CMPXCHG16B corrupts the slab lists of kernels 6.12: it has none.
-            "-machine", machine + (",memory-backend=ram" if backend else ""), "-cpu", cpu + ",cx16=off", *backend,
-            "-accel", "tcg,tb-size=64,thread=multi", "-smp", str(cpus), "-m", str(self.memory),
+            "-machine", machine, "-cpu", cpu + ",cx16=off", *backends,
+            "-accel", "tcg,tb-size=64,thread=multi", "-smp", str(cpus), "-m", size + slots,
             "-kernel", f"{built}/vmlinuz", "-initrd", f"{built}/initramfs",
             "-append", f"console=ttyS0 quiet loglevel=3 mitigations=off guest.name={name} {words}",
             "-chardev", f"file,id=console,path={self.path(name, 'log')},append=on", "-serial", "chardev:console",
@@ -79,6 +90,11 @@ class Guest(Process):
             "-netdev", "user,id=net,restrict=on", "-device", "virtio-net-pci,netdev=net,romfile=",
             "-device", "virtio-rng-pci", *(["-device", "pvpanic"] if pvpanic else []),
             "-action", "panic=none"]
+
+    def backend(self, kind, which, size, name):
+        path = f",mem-path={self.path(name, which)}" if kind == "file" else ""
+        word, share = ("ram", "off") if kind == "anonymous" else (kind, "on")
+        return ["-object", f"memory-backend-{word},id={which},size={size}M,share={share}{path}"]
 
     def booted(self, seconds):
         def ready():
@@ -117,6 +133,29 @@ class Guest(Process):
             if "return" in answer:
                 return answer["return"]
             check("error" not in answer, f"QMP {execute}: {answer}")
+
+    def plug(self, name, kind, online="online"):
+        """A DIMM while the guest runs, taken into use by its kernel; "online_movable": for programs only."""
+        word, share = ("ram", False) if kind == "anonymous" else (kind, True)
+        before = self.blocks()
+        self.qmp("object-add", **{"qom-type": f"memory-backend-{word}", "id": name, "size": DIMM << 20, "share": share})
+        self.qmp("device_add", driver="pc-dimm", id=f"dimm-{name}", memdev=name)
+        blocks = wait_for("the DIMM in the guest", 20, lambda: self.blocks() - before)
+        for block in sorted(blocks):
+            self.run(f"grep -q online {block}/state || echo {online} >{block}/state")
+
+    def unplug(self, name):
+        """The guest gives it back, which it only does when nothing of the kernel lies in it."""
+        self.qmp("device_del", id=f"dimm-{name}")
+        wait_for("the DIMM to be given back", 20, lambda: all(d["data"]["id"] != f"dimm-{name}"
+                                                              for d in self.qmp("query-memory-devices")))
+        self.qmp("object-del", id=name)
+
+    def total_memory(self):
+        return int(self.run("grep MemTotal /proc/meminfo").split()[1]) << 10
+
+    def blocks(self):
+        return set(self.run("ls -d /sys/devices/system/memory/memory[0-9]*").split())
 
     def throttle(self, bytes_per_second):
         """A disk that is this slow; 1 is one that hangs, 0 one that is well."""

@@ -223,9 +223,11 @@ class Hypervisor:
         check(status == 0, f"virsh {' '.join(arguments)}: {err}")
         return out.strip()
 
-    def start(self, name, *words, period=1, memory=160, wait=True, shared=False, images=IMAGES, control=False):
+    def start(self, name, *words, period=1, memory=160, wait=True, shared=False, images=IMAGES, control=False,
+              nodes=False):
         """A guest, booted; its UUID."""
-        options = ["-m", str(memory)] + (["-p", str(period)] if period else []) + ["-s"] * shared + ["-c"] * control
+        options = (["-m", str(memory)] + (["-p", str(period)] if period else []) + ["-s"] * shared
+                   + ["-c"] * control + ["-n"] * nodes)
         self.script("vm", "start", *options, images, self.dir, name, *words)
         if name not in self.guests:
             self.guests.append(name)

@@ -2,6 +2,7 @@
 """`auspex inspect` without a server: a guest's memory wherever QEMU keeps it, and a dump of it."""
 import json
 import os
+import struct
 import time
 
 import harness
@@ -26,8 +27,7 @@ def agrees(env, guest, *reach):
         equal(names[int(pid)], said[pid], f"the name of process {pid}")
     check(len(names) > 20 and len(set(said) & {str(p) for p in names}) > 20, f"{len(names)} processes are seen")
     memory = inspect(env, *reach, "mem", "--json")["memory"]
-    total = int(guest.run("grep MemTotal /proc/meminfo").split()[1]) << 10
-    equal(memory["total_bytes"], total, "the guest's memory")
+    equal(memory["total_bytes"], guest.total_memory(), "the guest's memory")
     return seen
 
 
@@ -58,6 +58,65 @@ def test_memory_of_a_process(env, _):
     guest.stop()
     status, out, err = harness.auspex("admin", "ledger", "verify", "--data", os.path.join(env.dir, "ledger"))
     check(status == 0, f"each look is in the ledger: {out + err}")
+
+
+def test_memory_in_pieces(env, _):
+    """Two NUMA nodes of one size, of which nothing outside says which is which."""
+    can_look()
+    guest = Guest(env, images(), name="nodes", ram="numa-anonymous")
+    equal(guest.run("ls -d /sys/devices/system/node/node[0-9]* | wc -l").strip(), "2", "nodes in the guest")
+    seen = agrees(env, guest, "--pid", str(guest.pid))
+    env.note(f"found in {seen['attach_seconds'] * 1000:.1f} ms, read in {seen['poll_seconds'] * 1e6:.0f} us")
+    guest.stop()
+
+
+def segments(path):
+    """{address: bytes} of an ELF file's memory."""
+    with open(path, "rb") as f:
+        data = f.read()
+    at, size, n = (*struct.unpack_from("<Q", data, 32), *struct.unpack_from("<HH", data, 54))
+    heads = [struct.unpack_from("<IIQQQQ", data, at + i * size) for i in range(n)]
+    return {gpa: data[offset:offset + length] for kind, _, offset, _, gpa, length in heads if kind == 1}
+
+
+def test_an_extract_of_pieces(env, _):
+    """Each byte is where QEMU's own dump has it."""
+    can_look()
+    guest = Guest(env, images(), name="extracted", ram="numa-anonymous")
+    guest.qmp("stop")
+    ours, theirs = (os.path.join(env.dir, name) for name in ("ours.elf", "theirs.elf"))
+    inspect(env, "--pid", str(guest.pid), "extract", "--out", ours)
+    guest.qmp("dump-guest-memory", paging=False, protocol="file:" + theirs)
+    guest.stop()
+    ours, theirs = segments(ours), segments(theirs)
+    equal(sum(map(len, ours.values())), 256 << 20, "all of the memory")
+    for gpa, data in ours.items():
+        base = max(g for g in theirs if g <= gpa)
+        check(data == theirs[base][gpa - base:][:len(data)], f"what lies at {gpa:#x} is another in QEMU's dump")
+
+
+def test_memory_that_is_plugged_in(env, _):
+    """DIMMs come while the guest is looked at, one of them goes again; what its kernel has in them is seen."""
+    can_look()
+    guest = Guest(env, images(), name="plugged", ram="slots-memfd")
+    reach = ["--pid", str(guest.pid)]
+    agrees(env, guest, *reach)
+    log = os.path.join(env.dir, "watched")
+    watched = harness.Process("watched", [harness.binary(), "inspect", *reach, "--reason", "a test", "--data",
+                                          os.path.join(env.dir, "ledger"), "--watch", "--json", "mem"], log)
+    env.processes.append(watched)
+    for name, kind, online in (("taken-out", "memfd", "online_movable"), ("stays", "anonymous", "online")):
+        guest.plug(name, kind, online)
+        total = f'"total_bytes":{guest.total_memory()},'
+        harness.wait_for("the DIMM to be seen by who watches", 20, lambda: total in watched.said())
+    watched.kill()
+    for _ in range(8):
+        guest.begin("sleep 1000")
+    guest.run("find /sys >/dev/null")
+    agrees(env, guest, *reach)
+    guest.unplug("taken-out")
+    agrees(env, guest, *reach)
+    guest.stop()
 
 
 def test_nothing_without_a_reason(env, _):

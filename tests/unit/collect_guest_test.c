@@ -112,10 +112,6 @@ static void command_lines(void **state)
     assert_true(a.incoming);
     a = ARGS_OF("qemu-system-x86_64\0-M\0q35,accel=tcg\0-machine\0memory-backend=ram");
     assert_true(ax_str_eq(a.machine, AX_STR("q35")));
-    assert_int_equal(ARGS_OF("qemu-kvm\0-numa\0node,memdev=a\0-numa\0node,memdev=b\0-device\0"
-                             "pc-dimm,memdev=c")
-                         .pieces,
-                     3);
 }
 
 static void anonymous_memory(void **state)
@@ -204,13 +200,80 @@ static void what_cannot_be_told(void **state)
     assert_int_equal(find(), -ENOTUNIQ);
     MAPS("zz-7f0010000000 rw-p\n-\n7f0000000000-\n\n7f0000000000-7f0010000000 rw\n");
     assert_int_equal(find(), -ENOENT);
-    ARGS("qemu-system-x86_64\0-m\0"
-         "256\0-device\0pc-dimm,memdev=m1");
-    assert_int_equal(find(), -ENOTSUP);
     ARGS("/usr/bin/sleep\0"
          "100");
     assert_int_equal(find(), -EINVAL);
     assert_int_equal(ax_guest_memory_find(proc, 78, &found, &err), -ESRCH);
+}
+
+#define STATM(text) put("77/statm", text, sizeof text - 1)
+
+static void memory_that_is_plugged_in(void **state)
+{
+    ARGS("qemu-system-x86_64\0-m\0"
+         "256,slots=2,maxmem=2G");
+    MAPS("7f0000000000-7f0010000000 rw-p 00000000 00:00 0\n");
+    STATM("80000 1 1\n");
+    assert_int_equal(find(), 0);
+    assert_int_equal(found.place.kind, AX_RAM_PROCESS); /* the one RAM */
+    assert_true(found.changes);
+    assert_false(ax_guest_memory_changed(proc, 77, &found));
+    MAPS("7f0000000000-7f0010000000 rw-p 00000000 00:00 0\n"
+         "7f0100000000-7f0100100000 rw-p 00000000 00:00 0\n");
+    STATM("80100 1 1\n");
+    assert_false(ax_guest_memory_changed(proc, 77, &found)); /* too small to be memory */
+    MAPS("7f0000000000-7f0010000000 rw-p 00000000 00:00 0\n"
+         "7f0200000000-7f0220000000 rw-p 00000000 00:00 0\n");
+    STATM("140000 1 1\n");
+    assert_true(ax_guest_memory_changed(proc, 77, &found));
+    assert_int_equal(find(), 0);
+    assert_int_equal(found.place.kind, AX_RAM_PIECES);
+    assert_int_equal(found.place.pid, 77);
+    assert_int_equal(found.place.pieces.n_found, 2);
+    assert_int_equal(found.place.pieces.n_slots, 1);
+    assert_false(ax_guest_memory_changed(proc, 77, &found));
+    found.surveyed_ms -= 60000; /* the same size, but another place */
+    MAPS("7f0000000000-7f0010000000 rw-p 00000000 00:00 0\n"
+         "7f0300000000-7f0320000000 rw-p 00000000 00:00 0\n");
+    assert_true(ax_guest_memory_changed(proc, 77, &found));
+    ARGS("qemu-system-x86_64\0-m\0"
+         "256");
+    assert_int_equal(find(), 0);
+    assert_false(found.changes);
+}
+
+/* Each piece that is shared has a descriptor of its own; the rest is read from the process. */
+static void pieces_of_both_kinds(void **state)
+{
+    char ram[256], maps[1024];
+    struct stat st;
+    snprintf(ram, sizeof ram, "%s/node", proc);
+    put("node", "", 0);
+    assert_int_equal(truncate(ram, 128 * MIB), 0);
+    assert_int_equal(stat(ram, &st), 0);
+    link_to("77/fd/5", ram);
+    snprintf(maps, sizeof maps,
+             "7f0000000000-7f0008000000 rw-p 00000000 00:00 0\n"
+             "7f0100000000-7f0108000000 rw-s 00000000 08:01 %llu %s\n",
+             (unsigned long long)st.st_ino, ram);
+    put("77/maps", maps, strlen(maps));
+    ARGS("qemu-system-x86_64\0-m\0"
+         "256\0-object\0memory-backend-ram,id=a,size=128M\0-object\0"
+         "memory-backend-file,id=b,size=128M,share=on\0-numa\0node,memdev=b\0-numa\0"
+         "node,memdev=a");
+    assert_int_equal(find(), 0);
+    const struct ax_ram_pieces *p = &found.place.pieces;
+    assert_int_equal(found.place.kind, AX_RAM_PIECES);
+    assert_int_equal(p->n_found, 2);
+    assert_int_equal(p->n_fds, 1);
+    assert_int_equal(p->found[0].file, -1);
+    assert_int_equal(p->found[0].may_be, 2);
+    assert_int_equal(p->found[1].file, 0);
+    assert_int_equal(p->found[1].at, 0);
+    assert_int_equal(found.place.pid, 77);
+    assert_int_equal(fcntl(p->fds[0], F_GETFL) & O_ACCMODE, O_RDONLY);
+    ax_ram_place_close(&found.place);
+    assert_int_equal(found.place.pieces.fds[0], -1);
 }
 
 #define STAT(ticks) "78 (CPU 0/TCG) S 1 1 1 0 -1 4194304 0 0 0 0 " ticks " 0 20 0 3 0\n"
@@ -248,6 +311,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(shared_memory, make, remove_all),
         cmocka_unit_test_setup_teardown(layouts, make, remove_all),
         cmocka_unit_test_setup_teardown(what_cannot_be_told, make, remove_all),
+        cmocka_unit_test_setup_teardown(memory_that_is_plugged_in, make, remove_all),
+        cmocka_unit_test_setup_teardown(pieces_of_both_kinds, make, remove_all),
         cmocka_unit_test_setup_teardown(a_migrated_vm_waits_until_it_runs, make, remove_all),
         cmocka_unit_test_setup_teardown(by_uuid, make, remove_all),
     };

@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(REPO, "tests/e2e"))
 sys.dont_write_bytecode = True
 from agree import Agreement  # noqa: E402
 import test_inspect  # noqa: E402
-from guest import Guest, can_look, images, look, memory_free  # noqa: E402
+from guest import DIMM, Guest, can_look, images, look, memory_free  # noqa: E402
 from harness import Env, Failure, Skip  # noqa: E402
 from speed import slowdown  # noqa: E402
 from truth import Truth  # noqa: E402
@@ -35,6 +35,12 @@ WAYS = {
     "memfd": {"ram": "memfd"},
     "anonymous": {"ram": "anonymous"},
     "5-GiB": {"ram": "memfd", "memory": 5120},
+    "numa-memfd": {"ram": "numa-memfd"},
+    "numa-anonymous": {"ram": "numa-anonymous"},
+    "numa-5-GiB": {"ram": "numa-memfd", "memory": 5120},
+    "dimm": {"ram": "dimm-memfd"},
+    "numa-dimm": {"ram": "numa-dimm-anonymous", "memory": 2 * DIMM},
+    "plugged": {"ram": "slots-anonymous", "plugs": "memfd"},
 }
 PAIRS = 40
 STORMS, STORM_LOOKS = 4, 200
@@ -56,7 +62,9 @@ def values(env, kernel, way):
     options = WAYS[way]
     if memory_free() < (options.get("memory", 256) + 1024) << 20:
         raise Skip("not enough memory on this machine")
-    guest = Guest(env, images(*kernel), **options)
+    guest = Guest(env, images(*kernel), **{k: v for k, v in options.items() if k != "plugs"})
+    if "plugs" in options:
+        guest.plug("more", options["plugs"])
     test_inspect.busy(guest)
     for _ in range(2):
         before = Truth(guest)

@@ -5,26 +5,28 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 struct eye {
-    struct ax_inspector *inspector;
+    struct ax_inspector_options o;
+    char uuid[AX_UUID_TEXT];
+    pid_t pid;
     int process; /* shared memory outlives its QEMU, and would be taken for the guest's */
+    struct ax_guest_memory memory;  /* its descriptors are the inspector's */
+    struct ax_inspector *inspector; /* NULL: it is to be attached anew */
 };
 
-static int find(const struct ax_sight_vm *vm, int *process, struct ax_guest_memory *out,
-                struct ax_err *err)
+static int find_process(struct eye *e, int pid, struct ax_err *err)
 {
-    pid_t pid = vm->pid;
-    int rc = pid > 0 ? 0 : ax_guest_process_find("/proc", vm->uuid, &pid, err);
+    e->pid = pid;
+    int rc = pid > 0 ? 0 : ax_guest_process_find("/proc", ax_str(e->uuid), &e->pid, err);
     if (rc < 0)
         return rc;
-    *process = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (*process < 0)
-        return ax_fail_errno(err, "process %d", (int)pid);
-    return ax_guest_memory_find("/proc", pid, out, err);
+    e->process = (int)syscall(SYS_pidfd_open, e->pid, 0);
+    return e->process < 0 ? ax_fail_errno(err, "process %d", (int)e->pid) : 0;
 }
 
 static bool has_ended(int process)
@@ -35,14 +37,39 @@ static bool has_ended(int process)
 
 /* The process may have become another since the last round: only the memory of a QEMU that says it
  * is this VM is taken for it. */
-static int check(const struct ax_sight_vm *vm, const struct ax_guest_memory *m, struct ax_err *err)
+static int check(const struct eye *e, struct ax_err *err)
 {
-    struct ax_str handle = ax_str(m->handle);
+    struct ax_str handle = ax_str(e->memory.handle);
     if (ax_str_starts(handle, AX_STR("vm:")) &&
-        ax_str_eq((struct ax_str){handle.p + 3, handle.n - 3}, vm->uuid))
+        ax_str_eq((struct ax_str){handle.p + 3, handle.n - 3}, ax_str(e->uuid)))
         return 0;
-    return ax_fail(err, -ESRCH, "process %d is not the QEMU of vm:%.*s", vm->pid,
-                   AX_STR_ARG(vm->uuid));
+    return ax_fail(err, -ESRCH, "process %d is not the QEMU of vm:%s", (int)e->pid, e->uuid);
+}
+
+static int attach(struct eye *e, struct ax_err *err)
+{
+    e->memory = (struct ax_guest_memory){.place.fd = -1};
+    int rc = ax_guest_memory_find("/proc", e->pid, &e->memory, err);
+    if (rc == 0)
+        rc = check(e, err);
+    if (rc == 0)
+        rc = ax_inspector_new(&e->inspector, &e->memory.place, &e->o, err);
+    ax_ram_place_close(&e->memory.place);
+    return rc;
+}
+
+static void detach(struct eye *e)
+{
+    ax_inspector_free(e->inspector);
+    e->inspector = NULL;
+}
+
+static void close_eye(void *handle)
+{
+    struct eye *e = handle;
+    detach(e);
+    ax_close_fd(&e->process);
+    free(e);
 }
 
 #define EXTRACT_MS 18000 /* of a piece: it may have to be swapped in */
@@ -50,21 +77,18 @@ static int check(const struct ax_sight_vm *vm, const struct ax_guest_memory *m, 
 static int open_with(const struct ax_sight_vm *vm, const struct ax_inspector_options *o, void **out,
                      struct ax_err *err)
 {
-    struct eye e = {.process = -1};
-    struct ax_guest_memory m = {.place.fd = -1};
-    int rc = find(vm, &e.process, &m, err);
+    struct eye *e = ax_calloc(1, sizeof *e);
+    e->o = *o;
+    e->process = -1;
+    snprintf(e->uuid, sizeof e->uuid, "%.*s", AX_STR_ARG(vm->uuid));
+    int rc = find_process(e, vm->pid, err);
     if (rc == 0)
-        rc = check(vm, &m, err);
-    if (rc == 0)
-        rc = ax_inspector_new(&e.inspector, &m.place, o, err);
-    ax_close_fd(&m.place.fd);
+        rc = attach(e, err);
     if (rc < 0) {
-        ax_close_fd(&e.process);
+        close_eye(e);
         return rc;
     }
-    struct eye *eye = ax_calloc(1, sizeof *eye);
-    *eye = e;
-    *out = eye;
+    *out = e;
     return 0;
 }
 
@@ -95,20 +119,23 @@ static int piece(void *handle, uint64_t gpa, uint64_t bytes, struct ax_buf *out,
     return ax_inspector_extract(e->inspector, gpa, bytes, out, err);
 }
 
+/* What was read while memory was plugged in or taken out may be of a place where something else is
+ * by now: it is read again, of the memory as it is then. */
 static int ask(void *handle, unsigned parts, struct ax_buf *json, struct ax_err *err)
 {
     struct eye *e = handle;
+    size_t before = json->n;
     if (has_ended(e->process))
         return ax_fail(err, -ESRCH, "its QEMU has ended");
-    return ax_inspector_ask(e->inspector, parts, json, err);
-}
-
-static void close_eye(void *handle)
-{
-    struct eye *e = handle;
-    ax_inspector_free(e->inspector);
-    ax_close_fd(&e->process);
-    free(e);
+    int rc = e->inspector ? 0 : attach(e, err);
+    if (rc == 0)
+        rc = ax_inspector_ask(e->inspector, parts, json, err);
+    if (!e->inspector || !ax_guest_memory_changed("/proc", e->pid, &e->memory))
+        return rc;
+    json->n = before;
+    detach(e);
+    rc = attach(e, err);
+    return rc < 0 ? rc : ax_inspector_ask(e->inspector, parts, json, err);
 }
 
 struct ax_eye ax_eye_real(void)

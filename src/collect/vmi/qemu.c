@@ -15,10 +15,9 @@
 
 /* ---- command line ---- */
 
-/* "256", "4G", "262144k": without a unit mebibytes. 0: no size. */
-static uint64_t parse_size(struct ax_str s)
+uint64_t ax_qemu_size(struct ax_str s, uint64_t unit)
 {
-    uint64_t n, unit = UINT64_C(1) << 20;
+    uint64_t n;
     char last = s.n ? s.p[s.n - 1] : '\0';
     const char *found = last ? strchr("bkmgt", last | 0x20) : NULL;
     if (found && (last < '0' || last > '9')) {
@@ -45,7 +44,7 @@ static uint64_t memory_size(struct ax_str value)
     struct ax_str size, rest = value;
     if (!option(value, AX_STR("size"), &size) && !ax_str_cut(&rest, ',', &size))
         return 0;
-    return parse_size(size);
+    return ax_qemu_size(size, UINT64_C(1) << 20);
 }
 
 static struct ax_str machine_type(struct ax_str value)
@@ -54,16 +53,6 @@ static struct ax_str machine_type(struct ax_str value)
     if (option(value, AX_STR("type"), &type))
         return type;
     return ax_str_cut(&rest, ',', &type) && !memchr(type.p, '=', type.n) ? type : AX_STR_NULL;
-}
-
-/* A NUMA node with a backend of its own, or a DIMM: "-numa node,memdev=", "-device pc-dimm,..." or
- * the same as JSON. */
-static bool is_piece(struct ax_str flag, struct ax_str value)
-{
-    if (ax_str_eq(flag, AX_STR("-numa")))
-        return memmem(value.p, value.n, "memdev", 6) != NULL;
-    return ax_str_eq(flag, AX_STR("-device")) &&
-           (memmem(value.p, value.n, "pc-dimm", 7) || memmem(value.p, value.n, "virtio-mem", 10));
 }
 
 void ax_qemu_args(struct ax_str cmdline, struct ax_qemu_args *out)
@@ -84,7 +73,6 @@ void ax_qemu_args(struct ax_str cmdline, struct ax_qemu_args *out)
             out->machine = machine_type(arg).n ? machine_type(arg) : out->machine;
         else if (ax_str_eq(flag, AX_STR("-incoming")))
             out->incoming = true;
-        out->pieces += is_piece(flag, arg);
     }
     if (!is_qemu)
         out->ram = 0;

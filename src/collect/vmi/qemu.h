@@ -12,11 +12,13 @@ struct ax_qemu_args {
     struct ax_str uuid;    /* empty: none given */
     struct ax_str machine; /* "pc-q35-7.2,accel=kvm,..."; empty: QEMU's default */
     uint64_t ram;          /* bytes, of -m; 0: it is no QEMU */
-    unsigned pieces;       /* NUMA nodes and DIMMs that have memory of their own */
     bool incoming;         /* it was started to take over a running VM */
 };
 /* Arguments as in /proc/PID/cmdline, each with a NUL behind it. Views into it. */
 void ax_qemu_args(struct ax_str cmdline, struct ax_qemu_args *out);
+
+/* "256", "4G", "262144k": without a unit of so many bytes. 0: no size. */
+uint64_t ax_qemu_size(struct ax_str s, uint64_t unit);
 
 struct ax_mapping {
     uint64_t from, to, offset, inode;
