@@ -117,8 +117,8 @@ static int64_t block_of(const struct ring *r, uint64_t begin, uint64_t next, uin
     if (begin & 1 || next == begin) /* no text, or lost */
         return -1;
     if (begin >> r->size_bits == (next - 1) >> r->size_bits) {
-        *size = next - begin;
-        return *size > 8 && (begin & mask) + *size <= mask + 1 ? (int64_t)(begin & mask) : -1;
+        *size = next - begin; /* a guest's `next` may lie before `begin` */
+        return *size > 8 && *size <= mask + 1 - (begin & mask) ? (int64_t)(begin & mask) : -1;
     }
     *size = next & mask;
     return *size > 8 ? 0 : -1;

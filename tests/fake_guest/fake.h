@@ -124,6 +124,8 @@ void fake_exit(struct fake *g, uint64_t task);
 void fake_log(struct fake *g, uint64_t ts_ns, unsigned level, const char *text, size_t n);
 /* A record that was reserved but not committed. */
 void fake_log_reserved(struct fake *g);
+/* The newest record's text ends before it begins, and is said to be as long as can be said. */
+void fake_log_backwards(struct fake *g);
 
 /* Damage: patches of FAKE_PATCH bytes each, what they hit limited to an area. Any bytes are
  * patches; at most 256 are applied; returns how many. Undone all at once. */

@@ -90,6 +90,14 @@ void fake_log_reserved(struct fake *g)
     add(g, RESERVED, 0, 6, "half a message", 14);
 }
 
+void fake_log_backwards(struct fake *g)
+{
+    uint64_t id = (g->log_id - 1) & ID_MASK;
+    uint64_t begin = fake_get(g, desc(g, id), "prb_desc.text_blk_lpos.begin");
+    fake_put(g, desc(g, id), "prb_desc.text_blk_lpos.next", begin - 8);
+    fake_put(g, info(g, id), "printk_info.text_len", 65535);
+}
+
 static void link_ring(struct fake *g, uint64_t rb)
 {
     fake_put(g, rb, "printk_ringbuffer.desc_ring.count_bits", COUNT_BITS);

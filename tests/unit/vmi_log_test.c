@@ -115,6 +115,18 @@ static void one_as_long_as_the_ring(void **state)
     end(&w);
 }
 
+/* Nothing of it is told, least of all what lies behind the ring. */
+static void one_that_ends_before_it_begins(void **state)
+{
+    struct view w;
+    begin(&w, fake_kernel(FAKE_6_1, 6), 3);
+    fake_log_backwards(w.g);
+    look(&w);
+    assert_int_equal(w.r.n_messages, 3);
+    assert_int_equal(w.r.messages[2].text.n, 0);
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +134,7 @@ int main(void)
         cmocka_unit_test(empty_ones),
         cmocka_unit_test(one_that_is_being_written),
         cmocka_unit_test(one_as_long_as_the_ring),
+        cmocka_unit_test(one_that_ends_before_it_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
