@@ -148,6 +148,8 @@ static void put_begin(struct ax_request *q, struct ax_reply *r, const struct beg
     ax_json_int(&j, (int64_t)b->e->file.size);
     ax_json_key(&j, "kernel");
     ax_json_bool(&j, m->vmcoreinfo_n > 0);
+    ax_json_key(&j, "left_out_bytes");
+    ax_json_int(&j, (int64_t)b->e->file.left_out);
     ax_inspect_put_grant(&j, &b->grant);
     ax_json_end(&j);
 }
@@ -358,6 +360,8 @@ void ax_extraction_delete(struct ax_request *q, struct ax_reply *r)
     ax_json_int(&j, (int64_t)sum.end.size);
     ax_json_key(&j, "holes_bytes");
     ax_json_int(&j, (int64_t)(sum.end.size - sum.end.data));
+    ax_json_key(&j, "left_out_bytes");
+    ax_json_int(&j, (int64_t)sum.end.left_out);
     ax_json_key(&j, "sha256");
     ax_json_cstr(&j, sum.end.sha256);
     ax_inspection_time(&j, "begin", began);

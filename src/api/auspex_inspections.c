@@ -328,15 +328,20 @@ static int code_of(const char *word)
     return -EIO;
 }
 
-/* {"ram": [{"address", "bytes"}...], "vmcoreinfo": "..."}; whether it makes sense is seen later
- * (ax_extract_plan). */
+/* {"ram": [{"address", "bytes"}...], "vmcoreinfo": "...", "left_out_bytes"}; whether it makes sense
+ * is seen later (ax_extract_plan). Who does not say what is left out must not seem to leave out
+ * nothing. */
 static int read_map(const json_t *memory, struct ax_buf *out, struct ax_err *err)
 {
     const json_t *ram = json_object_get(memory, "ram"),
-                 *text = json_object_get(memory, "vmcoreinfo");
+                 *text = json_object_get(memory, "vmcoreinfo"),
+                 *left_out = json_object_get(memory, "left_out_bytes");
     struct ax_memory_map m = {.n = json_array_size(ram)};
     if (m.n == 0 || m.n > AX_RAM_BLOCKS)
         return ax_fail(err, -EINVAL, "ram: expected 1 to %d pieces", AX_RAM_BLOCKS);
+    if (!json_is_integer(left_out) || json_integer_value(left_out) < 0)
+        return ax_fail(err, -EINVAL, "left_out_bytes: expected a number of bytes");
+    m.left_out = (uint64_t)json_integer_value(left_out);
     for (size_t i = 0; i < m.n; i++) {
         const json_t *one = json_array_get(ram, i);
         m.blocks[i].gpa = (uint64_t)json_integer_value(json_object_get(one, "address"));

@@ -154,8 +154,9 @@ static void say_goodbye(struct ax_extracts *e, const struct ax_extraction *x)
 int ax_extracts_end(struct ax_extracts *e, struct ax_extraction *x, struct ax_str why,
                     struct ax_extraction_sum *out, struct ax_err *err)
 {
-    struct ax_extraction_sum sum = {.end = {.why = why, .size = x->offset, .data = x->data},
-                                    .at = ax_now_ms()};
+    struct ax_extraction_sum sum = {.at = ax_now_ms()};
+    sum.end = (struct ax_extract_end){
+        .why = why, .size = x->offset, .data = x->data, .left_out = x->file.left_out};
     int rc = 0;
     ax_digest_copy(x->digest, sum.end.sha256);
     if (x->id[0])

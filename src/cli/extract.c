@@ -155,7 +155,8 @@ int ax_extract_file_add(struct ax_extract_file *f, struct ax_str piece, struct a
 
 void ax_extract_file_sum(struct ax_extract_file *f, struct ax_str why, struct ax_extract_end *out)
 {
-    *out = (struct ax_extract_end){.why = why, .size = f->at, .data = f->data};
+    *out = (struct ax_extract_end){
+        .why = why, .size = f->at, .data = f->data, .left_out = f->left_out};
     ax_digest_copy(f->digest, out->sha256);
     ax_progress_end(&f->progress);
 }
@@ -205,6 +206,8 @@ static void tell_json(const struct ax_extract_told *t)
     ax_json_int(&j, (int64_t)t->file->at);
     ax_json_key(&j, "holes_bytes");
     ax_json_int(&j, (int64_t)(t->file->at - t->file->data));
+    ax_json_key(&j, "left_out_bytes");
+    ax_json_int(&j, (int64_t)t->file->left_out);
     ax_json_key(&j, "sha256");
     ax_json_cstr(&j, t->sha256);
     ax_json_key(&j, "begin");
@@ -219,7 +222,7 @@ static void tell_json(const struct ax_extract_told *t)
 
 void ax_extract_tell(const struct ax_extract_told *t, bool json)
 {
-    char all[AX_TEXT], holes[AX_TEXT], from[AX_TEXT], to[AX_TEXT];
+    char all[AX_TEXT], holes[AX_TEXT], from[AX_TEXT], to[AX_TEXT], left_out[AX_TEXT];
     if (json) {
         tell_json(t);
         return;
@@ -228,6 +231,11 @@ void ax_extract_tell(const struct ax_extract_told *t, bool json)
     printf(": %s, of which %s are holes (zeros, or never touched)\n",
            ax_text_bytes((double)t->file->at, all),
            ax_text_bytes((double)(t->file->at - t->file->data), holes));
+    if (t->file->left_out)
+        printf(
+            "%s of memory that seem to have been plugged in are not in it: the guest's kernel does "
+            "not tell where they lie\n",
+            ax_text_bytes((double)t->file->left_out, left_out));
     printf("read from %s to %s: what ran meanwhile went on, so it is not of one instant\n",
            ax_text_time(t->began, from), ax_text_time(t->ended, to));
     printf("SHA-256 %s, entry %" PRId64 " of the ledger\n", t->sha256, t->sequence);

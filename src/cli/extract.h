@@ -34,6 +34,7 @@ struct ax_extract_file {
     int fd;
     uint64_t size;     /* that it will have; 0: not known yet */
     uint64_t at, data; /* written so far, zeros included; of that, data */
+    uint64_t left_out; /* memory that is not in it: nobody knows where it lies */
     int64_t began;     /* ms */
     struct ax_digest *digest;
     struct ax_progress progress;

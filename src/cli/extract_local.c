@@ -25,6 +25,7 @@ static int read_pieces(struct ax_inspector *in, const struct ax_extract *x,
     uint64_t gpa, bytes;
     int rc = 0;
     f->size = x->size;
+    f->left_out = x->left_out;
     ax_extract_head(x, &piece);
     rc = ax_extract_file_add(f, ax_buf_view(&piece), err);
     while (rc == 0 && ax_extract_at(x, f->at, &gpa, &bytes)) {

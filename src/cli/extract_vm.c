@@ -44,11 +44,12 @@ static int begin(struct fetching *x, const char *reason, const struct ax_extract
     int rc = ax_client_send(x->client, "POST", ax_path_end(&path), ax_buf_view(&body), &a, err);
     if (rc < 0)
         return rc;
-    double size = ax_j_num(a.json, "bytes");
+    double size = ax_j_num(a.json, "bytes"), left_out = ax_j_num(a.json, "left_out_bytes");
     const char *id = ax_j_str(a.json, "id");
-    if (!*id || !(size >= 1 && size < 0x1p53))
+    if (!*id || !(size >= 1 && size < 0x1p53) || !(left_out >= 0 && left_out < 0x1p53))
         return ax_fail(err, -EPROTO, "the server's answer makes no sense");
     x->file.size = (uint64_t)size;
+    x->file.left_out = (uint64_t)left_out;
     ax_buf_cstr(&x->path, "/auspex/v1/inspection/extracts/");
     ax_path_escape(&x->path, id);
     return 0;

@@ -71,6 +71,8 @@ static void put_map(struct ax_buf *body, const struct ax_memory_map *m)
     ax_json_end(&j);
     ax_json_key(&j, "vmcoreinfo");
     ax_json_str(&j, (struct ax_str){m->vmcoreinfo, m->vmcoreinfo_n});
+    ax_json_key(&j, "left_out_bytes");
+    ax_json_int(&j, (int64_t)m->left_out);
     ax_json_end(&j);
     ax_json_end(&j);
 }

@@ -28,7 +28,8 @@ static uint64_t page_above(uint64_t v)
 static int check_map(const struct ax_memory_map *m, struct ax_err *err)
 {
     uint64_t end = 0;
-    bool ok = m->n > 0 && m->n <= AX_RAM_BLOCKS && m->vmcoreinfo_n <= sizeof m->vmcoreinfo;
+    bool ok = m->n > 0 && m->n <= AX_RAM_BLOCKS && m->vmcoreinfo_n <= sizeof m->vmcoreinfo &&
+              m->left_out % AX_PAGE == 0 && m->left_out <= UINT64_C(1) << 52;
     for (size_t i = 0; i < m->n && ok; i++) {
         const struct ax_ram_block *b = &m->blocks[i];
         ok = b->gpa >= end && b->gpa % AX_PAGE == 0 && b->size % AX_PAGE == 0 && b->size &&
@@ -38,16 +39,20 @@ static int check_map(const struct ax_memory_map *m, struct ax_err *err)
     return ok ? 0 : ax_fail(err, -EINVAL, "the map of the guest's memory makes no sense");
 }
 
-/* The part of each block that lies in the range. */
+/* The part of each block that lies in the range. Where that is all of it, nothing else can be. */
 static void cut(struct ax_extract *x, const struct ax_memory_map *m, uint64_t from, uint64_t to)
 {
+    uint64_t rest = to - from;
     for (size_t i = 0; i < m->n; i++) {
         uint64_t low = m->blocks[i].gpa, high = low + m->blocks[i].size;
         low = low > from ? low : from;
         high = high < to ? high : to;
-        if (low < high)
-            x->blocks[x->n++] = (struct ax_ram_block){.gpa = low, .size = high - low};
+        if (low >= high)
+            continue;
+        x->blocks[x->n++] = (struct ax_ram_block){.gpa = low, .size = high - low};
+        rest -= high - low;
     }
+    x->left_out = rest ? m->left_out : 0;
 }
 
 static int no_memory(const struct ax_memory_map *m, uint64_t from, uint64_t to, struct ax_err *err)

@@ -25,6 +25,7 @@ struct ax_memory_map {
     size_t n;
     char vmcoreinfo[AX_PAGE];
     size_t vmcoreinfo_n; /* 0: no kernel was found */
+    uint64_t left_out;   /* bytes that seem to be RAM too, and nothing tells where they lie */
 };
 
 /* ---- the file (extract.c) ---- */
@@ -33,6 +34,7 @@ struct ax_extract {
     struct ax_ram_block blocks[AX_RAM_BLOCKS]; /* `at`: in the file */
     size_t n;
     uint64_t size;      /* of the file */
+    uint64_t left_out;  /* of the map; 0 when all of the range is in the file */
     struct ax_buf head; /* what comes before the memory; whole pages */
 };
 /* Of `bytes` from `from` on (0: all that follows), widened to whole pages. -EINVAL when none of

@@ -296,7 +296,7 @@ static int place(struct hearing *h, uint64_t base, struct ax_pieces_placed *plac
     if (rc == 0)
         rc = place_the_rest(h, placed, err);
     for (size_t f = 0; f < h->p->n_found; f++)
-        placed->left_out += !h->pieces[f].done;
+        placed->left_out += h->pieces[f].done ? 0 : h->p->found[f].size;
     for (size_t s = 0; rc == 0 && s < h->p->n_slots; s++)
         if (!h->taken[s] && !base && is_certain(h, s))
             rc = ax_fail(err, -ENOENT,

@@ -46,7 +46,8 @@ struct ax_ram_part {
 #define AX_PIECES_WAYS 8
 struct ax_pieces_placed {
     struct ax_ram_piece out[AX_RAM_BLOCKS];
-    size_t n, left_out;
+    size_t n;
+    uint64_t left_out; /* bytes */
 };
 int ax_pieces_place(const struct ax_ram_pieces *p, const struct ax_ram_part *parts,
                     struct ax_pieces_placed out[AX_PIECES_WAYS], struct ax_err *err);

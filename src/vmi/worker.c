@@ -160,12 +160,6 @@ static int attach(struct worker *w, struct ax_err *err)
     return rc;
 }
 
-static int join_pieces(struct worker *w, struct ax_err *err)
-{
-    int rc = ax_worker_pieces_join(&w->pieces, w->rams, err);
-    return rc == 0 && w->hello.extracts ? ax_worker_pieces_join(&w->pieces, w->extract, err) : rc;
-}
-
 static int begin(struct worker *w, struct ax_err *err)
 {
     int rc = open_memory(w, err);
@@ -175,7 +169,7 @@ static int begin(struct worker *w, struct ax_err *err)
         return rc;
     allow(w->hello.budget_ms);
     if (w->hello.place.kind == AX_RAM_PIECES)
-        rc = join_pieces(w, err);
+        rc = ax_worker_pieces_join(&w->pieces, w->rams, w->hello.extracts ? w->extract : NULL, err);
     if (rc < 0)
         return rc;
     rc = w->hello.blind ? 0 : attach(w, err);
@@ -210,6 +204,7 @@ static void put_map(struct worker *w, struct ax_ram *ram, struct ax_buf *out)
     m.vmcoreinfo_n = text.n <= sizeof m.vmcoreinfo ? text.n : 0;
     if (m.vmcoreinfo_n)
         memcpy(m.vmcoreinfo, text.p, m.vmcoreinfo_n);
+    m.left_out = w->pieces.left_out[w->layout];
     ax_buf_add(out, &m, sizeof m);
 }
 

@@ -53,13 +53,16 @@ int ax_worker_pieces_open(struct ax_worker_pieces *w, const struct ax_ram_place 
 }
 
 int ax_worker_pieces_join(struct ax_worker_pieces *w, struct ax_ram *out[AX_PIECES_WAYS],
-                          struct ax_err *err)
+                          struct ax_ram *again[AX_PIECES_WAYS], struct ax_err *err)
 {
     struct ax_pieces_placed ways[AX_PIECES_WAYS];
     int n = ax_pieces_place(w->p, w->parts, ways, err), rc = n < 0 ? n : 0;
-    for (int i = 0; i < n && rc == 0; i++)
+    for (int i = 0; i < n && rc == 0; i++) {
         rc = ax_ram_open_pieces(&out[i], ways[i].out, ways[i].n, err);
-    w->left_out = n > 0 ? ways[0].left_out : 0;
+        if (rc == 0 && again)
+            rc = ax_ram_open_pieces(&again[i], ways[i].out, ways[i].n, err);
+        w->left_out[i] = ways[i].left_out;
+    }
     w->heard_ms = ax_mono_ns() / 1000000;
     w->pause_ms = w->missed_ms = LISTEN_MS;
     return rc;
@@ -82,8 +85,8 @@ bool ax_worker_pieces_news(struct ax_worker_pieces *w)
 {
     struct ax_pieces_placed ways[AX_PIECES_WAYS];
     struct ax_err err;
-    return w->left_out && is_due(w, ax_mono_ns() / 1000000) &&
-           (ax_pieces_place(w->p, w->parts, ways, &err) < 0 || ways[0].left_out < w->left_out);
+    return w->left_out[0] && is_due(w, ax_mono_ns() / 1000000) &&
+           (ax_pieces_place(w->p, w->parts, ways, &err) < 0 || ways[0].left_out < w->left_out[0]);
 }
 
 void ax_worker_pieces_close(struct ax_worker_pieces *w)

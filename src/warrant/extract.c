@@ -74,9 +74,16 @@ struct ax_str ax_extract_end_text(const struct ax_extract_end *e, struct ax_str 
         id.n ? ax_arena_printf(a, "extract %.*s", AX_STR_ARG(id)) : AX_STR("extract");
     struct ax_str how =
         e->why.n ? ax_arena_printf(a, "broken off (%.*s)", AX_STR_ARG(e->why)) : AX_STR("complete");
+    struct ax_str lacks = AX_STR("");
+    if (e->left_out)
+        lacks =
+            ax_arena_printf(a,
+                            "; %" PRIu64 " bytes of memory that seem to have been plugged in are "
+                            "not in it: the guest's kernel does not tell where they lie",
+                            e->left_out);
     return ax_arena_printf(
-        a, "%.*s %.*s: file of %" PRIu64 " bytes, %" PRIu64 " of them read, SHA-256 %s",
-        AX_STR_ARG(name), AX_STR_ARG(how), e->size, e->data, e->sha256);
+        a, "%.*s %.*s: file of %" PRIu64 " bytes, %" PRIu64 " of them read, SHA-256 %s%.*s",
+        AX_STR_ARG(name), AX_STR_ARG(how), e->size, e->data, e->sha256, AX_STR_ARG(lacks));
 }
 
 static int end(struct ax_warrants *w, struct ax_ledger_tx *t, const struct underway *u,

@@ -224,6 +224,7 @@ int ax_warrants_extract(struct ax_warrants *w, const struct ax_inspection *x, st
 struct ax_extract_end {
     struct ax_str why;   /* it was broken off; empty: it is complete */
     uint64_t size, data; /* bytes of the file, and those of them that were read */
+    uint64_t left_out;   /* bytes of RAM that seem to be there too, nobody knows where */
     char sha256[AX_LEDGER_HASH];
 };
 int ax_warrants_extract_end(struct ax_warrants *w, struct ax_str id,

@@ -18,6 +18,7 @@ OUT = os.path.join(harness.DEMO, "out", "guests")
 COUNTER_MARK = b"AUSPEX COUNTS HERE "
 DIMM = 256                                  # MiB of one; Linux takes no less than 128
 BAD_STATE = 3                               # exit status of `auspex inspect`: panicked, or tampered with
+BLOCKS = "/sys/devices/system/memory"
 UNUSED_CALL = 180                           # tests/vmi/module hooks this one
 
 
@@ -135,14 +136,16 @@ class Guest(Process):
             check("error" not in answer, f"QMP {execute}: {answer}")
 
     def plug(self, name, kind, online="online"):
-        """A DIMM while the guest runs, taken into use by its kernel; "online_movable": for programs only."""
+        """A DIMM while the guest runs, taken into use by its kernel; "online_movable": for programs only;
+        "offline": not at all."""
         word, share = ("ram", False) if kind == "anonymous" else (kind, True)
         before = self.blocks()
+        self.run(f"echo offline >{BLOCKS}/auto_online_blocks")
         self.qmp("object-add", **{"qom-type": f"memory-backend-{word}", "id": name, "size": DIMM << 20, "share": share})
         self.qmp("device_add", driver="pc-dimm", id=f"dimm-{name}", memdev=name)
         blocks = wait_for("the DIMM in the guest", 20, lambda: self.blocks() - before)
-        for block in sorted(blocks):
-            self.run(f"grep -q online {block}/state || echo {online} >{block}/state")
+        for block in sorted(blocks) if online != "offline" else ():
+            self.run(f"echo {online} >{block}/state")
 
     def unplug(self, name):
         """The guest gives it back, which it only does when nothing of the kernel lies in it."""
@@ -155,7 +158,7 @@ class Guest(Process):
         return int(self.run("grep MemTotal /proc/meminfo").split()[1]) << 10
 
     def blocks(self):
-        return set(self.run("ls -d /sys/devices/system/memory/memory[0-9]*").split())
+        return set(self.run(f"ls -d {BLOCKS}/memory[0-9]*").split())
 
     def throttle(self, bytes_per_second):
         """A disk that is this slow; 1 is one that hangs, 0 one that is well."""

@@ -123,7 +123,7 @@ def checked(env, path, answer, name):
     """The file is what the answer, the ledger and the guest say."""
     equal(os.stat(path).st_mode & 0o777, 0o600, "mode")
     equal((answer["file"], answer["bytes"]), (path, os.stat(path).st_size), answer)
-    equal(answer["sha256"], sha256(path), "SHA-256")
+    equal((answer["sha256"], answer["left_out_bytes"]), (sha256(path), 0), "SHA-256, and what is not in it")
     on_disk = os.stat(path).st_blocks * 512
     check(answer["holes_bytes"] > 10 << 20, f"holes: {answer}")
     check(on_disk < answer["bytes"] - answer["holes_bytes"] + (2 << 20), f"{on_disk} bytes on disk: it is not sparse")
@@ -276,11 +276,36 @@ def test_an_interrupt_ends_it_cleanly(env, server):
     check("broken off" in ended(env)["detail"] and sha256(path + ".part") in ended(env)["detail"], ended(env))
 
 
+def what_a_collector_says_is_checked(env):
+    """The collector is stopped; this is another one, whose guest has memory that it cannot place."""
+    host = next(r["host"] for r in call(env, "member", "GET", "/auspex/v1/resources?kind=vm")[1]["resources"])
+    asked = lambda: good(env, "agent", "GET", INSPECTION + f"work?host={host}&wait=1")["requests"]  # noqa: E731
+    asked()
+    begun = []
+    asker = threading.Thread(target=lambda: begun.append(start_extract(env, "provider", env.vms["web1"])))
+    asker.start()
+    request = wait_for("the question where the memory is", 10, lambda: next(
+        (r for r in asked() if "extract" in r and not r["extract"].get("ends")), None))
+    memory = {"ram": [{"address": 0, "bytes": 64 << 20}], "vmcoreinfo": ""}
+    for lacks in ({}, {"left_out_bytes": -4096}, {"left_out_bytes": "4096"}, {"left_out_bytes": 4096, "ram": []},
+                  {"left_out_bytes": 128 << 20}):
+        status, answer = call(env, "agent", "POST", INSPECTION + f"requests/{request['id']}/result?host={host}",
+                              {"memory": memory | lacks})
+        equal(status, 204 if lacks.get("left_out_bytes") == 128 << 20 else 400, f"{lacks}: {answer}")
+    asker.join()
+    status, x = begun[0]
+    equal((status, x["left_out_bytes"]), (201, 128 << 20), x)
+    piece(env, "provider", x["id"], 0)
+    equal(good(env, "provider", "DELETE", INSPECTION + "extracts/" + x["id"])["left_out_bytes"], 128 << 20, "at its end")
+    check("134217728 bytes of memory that seem to have been plugged in" in ended(env)["detail"], ended(env))
+
+
 def test_it_ends_with_the_collector_and_with_the_vm(env, server):
     status, x = start_extract(env, "provider", env.vms["web1"])
     equal(status, 201, x)
     offset = len(unfold(piece(env, "provider", x["id"], 0)[1]))
     env.collector.stop()
+    what_a_collector_says_is_checked(env)
     env.host(server, env.hv.uri, name="second", args=["--token-file", out_of(env, "collector.token")])
     wait_for("the new collector to answer", 30, lambda: look(
         env, "provider", env.vms["web1"], "memory", wait=2)[0] == 200)

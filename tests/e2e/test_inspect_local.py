@@ -6,7 +6,7 @@ import struct
 import time
 
 import harness
-from guest import Guest, can_look, images
+from guest import DIMM, Guest, can_look, images
 from harness import check, equal
 
 
@@ -85,7 +85,8 @@ def test_an_extract_of_pieces(env, _):
     guest = Guest(env, images(), name="extracted", ram="numa-anonymous")
     guest.qmp("stop")
     ours, theirs = (os.path.join(env.dir, name) for name in ("ours.elf", "theirs.elf"))
-    inspect(env, "--pid", str(guest.pid), "extract", "--out", ours)
+    answer = inspect(env, "--pid", str(guest.pid), "extract", "--out", ours, "--json")
+    equal(answer["left_out_bytes"], 0, "what is not in it")
     guest.qmp("dump-guest-memory", paging=False, protocol="file:" + theirs)
     guest.stop()
     ours, theirs = segments(ours), segments(theirs)
@@ -116,7 +117,27 @@ def test_memory_that_is_plugged_in(env, _):
     agrees(env, guest, *reach)
     guest.unplug("taken-out")
     agrees(env, guest, *reach)
+    what_an_extract_lacks(env, guest)
     guest.stop()
+
+
+def what_an_extract_lacks(env, guest):
+    """A DIMM that nobody uses says nothing of where it lies; the file's maker says that it lacks it."""
+    def extract(name, *more):
+        return inspect(env, "--pid", str(guest.pid), "extract", "--out", os.path.join(env.dir, name), *more)
+    whole = extract("whole.elf", "--json")
+    equal(whole["left_out_bytes"], 0, "left out of all that is in use")
+    check(whole["bytes"] > guest.memory + DIMM << 20, f"a DIMM that is in use is in the file: {whole}")
+    guest.plug("unused", "memfd", "offline")
+    lacks = extract("lacks.elf", "--json")
+    equal((lacks["left_out_bytes"], lacks["bytes"]), (DIMM << 20, whole["bytes"]), "a DIMM is left out")
+    range_ = "--from", "1M", "--bytes", "64K"
+    equal(extract("range.elf", *range_, "--json")["left_out_bytes"], 0, "left out of a range that is known")
+    text = f"{DIMM} MiB of memory that seem to have been plugged in are not in it"
+    check(text in extract("told.elf", "--from", "1M"), "what is not in the file is not told")
+    check(text not in extract("range-told.elf", *range_), "what cannot be in the range is told")
+    status, out, err = harness.auspex("admin", "ledger", "show", "--data", os.path.join(env.dir, "ledger"))
+    check(status == 0 and f"{DIMM << 20} bytes of memory that seem" in out, f"the ledger: {out[-600:]} {err}")
 
 
 def test_nothing_without_a_reason(env, _):

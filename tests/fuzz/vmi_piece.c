@@ -30,6 +30,7 @@ static void plan(const uint8_t *p, size_t n)
     if (ax_extract_plan(&x, &m, range[0], range[1], NULL) < 0)
         return;
     AX_ASSERT(x.n > 0 && x.n <= m.n && x.head.n % AX_PAGE == 0 && x.blocks[0].at == x.head.n);
+    AX_ASSERT(x.left_out == 0 || (x.left_out == m.left_out && x.left_out <= UINT64_C(1) << 52));
     AX_ASSERT(x.blocks[x.n - 1].at + x.blocks[x.n - 1].size == x.size);
     AX_ASSERT(ax_extract_at(&x, x.head.n, &gpa, &bytes) && gpa == x.blocks[0].gpa);
     AX_ASSERT(!ax_extract_at(&x, x.size, &gpa, &bytes));

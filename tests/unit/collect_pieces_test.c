@@ -236,7 +236,8 @@ static void mappings_that_were_plugged_in(void **state)
                            "7f0000000000-7f0010000000 rw-p 00000000 00:00 0\n"
                            "7f0100000000-7f0120000000 rw-p 00000000 00:00 0\n"
                            "7f0200000000-7f0204000000 rw-p 00000000 00:00 0\n"
-                           "7f0300000000-7f0320000000 rw-p 00000000 08:01 5 /usr/lib/x\n"),
+                           "7f0300000000-7f0320000000 rw-p 00000000 08:01 5 /usr/lib/x\n"
+                           "7f0400000000-7f0440000000 rwxp 00000000 00:00 0\n"),
                      0);
     assert_int_equal(pieces.n_found, 2);
     assert_int_equal(may_be(0x7f0000000000), 1);

@@ -287,6 +287,33 @@ static void a_map_that_makes_no_sense_is_refused(void **state)
     assert_int_equal(ax_extract_plan(&x, &m, 0, 0, &err), -EINVAL);
     m.n = 0;
     assert_int_equal(ax_extract_plan(&x, &m, 0, 0, &err), -EINVAL);
+    static const uint64_t no_size[] = {1, MIB + 1, (UINT64_C(1) << 52) + 4096, 0 - UINT64_C(4096)};
+    for (size_t i = 0; i < AX_ARRAY_LEN(no_size); i++) {
+        m = map_of(blocks, 2);
+        m.left_out = no_size[i];
+        assert_int_equal(ax_extract_plan(&x, &m, 0, 0, &err), -EINVAL);
+    }
+}
+
+/* It may lie wherever nothing else does. */
+static void what_is_left_out_is_told_where_it_may_lie(void **state)
+{
+    static const struct {
+        uint64_t from, bytes, left_out;
+    } ranges[] = {{0, 0, 2 * MIB},
+                  {0, 64 * MIB, 0},
+                  {MIB, 4097, 0},
+                  {0, 64 * MIB + 1, 2 * MIB},
+                  {(UINT64_C(1) << 32) + MIB, 0, 2 * MIB},
+                  {UINT64_C(1) << 32, 64 * MIB, 0}};
+    struct ax_memory_map m = map_of(blocks, 2);
+    struct ax_extract x;
+    m.left_out = 2 * MIB;
+    for (size_t i = 0; i < AX_ARRAY_LEN(ranges); i++) {
+        assert_int_equal(ax_extract_plan(&x, &m, ranges[i].from, ranges[i].bytes, &err), 0);
+        assert_int_equal(x.left_out, ranges[i].left_out);
+        ax_extract_free(&x);
+    }
 }
 
 /* ---- the worker ---- */
@@ -344,6 +371,7 @@ static void a_guest_without_a_kernel_is_extracted_too(void **state)
     assert_int_equal(ax_inspector_map(i, &m, &err), 0);
     assert_int_equal(m.n, 2);
     assert_int_equal(m.vmcoreinfo_n, 0);
+    assert_int_equal(m.left_out, 0);
     assert_int_equal(ax_inspector_ask(i, AX_PART_SYSTEM, &piece, &err), -ENOENT);
     assert_int_equal(ax_inspector_extract(i, 0, 64 * MIB, &piece, &err), 0);
     assert_int_equal(ax_piece_check(ax_buf_view(&piece), 64 * MIB, &covers, &data, &err), 0);
@@ -352,6 +380,31 @@ static void a_guest_without_a_kernel_is_extracted_too(void **state)
     assert_int_equal(ax_inspector_counts(i).starts, 1);
     ax_inspector_free(i);
     ax_buf_free(&piece);
+    close(fd);
+}
+
+/* One whose place is known, and two that may have been plugged in. */
+static void the_worker_tells_what_it_leaves_out(void **state)
+{
+    const struct ax_inspector_options o = {
+        .scope = AX_SCOPE_FORENSIC, .extracts = true, .start_ms = 20000, .args = args};
+    struct ax_ram_place place = {.kind = AX_RAM_PIECES, .fd = -1};
+    struct ax_ram_pieces *p = &place.pieces;
+    struct ax_inspector *i;
+    struct ax_memory_map m;
+    int fd = guest_file();
+    p->slots[p->n_slots++] = (struct ax_ram_slot){.size = 64 * MIB, .low = 64 * MIB};
+    p->found[p->n_found++] = (struct ax_ram_found){.size = 64 * MIB, .may_be = 1};
+    p->found[p->n_found++] = (struct ax_ram_found){.at = 64 * MIB, .size = 48 * MIB};
+    p->found[p->n_found++] = (struct ax_ram_found){.at = 112 * MIB, .size = 16 * MIB};
+    p->fds[p->n_fds++] = fd;
+    p->hotplug = true;
+    assert_int_equal(ax_inspector_new(&i, &place, &o, &err), 0);
+    assert_int_equal(ax_inspector_map(i, &m, &err), 0);
+    assert_int_equal(m.n, 1);
+    assert_int_equal(m.blocks[0].size, 64 * MIB);
+    assert_int_equal(m.left_out, 64 * MIB);
+    ax_inspector_free(i);
     close(fd);
 }
 
@@ -435,8 +488,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_image_has_its_virtual_address),
         cmocka_unit_test(a_range_is_of_whole_pages),
         cmocka_unit_test(a_map_that_makes_no_sense_is_refused),
+        cmocka_unit_test(what_is_left_out_is_told_where_it_may_lie),
         cmocka_unit_test(only_the_scope_forensic_gets_memory),
         cmocka_unit_test(a_guest_without_a_kernel_is_extracted_too),
+        cmocka_unit_test(the_worker_tells_what_it_leaves_out),
         cmocka_unit_test(a_kernel_is_found_again),
         cmocka_unit_test(the_memory_of_a_process),
     };

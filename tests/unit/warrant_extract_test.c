@@ -58,6 +58,7 @@ static void begin_and_end_are_on_record(void **state)
     assert_true(ax_str_eq(e[2].grant, x.id));
     assert_non_null(strstr(e[2].detail.p, "complete: file of 8192 bytes, 4096 of them read"));
     assert_non_null(strstr(e[2].detail.p, how.sha256));
+    assert_null(strstr(e[2].detail.p, "not in it"));
     assert_int_equal(ax_warrants_extract_end(k->w, ax_str(id), &how, k->now, &ended, &k->err),
                      -ENOENT);
     assert_true(verify(k, "").intact);
@@ -68,7 +69,7 @@ static void a_delayed_notice_hides_both(void **state)
     struct kit *k = *state;
     struct ax_warrant x;
     struct ax_ledger_entry *e;
-    struct ax_extract_end how = {.why = AX_STR("the disk is full")};
+    struct ax_extract_end how = {.why = AX_STR("the disk is full"), .left_out = 1 << 27};
     char id[AX_WARRANT_ID];
     int64_t sequence;
     must(open_warrant(k, VM, AX_SCOPE_FORENSIC, 0, T0 + 5 * DAY, &x), &k->err);
@@ -78,6 +79,7 @@ static void a_delayed_notice_hides_both(void **state)
     for (int i = 0; i < 3; i++)
         assert_true(e[i].hidden_until == T0 + 5 * DAY);
     assert_non_null(strstr(e[2].detail.p, "broken off (the disk is full)"));
+    assert_non_null(strstr(e[2].detail.p, "; 134217728 bytes of memory that seem to have been"));
 }
 
 static void a_killed_server_has_ended_it(void **state)

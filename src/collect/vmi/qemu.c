@@ -110,7 +110,8 @@ static bool parse_line(struct ax_str line, struct ax_mapping *out)
         return false;
     out->path = ax_str_trim(line);
     out->shared = rights.p[3] == 's';
-    return rights.p[0] == 'r' && rights.p[1] == 'w' && out->from < out->to;
+    /* What can be executed is code that QEMU makes of a guest's, never a guest's memory. */
+    return rights.p[0] == 'r' && rights.p[1] == 'w' && rights.p[2] == '-' && out->from < out->to;
 }
 
 static bool goes_on(const struct ax_mapping *a, const struct ax_mapping *b)
