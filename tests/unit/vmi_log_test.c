@@ -130,10 +130,8 @@ static void one_that_ends_before_it_begins(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_it_grows_through_many_laps),
-        cmocka_unit_test(empty_ones),
-        cmocka_unit_test(one_that_is_being_written),
-        cmocka_unit_test(one_as_long_as_the_ring),
+        cmocka_unit_test(as_it_grows_through_many_laps),  cmocka_unit_test(empty_ones),
+        cmocka_unit_test(one_that_is_being_written),      cmocka_unit_test(one_as_long_as_the_ring),
         cmocka_unit_test(one_that_ends_before_it_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
