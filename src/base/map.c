@@ -35,7 +35,7 @@ bool ax_map_get(const struct ax_map *m, struct ax_str key, uint64_t *out)
 {
     if (m->n == 0)
         return false;
-    const struct ax_map_slot *s = find(m, key, ax_hash(key.p, key.n));
+    const struct ax_map_slot *s = find(m, key, ax_hash_secret(key.p, key.n, m->secret));
     if (s->key.p && out)
         *out = s->value;
     return s->key.p != NULL;
@@ -58,7 +58,7 @@ bool ax_map_put(struct ax_map *m, struct ax_str key, uint64_t value)
         key.p = ""; /* NULL marks a free slot */
     if (m->n * 4 >= m->cap * 3)
         grow(m);
-    uint64_t hash = ax_hash(key.p, key.n);
+    uint64_t hash = ax_hash_secret(key.p, key.n, m->secret);
     struct ax_map_slot *s = find(m, key, hash);
     bool known = s->key.p != NULL;
     if (!known)

@@ -11,6 +11,7 @@ struct ax_map_slot;
 struct ax_map {
     struct ax_map_slot *slots;
     size_t n, cap;
+    uint64_t secret; /* seeds the hashes; for keys of an adversary, set before the first */
 };
 
 #define AX_MAP_INIT                                                                                \

@@ -207,8 +207,8 @@ static int understand(struct ax_vmi *v, struct ax_err *err)
 
 static bool shows_present(struct ax_vmi *v, int64_t time_ms)
 {
-    int64_t apart = v->options.now_ms - time_ms;
-    return v->options.now_ms && apart < PRESENT_MS && apart > -PRESENT_MS;
+    int64_t now = v->options.now_ms;
+    return now && time_ms > now - PRESENT_MS && time_ms < now + PRESENT_MS;
 }
 
 struct choice {

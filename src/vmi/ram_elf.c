@@ -25,21 +25,23 @@ struct elf_ram {
     const uint8_t *zeros;                   /* AX_RAM_SPAN of them */
     struct segment segments[AX_RAM_BLOCKS]; /* each one's block has the same index */
     uint8_t **joined;                       /* copies of reads across the end of what is stored */
-    size_t n_joined;
+    size_t n_joined, joined_bytes;
 };
 
-#define JOINED_MAX  1024u
-#define HEADERS_MAX (1u << 20)
+#define JOINED_MAX   1024u
+#define JOINED_BYTES (64u << 20)
+#define HEADERS_MAX  (1u << 20)
 
 static const uint8_t *join(struct elf_ram *e, const struct segment *s, uint64_t offset, size_t len)
 {
-    if (e->n_joined == JOINED_MAX)
+    if (e->n_joined == JOINED_MAX || len > JOINED_BYTES - e->joined_bytes)
         return NULL;
     size_t stored = s->stored - offset;
     uint8_t *p = ax_calloc(len, 1);
     memcpy(p, e->file + s->offset + offset, stored);
     e->joined = ax_realloc(e->joined, (e->n_joined + 1) * sizeof *e->joined);
     e->joined[e->n_joined++] = p;
+    e->joined_bytes += len;
     return p;
 }
 
@@ -57,7 +59,7 @@ static void elf_begin(struct ax_ram *r)
     struct elf_ram *e = (struct elf_ram *)r;
     for (size_t i = 0; i < e->n_joined; i++)
         free(e->joined[i]);
-    e->n_joined = 0;
+    e->n_joined = e->joined_bytes = 0;
 }
 
 static bool elf_data(struct ax_ram *r, size_t block, uint64_t *offset, uint64_t *end)

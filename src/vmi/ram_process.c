@@ -17,7 +17,8 @@
 #define VECTOR     1024u               /* the kernel's UIO_MAXIOV */
 #define CHUNK      (256u << 10)        /* of a search */
 #define STRAY      (64u << 10)         /* a search may leave out that much and is still one */
-#define CHUNKS_MAX 4096u               /* kept until dropped; 1 GiB at most */
+#define CHUNKS_MAX 4096u               /* kept until dropped, and no more */
+#define CHUNKS_ALL (256u << 20)        /* bytes than these */
 #define ENTRIES    4096u               /* of the page map, read at once */
 #define IS_DATA    (UINT64_C(3) << 62) /* page map: present, or swapped out */
 
@@ -35,7 +36,7 @@ struct process_ram {
     bool gone;
     struct ax_replay replay;
     struct chunk *chunks;
-    size_t n_chunks, cap_chunks;
+    size_t n_chunks, cap_chunks, chunk_bytes;
     uint64_t search_from, search_to; /* the range that data() gave last, addresses */
     uint64_t *entries;               /* a window of the page map */
     uint64_t entries_page;
@@ -88,10 +89,12 @@ static void free_chunks(struct process_ram *p, uint64_t from, uint64_t to)
     size_t kept = 0;
     for (size_t i = 0; i < p->n_chunks; i++) {
         uint64_t end = p->chunks[i].at + p->chunks[i].len;
-        if (end > from && end <= to)
+        if (end > from && end <= to) {
+            p->chunk_bytes -= p->chunks[i].len;
             free(p->chunks[i].p);
-        else
+        } else {
             p->chunks[kept++] = p->chunks[i];
+        }
     }
     p->n_chunks = kept;
 }
@@ -124,7 +127,7 @@ static const uint8_t *find_chunk(const struct process_ram *p, uint64_t at, size_
 
 static const uint8_t *fetch_chunk(struct process_ram *p, uint64_t at, size_t len)
 {
-    if (p->n_chunks == CHUNKS_MAX)
+    if (p->n_chunks == CHUNKS_MAX || len > CHUNKS_ALL - p->chunk_bytes)
         return NULL;
     if (p->n_chunks == p->cap_chunks) {
         p->cap_chunks = p->cap_chunks ? p->cap_chunks * 2 : 16;
@@ -136,6 +139,7 @@ static const uint8_t *fetch_chunk(struct process_ram *p, uint64_t at, size_t len
         return NULL;
     }
     p->chunks[p->n_chunks++] = c;
+    p->chunk_bytes += len;
     return c.p;
 }
 

@@ -155,6 +155,18 @@ static size_t join_neighbours(struct ax_span *v, size_t n)
     return to;
 }
 
+/* With their gaps they may be too many: what is left out is fetched again when it is wanted. */
+static size_t fitting(const struct ax_span *v, size_t n)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        bytes += v[i].len;
+        if (bytes > AX_REPLAY_MAX)
+            return i;
+    }
+    return n;
+}
+
 static void lay_out(struct ax_replay *r)
 {
     uint64_t size = 0;
@@ -186,7 +198,7 @@ void ax_replay_next(struct ax_replay *r)
         if (n > old)
             qsort(r->spans + old, n - old, sizeof *r->spans, by_address);
         merge_runs(r->spans, old, n);
-        r->n = r->settled = join_neighbours(r->spans, n);
+        r->n = r->settled = fitting(r->spans, join_neighbours(r->spans, n));
         lay_out(r);
     }
     ax_arena_reset(&r->fresh);

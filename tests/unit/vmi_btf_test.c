@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/map.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,11 +89,48 @@ static void test_names_without_an_end(void **state)
     free(m.p);
 }
 
+/* A place of a table of 16384 that the hash alone leads to. */
+static uint32_t place_of(const char name[8])
+{
+    return ax_hash(name, 7) & 0x3fff;
+}
+
+/* The time that it takes to open `n` structs, whose names all lead to the first `places`. */
+static int64_t time_to_open(uint32_t n, uint32_t places)
+{
+    struct image m = begin(n * 12, 1 + n * 8);
+    char name[8] = "aaaaaaa";
+    for (uint32_t i = 0; i < n;) {
+        for (char *c = name; ++*c > 'z'; c++)
+            *c = 'a';
+        if (place_of(name) >= places)
+            continue;
+        memcpy(m.p + m.strings + 1 + i * 8, name, 8);
+        put(&m, 1 + i++ * 8);
+        put(&m, STRUCT << 24);
+        put(&m, 8);
+    }
+    int64_t from = ax_thread_cpu_ns();
+    struct ax_btf *b = open_exact(&m);
+    int64_t took = ax_thread_cpu_ns() - from;
+    assert_int_equal(ax_btf_size(b, name), 8);
+    ax_btf_close(b);
+    free(m.p);
+    return took;
+}
+
+static void test_names_that_were_chosen_to_meet(void **state)
+{
+    int64_t any = time_to_open(10000, 0x4000), chosen = time_to_open(10000, 64);
+    assert_true(chosen < any * 10 + 20 * MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_struct_within_itself_a_thousand_times),
         cmocka_unit_test(test_names_without_an_end),
+        cmocka_unit_test(test_names_that_were_chosen_to_meet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,6 +98,21 @@ static void a_tail_is_zeros(void **state)
     ax_ram_close(r);
 }
 
+/* A page of the file, and a tail of 64 MiB that is in none: each read across is a copy. */
+static void copies_of_a_tail_take_little_memory(void **state)
+{
+    struct ax_ram *r = NULL;
+    size_t n = 0;
+    dump.segments[3].p_memsz = 64u << 20;
+    assert_int_equal(open_dump(&r, sizeof dump), 0);
+    while (n < 100 && ax_ram_at(r, (1 << 20) + n, AX_RAM_SPAN))
+        n++;
+    assert_in_range(n, 1, (64u << 20) / AX_RAM_SPAN);
+    ax_ram_begin(r);
+    assert_non_null(ax_ram_at(r, 1 << 20, AX_RAM_SPAN));
+    ax_ram_close(r);
+}
+
 static void a_search_leaves_out_the_tail(void **state)
 {
     struct ax_ram *r = NULL;
@@ -185,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(reads_by_guest_address, make),
         cmocka_unit_test_setup(a_tail_is_zeros, make),
+        cmocka_unit_test_setup(copies_of_a_tail_take_little_memory, make),
         cmocka_unit_test_setup(a_search_leaves_out_the_tail, make),
         cmocka_unit_test_setup(neighbours_are_one_block, make),
         cmocka_unit_test_setup(refused, make),

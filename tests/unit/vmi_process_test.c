@@ -146,6 +146,19 @@ static void large_reads(void **state)
     ax_ram_close(r);
 }
 
+/* Each at another place, so that none is within one before it. */
+static void many_large_reads_are_no_more_than_can_be_kept(void **state)
+{
+    struct ax_ram *r = open_guest();
+    uint64_t bytes = 0;
+    for (uint64_t at = 0; at < 100 * 4096 && ax_ram_at(r, at, 15u << 20); at += 4096)
+        bytes += 15u << 20;
+    assert_in_range(bytes, 128u << 20, 256u << 20);
+    ax_ram_begin(r);
+    assert_non_null(ax_ram_at(r, 99 * 4096, 15u << 20));
+    ax_ram_close(r);
+}
+
 /* Each of `n` tasks: three members of a structure of 9 KiB, and one of another. */
 static void walk(struct ax_ram *r, uint64_t n, uint64_t plus)
 {
@@ -330,6 +343,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(reads_what_is_there, start, stop),
         cmocka_unit_test_setup_teardown(a_poll_sees_what_changed, start, stop),
         cmocka_unit_test_setup_teardown(large_reads, start, stop),
+        cmocka_unit_test_setup_teardown(many_large_reads_are_no_more_than_can_be_kept, start, stop),
         cmocka_unit_test_setup_teardown(a_second_poll_is_one_call, start, stop),
         cmocka_unit_test_setup_teardown(many_spans_take_several_calls, start, stop),
         cmocka_unit_test_setup_teardown(what_is_not_used_is_forgotten, start, stop),
