@@ -2,6 +2,8 @@
 /* Signs: what looks into a guest say of its health, and that a sound guest gives none. */
 #include "collect/vmi/watch.h"
 
+#include "base/clock.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -265,6 +267,26 @@ static void test_what_happens_once(void **state)
     assert_string_equal(signs[0].what, "rebooted");
 }
 
+#define MANY 65536u /* as many as a look has at most */
+
+/* Each of them is looked for among those of the look before, and is not there. */
+static void test_a_guest_that_starves_among_many_processes_takes_no_time(void **state)
+{
+    for (int i = 0; i < 2; i++) {
+        tasks[i].processes = AX_NEWS(&a, struct ax_process, MANY);
+        tasks[i].n_processes = MANY;
+        for (size_t k = 0; k < MANY; k++)
+            tasks[i].processes[k] = (struct ax_process){.pid = 7, .start_us = i + 1};
+    }
+    vital[0].system.runnable = 5;
+    look_at_tasks(4000);
+    int64_t from = ax_cpu_ns();
+    for (int i = 0; i < 12; i++)
+        tick(0);
+    assert_true(w.starved);
+    assert_in_range((ax_cpu_ns() - from) / 1000000, 0, 2000);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -278,6 +300,7 @@ int main(void)
         TEST(test_a_stuck_task_has_its_disk_and_its_stack),
         TEST(test_a_frozen_disk_is_seen_without_processes),
         TEST(test_what_happens_once),
+        TEST(test_a_guest_that_starves_among_many_processes_takes_no_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "collect/vmi/watch.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define WINDOW_MS    4000 /* over which starvation is judged */
 #define WAITING_MS   2000
@@ -105,12 +106,22 @@ static void look_for_hang(struct ax_watch *w, const struct ax_looks *l, struct t
 
 /* ---- starvation: time goes by, and nobody but one gets to run ---- */
 
-static const struct ax_process *same_task(const struct ax_reading *r, const struct ax_process *p)
+static int by_task(const void *a, const void *b)
 {
+    const struct ax_process *const *x = a, *const *y = b;
+    if ((*x)->pid != (*y)->pid)
+        return (*x)->pid < (*y)->pid ? -1 : 1;
+    return ((*x)->start_us > (*y)->start_us) - ((*x)->start_us < (*y)->start_us);
+}
+
+/* In order: a guest may have as many processes as it likes. */
+static const struct ax_process **sorted(const struct ax_reading *r, struct ax_arena *a)
+{
+    const struct ax_process **v = AX_NEWS(a, const struct ax_process *, r->n_processes + 1);
     for (size_t i = 0; i < r->n_processes; i++)
-        if (r->processes[i].pid == p->pid && r->processes[i].start_us == p->start_us)
-            return &r->processes[i];
-    return NULL;
+        v[i] = &r->processes[i];
+    qsort(v, r->n_processes, sizeof *v, by_task);
+    return v;
 }
 
 static int64_t cpu_us(const struct ax_process *p)
@@ -119,16 +130,20 @@ static int64_t cpu_us(const struct ax_process *p)
 }
 
 /* Who has had nearly all of a CPU between two looks at the tasks. */
-static const struct ax_process *find_culprit(const struct ax_look *l, double *share)
+static const struct ax_process *find_culprit(const struct ax_look *l, struct ax_arena *a,
+                                             double *share)
 {
     const struct ax_process *found = NULL;
     int64_t span_us = (l->now_ms - l->before_ms) * 1000;
     if (!has(l, AX_PART_PROCESSES) || !l->before || !(l->before->parts & AX_PART_PROCESSES) ||
         span_us <= 0)
         return NULL;
+    const struct ax_process **before = sorted(l->before, a);
     for (size_t i = 0; i < l->now->n_processes; i++) {
-        const struct ax_process *p = &l->now->processes[i], *b = same_task(l->before, p);
-        double v = b ? (double)(cpu_us(p) - cpu_us(b)) / (double)span_us : 0;
+        const struct ax_process *p = &l->now->processes[i];
+        const struct ax_process **b =
+            bsearch(&p, before, l->before->n_processes, sizeof p, by_task);
+        double v = b ? (double)(cpu_us(p) - cpu_us(*b)) / (double)span_us : 0;
         if (v > 0.7 && (!found || v > *share)) {
             found = p;
             *share = v;
@@ -140,7 +155,7 @@ static const struct ax_process *find_culprit(const struct ax_look *l, double *sh
 static void tell_starvation(struct ax_watch *w, const struct ax_looks *l, struct telling *t)
 {
     double share = 0;
-    const struct ax_process *p = find_culprit(&l->tasks, &share);
+    const struct ax_process *p = find_culprit(&l->tasks, t->a, &share);
     if (has(&l->tasks, AX_PART_PROCESSES) && !p && !w->starving)
         return; /* the next look at the tasks may tell who it is */
     long long waiting = (long long)vitals(l)->runnable;
