@@ -287,6 +287,26 @@ static void test_a_guest_that_starves_among_many_processes_takes_no_time(void **
     assert_in_range((ax_cpu_ns() - from) / 1000000, 0, 2000);
 }
 
+/* Counts that go from one end of what a number can be to the other. */
+static void test_numbers_that_no_guest_has(void **state)
+{
+    struct ax_filesystem fs[2] = {{.errors = INT64_MAX}, {.errors = INT64_MAX}};
+    storage[0].filesystems = fs;
+    storage[0].n_filesystems = 2;
+    for (int i = 0; i < 2; i++)
+        disks[i].in_flight = 1;
+    disks[0].reads = disks[0].writes = disks[1].reads = disks[1].writes = AX_UNKNOWN;
+    look_at_storage(30000);
+    vital[0].system.switches = vital[0].system.oom_kills = INT64_MIN + 1;
+    (void)step();
+    assert_int_equal(w.frozen_ms, 0); /* what it completes is not known */
+    vital[0].system.switches = vital[0].system.oom_kills = INT64_MAX;
+    clock_ms += 4000;
+    (void)step();
+    disks[0].reads = disks[0].writes = INT64_MAX;
+    assert_true(step() <= AX_SIGNS);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -301,6 +321,7 @@ int main(void)
         TEST(test_a_frozen_disk_is_seen_without_processes),
         TEST(test_what_happens_once),
         TEST(test_a_guest_that_starves_among_many_processes_takes_no_time),
+        TEST(test_numbers_that_no_guest_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

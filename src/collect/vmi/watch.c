@@ -29,9 +29,19 @@ static void recover(struct telling *t, bool *was, const char *what, const char *
     *was = false;
 }
 
+/* Any numbers: they are the guest's. */
 static int64_t grown(int64_t now, int64_t before)
 {
-    return now == AX_UNKNOWN || before == AX_UNKNOWN || now < before ? 0 : now - before;
+    int64_t n;
+    if (now == AX_UNKNOWN || before == AX_UNKNOWN || now < before)
+        return 0;
+    return __builtin_sub_overflow(now, before, &n) ? INT64_MAX : n;
+}
+
+static int64_t sum(int64_t a, int64_t b)
+{
+    int64_t n;
+    return a == AX_UNKNOWN || b == AX_UNKNOWN || __builtin_add_overflow(a, b, &n) ? AX_UNKNOWN : n;
 }
 
 static const struct ax_system *vitals(const struct ax_looks *l)
@@ -196,7 +206,7 @@ static void look_for_starvation(struct ax_watch *w, const struct ax_looks *l, st
 
 static int64_t completed(const struct ax_disk *d)
 {
-    return d->reads + d->writes;
+    return sum(d->reads, d->writes);
 }
 
 /* A disk with requests on their way that has completed none since the look before. */
@@ -209,7 +219,7 @@ static const struct ax_disk *find_frozen(const struct ax_look *l)
         for (size_t k = 0; k < l->before->n_disks; k++) {
             const struct ax_disk *b = &l->before->disks[k];
             if (d->in_flight > 0 && b->in_flight > 0 && ax_str_eq(d->name, b->name) &&
-                completed(d) == completed(b))
+                completed(d) != AX_UNKNOWN && completed(d) == completed(b))
                 return d;
         }
     }
@@ -345,9 +355,9 @@ static void look_at_filesystems(struct ax_watch *w, const struct ax_looks *l, st
         return;
     for (size_t i = 0; i < l->storage.now->n_filesystems; i++) {
         const struct ax_filesystem *f = &l->storage.now->filesystems[i];
-        if (f->errors == AX_UNKNOWN || f->errors == 0)
+        if (f->errors <= 0) /* unknown, too */
             continue;
-        errors += f->errors;
+        errors = __builtin_add_overflow(errors, f->errors, &errors) ? INT64_MAX : errors;
         read_only |= f->read_only;
         worst = f->device;
     }
