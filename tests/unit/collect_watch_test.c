@@ -307,6 +307,32 @@ static void test_numbers_that_no_guest_has(void **state)
     assert_true(step() <= AX_SIGNS);
 }
 
+/* A worker that was taken over tells of one task's stack as often as it likes. */
+static void test_a_text_is_short_whatever_there_is_to_tell(void **state)
+{
+    static char name[100000];
+    static struct ax_str frames[4];
+    static struct ax_stack stacks[64];
+    memset(name, 'x', sizeof name);
+    for (size_t i = 0; i < AX_ARRAY_LEN(frames); i++)
+        frames[i] = (struct ax_str){name, sizeof name};
+    for (size_t i = 0; i < AX_ARRAY_LEN(stacks); i++)
+        stacks[i] = (struct ax_stack){.pid = 77, .frames = frames, .n_frames = 4};
+    processes[0][1].state = 'D';
+    processes[0][1].blocked_us = 9000000;
+    tasks[0].parts |= AX_PART_STACKS;
+    tasks[0].stacks = stacks;
+    tasks[0].n_stacks = AX_ARRAY_LEN(stacks);
+    disks[0].in_flight = disks[1].in_flight = 1;
+    disks[0].name = disks[1].name = frames[0];
+    look_at_tasks(4000);
+    look_at_storage(30000);
+    assert_int_equal(step(), 1);
+    assert_string_equal(signs[0].what, "stuck");
+    assert_true(says("spinner"));
+    assert_in_range(signs[0].text.n, 1, 2000);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -322,6 +348,7 @@ int main(void)
         TEST(test_what_happens_once),
         TEST(test_a_guest_that_starves_among_many_processes_takes_no_time),
         TEST(test_numbers_that_no_guest_has),
+        TEST(test_a_text_is_short_whatever_there_is_to_tell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

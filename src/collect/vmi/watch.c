@@ -8,6 +8,7 @@
 #define WAITING_MS   2000
 #define SUSPECT_MS   3000 /* a clock that stands still for so long is worth a closer look */
 #define FRAMES_SHOWN 4
+#define TEXT_SHOWN   300 /* of what the guest wrote */
 
 struct telling {
     struct ax_sign *out;
@@ -69,12 +70,16 @@ static struct ax_str last_line(const struct ax_look *tasks, const char *words)
     return AX_STR_NULL;
 }
 
+static int shown(struct ax_str text)
+{
+    return text.n < TEXT_SHOWN ? (int)text.n : TEXT_SHOWN;
+}
+
 static struct ax_str with_line(struct telling *t, const struct ax_look *tasks, const char *words,
                                struct ax_str text)
 {
     struct ax_str line = last_line(tasks, words);
-    return line.n ? ax_arena_printf(t->a, "%.*s: %.*s", AX_STR_ARG(text),
-                                    line.n < 300 ? (int)line.n : 300, line.p)
+    return line.n ? ax_arena_printf(t->a, "%.*s: %.*s", AX_STR_ARG(text), shown(line), line.p)
                   : text;
 }
 
@@ -238,15 +243,21 @@ static const struct ax_process *find_stuck(const struct ax_look *l)
     return found;
 }
 
+static const struct ax_stack *find_stack(const struct ax_look *l, int32_t pid)
+{
+    for (size_t i = 0; has(l, AX_PART_STACKS) && i < l->now->n_stacks; i++)
+        if (l->now->stacks[i].pid == pid)
+            return &l->now->stacks[i];
+    return NULL;
+}
+
 static struct ax_str stack_of(const struct ax_look *l, int32_t pid, struct ax_arena *a)
 {
+    const struct ax_stack *s = find_stack(l, pid);
     struct ax_str out = AX_STR("");
-    for (size_t i = 0; has(l, AX_PART_STACKS) && i < l->now->n_stacks; i++) {
-        const struct ax_stack *s = &l->now->stacks[i];
-        for (size_t k = 0; s->pid == pid && k < s->n_frames && k < FRAMES_SHOWN; k++)
-            out = ax_arena_printf(a, "%.*s%s%.*s", AX_STR_ARG(out), k ? " < " : ", in ",
-                                  AX_STR_ARG(s->frames[k]));
-    }
+    for (size_t k = 0; s && k < s->n_frames && k < FRAMES_SHOWN; k++)
+        out = ax_arena_printf(a, "%.*s%s%.*s", AX_STR_ARG(out), k ? " < " : ", in ",
+                              shown(s->frames[k]), s->frames[k].p);
     return out;
 }
 
@@ -257,7 +268,7 @@ static struct ax_str stuck_text(const struct ax_process *p, const struct ax_disk
     struct ax_str disk = AX_STR(""), task = AX_STR("");
     if (d)
         disk = ax_arena_printf(a, "%s%.*s has %lld requests under way and completes none",
-                               p ? "; " : "", AX_STR_ARG(d->name), (long long)d->in_flight);
+                               p ? "; " : "", shown(d->name), d->name.p, (long long)d->in_flight);
     if (p) {
         struct ax_str stack = stack_of(&l->tasks, p->pid, a);
         task = ax_arena_printf(a, "%s (pid %d) has not moved for %lld s%.*s", p->name, p->pid,
@@ -368,7 +379,7 @@ static void look_at_filesystems(struct ax_watch *w, const struct ax_looks *l, st
     w->read_only = read_only;
     if (was_known && (errors > before || turned))
         tell(t, "filesystem-error", "", "critical",
-             ax_arena_printf(t->a, "has a file system with errors: %.*s%s", AX_STR_ARG(worst),
+             ax_arena_printf(t->a, "has a file system with errors: %.*s%s", shown(worst), worst.p,
                              read_only ? ", which can only be read now" : ""));
 }
 
