@@ -245,6 +245,30 @@ static void counts_beyond_all_measure(void **state)
     end(&l);
 }
 
+static void put_pages(struct fake *g, const char *item, int64_t pages)
+{
+    uint64_t at = fake_symbol(g, "vm_node_stat") + 8 * fake_constant(g, item);
+    memcpy(fake_at(g, at), &pages, sizeof pages);
+}
+
+/* What is computed of such counts is unknown. */
+static void counts_that_cannot_be_added(void **state)
+{
+    struct look l;
+    begin(&l, fake_kernel(FAKE_6_12, 11));
+    attach(&l);
+    put_pages(l.g, "NR_ACTIVE_FILE", INT64_MIN + 1);
+    put_pages(l.g, "NR_INACTIVE_FILE", INT64_MIN + 1);
+    put_pages(l.g, "NR_FILE_PAGES", 0);
+    put_pages(l.g, "NR_SWAPCACHE", INT64_MAX);
+    look(&l);
+    assert_true(has(&l, AX_PART_MEMORY));
+    assert_int_equal(l.r.memory.available, AX_UNKNOWN);
+    assert_int_equal(l.r.memory.cached, AX_UNKNOWN);
+    assert_int_equal(l.r.memory.active_file, AX_UNKNOWN);
+    end(&l);
+}
+
 static void pointers_to_where_memory_ends(void **state)
 {
     struct look l;
@@ -300,6 +324,7 @@ int main(void)
         cmocka_unit_test(a_list_that_never_comes_back),
         cmocka_unit_test(threads_without_end),
         cmocka_unit_test(counts_beyond_all_measure),
+        cmocka_unit_test(counts_that_cannot_be_added),
         cmocka_unit_test(pointers_to_where_memory_ends),
         cmocka_unit_test(names_without_an_end),
     };
