@@ -7,6 +7,7 @@
 
 /* The range that is looked at; who has more than this in use has been found above. */
 #define LOOK_PAGES 262144u
+#define STRETCH    (UINT64_C(4) << 20) /* and kept mapped, or copied, at once */
 
 struct seen {
     size_t pages, random, pe;
@@ -52,11 +53,17 @@ int ax_say_what_else(struct ax_ram *r, struct ax_err *err)
     struct seen s = {0};
     uint64_t gpa = 0, end;
     while (s.pages < LOOK_PAGES && ax_ram_data(r, &gpa, &end)) {
+        uint64_t from = gpa;
         for (; gpa < end && s.pages < LOOK_PAGES; gpa += AX_PAGE) {
+            if (gpa - from >= STRETCH) {
+                ax_ram_drop(r, from, gpa);
+                from = gpa;
+            }
             const uint8_t *page = ax_ram_at(r, gpa, AX_PAGE);
             if (page)
                 look_at(&s, page);
         }
+        ax_ram_drop(r, from, gpa);
     }
     if (s.pages == 0)
         return ax_fail(err, -ENOENT, "the guest's memory is empty: it has not been started yet");

@@ -18,7 +18,9 @@ static int64_t bytes(int64_t pages)
 /* A counter that may be a little below 0 between two updates. */
 static int64_t at_least_0(int64_t pages)
 {
-    return pages < 0 && pages > -MAX_PAGES ? 0 : pages;
+    if (pages <= -MAX_PAGES) /* no count: nothing can be added to it */
+        return AX_UNKNOWN;
+    return pages < 0 ? 0 : pages;
 }
 
 static int64_t node_pages(struct ax_vmi *v, enum ax_plan_constant item)
@@ -194,7 +196,7 @@ int ax_read_memory(struct ax_vmi *v, struct ax_arena *a, struct ax_reading *r, s
     m->buffers = bytes(buffers);
     int64_t file = node_pages(v, AX_CONST_NR_FILE_PAGES);
     int64_t swapped = node_pages(v, AX_CONST_NR_SWAPCACHE);
-    if (file >= 0 && file < MAX_PAGES && buffers >= 0)
+    if (file >= 0 && file < MAX_PAGES && buffers >= 0 && swapped < MAX_PAGES)
         m->cached = bytes(at_least_0(file - buffers - (swapped > 0 ? swapped : 0)));
     else
         m->cached = AX_UNKNOWN;

@@ -11,14 +11,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define MAX_STACKS   64u
-#define MAX_FRAMES   32u
-#define MAX_THREADS  (1u << 16)
-#define STACK_BYTES  16384u
-#define CALL_BYTES   7u /* the longest call instruction */
-#define STUCK_US     1000000
-#define STATE_D      0x2u
-#define STATE_NOLOAD 0x400u
+#define MAX_STACKS     64u
+#define MAX_FRAMES     32u
+#define MAX_THREADS    (1u << 16)
+#define STACK_BYTES    16384u
+#define CALL_BYTES     7u /* the longest call instruction */
+#define STUCK_US       1000000
+#define MODULES_A_STEP 16u
+#define STATE_D        0x2u
+#define STATE_NOLOAD   0x400u
 
 struct search {
     struct ax_vmi *v;
@@ -103,13 +104,25 @@ static struct ax_str name_address(struct search *s, uint64_t va, const struct ax
     return ax_arena_str(s->a, ax_str(text));
 }
 
+/* A guest may have thousands of modules, and each word of a stack be looked for in all of them. */
+static const struct ax_loaded *find_module(struct search *s, uint64_t va)
+{
+    struct ax_guest *g = &s->v->guest;
+    if (!ax_guest_is_kernel(g, va))
+        return NULL;
+    for (size_t i = 0; i < s->modules.n; i += MODULES_A_STEP)
+        if (!ax_guest_spend(g))
+            return NULL;
+    return ax_modules_at(&s->modules, va);
+}
+
 static void add_frame(struct search *s, uint64_t va, struct ax_stack *out)
 {
     const struct ax_loaded *m = NULL;
     if (out->n_frames == MAX_FRAMES)
         return;
     if (va < s->text || va >= s->text_end) {
-        m = ax_modules_at(&s->modules, va);
+        m = find_module(s, va);
         if (!m)
             return;
     }

@@ -16,6 +16,7 @@
 #define MAX_PROCESSES (1u << 18)
 #define MAX_THREADS   (1u << 16)
 #define MAX_FDS       (1u << 20)
+#define WORDS_A_STEP  64u /* of a map of open files */
 
 #define STATE_SLEEPING 0x1u
 #define STATE_BLOCKED  0x2u
@@ -215,8 +216,11 @@ static int64_t open_files(struct walk *w, uint64_t files)
         return AX_UNKNOWN;
     uint64_t bits = ax_load_u64(t + ax_off(w->v, AX_OFF_fdt_open_fds));
     const uint8_t *map = ax_guest_at(g, bits, (max + 63) / 64 * 8);
-    for (uint32_t i = 0; map && i < (max + 63) / 64; i++)
+    for (uint32_t i = 0; map && i < (max + 63) / 64; i++) {
+        if (i % WORDS_A_STEP == WORDS_A_STEP - 1 && !ax_guest_spend(g))
+            return AX_UNKNOWN;
         n += (uint64_t)__builtin_popcountll(ax_load_u64(map + 8 * (size_t)i));
+    }
     return map ? (int64_t)n : AX_UNKNOWN;
 }
 

@@ -2,6 +2,8 @@
 /* Signs: what looks into a guest say of its health, and that a sound guest gives none. */
 #include "collect/vmi/watch.h"
 
+#include "base/clock.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -265,6 +267,72 @@ static void test_what_happens_once(void **state)
     assert_string_equal(signs[0].what, "rebooted");
 }
 
+#define MANY 65536u /* as many as a look has at most */
+
+/* Each of them is looked for among those of the look before, and is not there. */
+static void test_a_guest_that_starves_among_many_processes_takes_no_time(void **state)
+{
+    for (int i = 0; i < 2; i++) {
+        tasks[i].processes = AX_NEWS(&a, struct ax_process, MANY);
+        tasks[i].n_processes = MANY;
+        for (size_t k = 0; k < MANY; k++)
+            tasks[i].processes[k] = (struct ax_process){.pid = 7, .start_us = i + 1};
+    }
+    vital[0].system.runnable = 5;
+    look_at_tasks(4000);
+    int64_t from = ax_cpu_ns();
+    for (int i = 0; i < 12; i++)
+        tick(0);
+    assert_true(w.starved);
+    assert_in_range((ax_cpu_ns() - from) / 1000000, 0, 2000);
+}
+
+/* Counts that go from one end of what a number can be to the other. */
+static void test_numbers_that_no_guest_has(void **state)
+{
+    struct ax_filesystem fs[2] = {{.errors = INT64_MAX}, {.errors = INT64_MAX}};
+    storage[0].filesystems = fs;
+    storage[0].n_filesystems = 2;
+    for (int i = 0; i < 2; i++)
+        disks[i].in_flight = 1;
+    disks[0].reads = disks[0].writes = disks[1].reads = disks[1].writes = AX_UNKNOWN;
+    look_at_storage(30000);
+    vital[0].system.switches = vital[0].system.oom_kills = INT64_MIN + 1;
+    (void)step();
+    assert_int_equal(w.frozen_ms, 0); /* what it completes is not known */
+    vital[0].system.switches = vital[0].system.oom_kills = INT64_MAX;
+    clock_ms += 4000;
+    (void)step();
+    disks[0].reads = disks[0].writes = INT64_MAX;
+    assert_true(step() <= AX_SIGNS);
+}
+
+/* A worker that was taken over tells of one task's stack as often as it likes. */
+static void test_a_text_is_short_whatever_there_is_to_tell(void **state)
+{
+    static char name[100000];
+    static struct ax_str frames[4];
+    static struct ax_stack stacks[64];
+    memset(name, 'x', sizeof name);
+    for (size_t i = 0; i < AX_ARRAY_LEN(frames); i++)
+        frames[i] = (struct ax_str){name, sizeof name};
+    for (size_t i = 0; i < AX_ARRAY_LEN(stacks); i++)
+        stacks[i] = (struct ax_stack){.pid = 77, .frames = frames, .n_frames = 4};
+    processes[0][1].state = 'D';
+    processes[0][1].blocked_us = 9000000;
+    tasks[0].parts |= AX_PART_STACKS;
+    tasks[0].stacks = stacks;
+    tasks[0].n_stacks = AX_ARRAY_LEN(stacks);
+    disks[0].in_flight = disks[1].in_flight = 1;
+    disks[0].name = disks[1].name = frames[0];
+    look_at_tasks(4000);
+    look_at_storage(30000);
+    assert_int_equal(step(), 1);
+    assert_string_equal(signs[0].what, "stuck");
+    assert_true(says("spinner"));
+    assert_in_range(signs[0].text.n, 1, 2000);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -278,6 +346,9 @@ int main(void)
         TEST(test_a_stuck_task_has_its_disk_and_its_stack),
         TEST(test_a_frozen_disk_is_seen_without_processes),
         TEST(test_what_happens_once),
+        TEST(test_a_guest_that_starves_among_many_processes_takes_no_time),
+        TEST(test_numbers_that_no_guest_has),
+        TEST(test_a_text_is_short_whatever_there_is_to_tell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

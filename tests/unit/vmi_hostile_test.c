@@ -5,6 +5,7 @@
 #include "fake_guest/fake.h"
 
 #include "base/clock.h"
+#include "vmi/kernel.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -245,6 +246,30 @@ static void counts_beyond_all_measure(void **state)
     end(&l);
 }
 
+static void put_pages(struct fake *g, const char *item, int64_t pages)
+{
+    uint64_t at = fake_symbol(g, "vm_node_stat") + 8 * fake_constant(g, item);
+    memcpy(fake_at(g, at), &pages, sizeof pages);
+}
+
+/* What is computed of such counts is unknown. */
+static void counts_that_cannot_be_added(void **state)
+{
+    struct look l;
+    begin(&l, fake_kernel(FAKE_6_12, 11));
+    attach(&l);
+    put_pages(l.g, "NR_ACTIVE_FILE", INT64_MIN + 1);
+    put_pages(l.g, "NR_INACTIVE_FILE", INT64_MIN + 1);
+    put_pages(l.g, "NR_FILE_PAGES", 0);
+    put_pages(l.g, "NR_SWAPCACHE", INT64_MAX);
+    look(&l);
+    assert_true(has(&l, AX_PART_MEMORY));
+    assert_int_equal(l.r.memory.available, AX_UNKNOWN);
+    assert_int_equal(l.r.memory.cached, AX_UNKNOWN);
+    assert_int_equal(l.r.memory.active_file, AX_UNKNOWN);
+    end(&l);
+}
+
 static void pointers_to_where_memory_ends(void **state)
 {
     struct look l;
@@ -289,6 +314,94 @@ static void names_without_an_end(void **state)
     end(&l);
 }
 
+/* --- What one read leads to ----------------------------------------------------------------- */
+
+#define FREE  (UINT64_C(16) << 20) /* at the end of RAM, which nothing is in */
+#define STEPS 500000u
+
+static struct fake_options with_room(uint64_t seed, size_t processes)
+{
+    struct fake_options o = fake_kernel(FAKE_6_12, seed);
+    o.hole = 0;
+    o.ram = UINT64_C(256) << 20;
+    o.processes = processes;
+    return o;
+}
+
+static uint64_t room(struct fake *g, uint64_t at)
+{
+    uint64_t direct;
+    assert_true(fake_used(g) <= (UINT64_C(256) << 20) - FREE && at < FREE);
+    memcpy(&direct, fake_at(g, fake_symbol(g, "page_offset_base")), 8);
+    return direct + (UINT64_C(256) << 20) - FREE + at;
+}
+
+static void put(struct fake *g, uint64_t at, const char *path, uint64_t v)
+{
+    memcpy(fake_physical(g, (UINT64_C(256) << 20) - FREE + at + fake_offset(g, path)), &v,
+           fake_size(g, path));
+}
+
+/* Each process has as many open files as the reader counts. */
+static void maps_of_files_without_end(void **state)
+{
+    struct look l;
+    begin(&l, with_room(16, 3000));
+    memset(fake_physical(l.g, (UINT64_C(256) << 20) - FREE + 8192), 0xff, (1u << 20) / 8);
+    put(l.g, 0, "files_struct.fdt", room(l.g, 4096));
+    put(l.g, 4096, "fdtable.max_fds", 1u << 20);
+    put(l.g, 4096, "fdtable.open_fds", room(l.g, 8192));
+    for (size_t i = 4; i < 3000; i++)
+        fake_put(l.g, nth_task(l.g, i), "task_struct.files", room(l.g, 0));
+    attach(&l);
+    l.v->options.step_limit = STEPS;
+    l.rc = ax_vmi_read(l.v, AX_PART_PROCESSES, &l.a, &l.r, &l.err);
+    assert_int_equal(l.rc, -EAGAIN);
+    end(&l);
+}
+
+#define MODULES 4000u
+
+static void make_modules(struct fake *g)
+{
+    uint64_t head = fake_symbol(g, "modules"), list = fake_offset(g, "module.list"), first;
+    size_t size = fake_size(g, "module"), room_of = 2048;
+    assert_true(size <= room_of);
+    memcpy(&first, fake_at(g, head), 8);
+    for (uint64_t i = 0; i < MODULES; i++) {
+        memcpy(fake_physical(g, (UINT64_C(256) << 20) - FREE + i * room_of),
+               fake_at(g, first - list), size);
+        put(g, i * room_of, "module.list.next",
+            i + 1 < MODULES ? room(g, (i + 1) * room_of) + list : head);
+        put(g, i * room_of, "module.list.prev", i ? room(g, (i - 1) * room_of) + list : head);
+    }
+    fake_put(g, head, "list_head.next", room(g, 0) + list);
+    fake_put(g, head, "list_head.prev", room(g, (MODULES - 1) * room_of) + list);
+}
+
+/* Each word of each stack may be in each of the modules. */
+static void stacks_full_of_what_is_in_no_module(void **state)
+{
+    struct look l;
+    begin(&l, with_room(18, 20));
+    make_modules(l.g);
+    uint64_t stack = room(l.g, 12 << 20), word = stack;
+    for (size_t i = 0; i < 16384; i += 8)
+        memcpy(fake_physical(l.g, (UINT64_C(256) << 20) - FREE + (12 << 20) + i), &word, 8);
+    for (size_t i = 0; i < 10; i++) {
+        uint64_t task = fake_fork(l.g, "stuck", 'D');
+        fake_put(l.g, task, "task_struct.stack", stack);
+        fake_put(l.g, task, "task_struct.thread.sp", stack);
+        fake_put(l.g, task, "task_struct.se.exec_start", 1);
+    }
+    attach(&l);
+    l.v->options.step_limit = STEPS;
+    l.rc = ax_vmi_read(l.v, AX_PART_STACKS, &l.a, &l.r, &l.err);
+    assert_int_equal(l.rc, 0);
+    assert_true(l.v->guest.exhausted);
+    end(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,7 +413,10 @@ int main(void)
         cmocka_unit_test(a_list_that_never_comes_back),
         cmocka_unit_test(threads_without_end),
         cmocka_unit_test(counts_beyond_all_measure),
+        cmocka_unit_test(counts_that_cannot_be_added),
         cmocka_unit_test(pointers_to_where_memory_ends),
+        cmocka_unit_test(maps_of_files_without_end),
+        cmocka_unit_test(stacks_full_of_what_is_in_no_module),
         cmocka_unit_test(names_without_an_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

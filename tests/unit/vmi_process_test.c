@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "vmi/kernel.h"
 #include "vmi/ram.h"
 
 #include <errno.h>
@@ -156,6 +157,18 @@ static void many_large_reads_are_no_more_than_can_be_kept(void **state)
     assert_in_range(bytes, 128u << 20, 256u << 20);
     ax_ram_begin(r);
     assert_non_null(ax_ram_at(r, 99 * 4096, 15u << 20));
+    ax_ram_close(r);
+}
+
+/* Who looks at all that there is does not keep it. */
+static void a_look_at_everything_keeps_nothing(void **state)
+{
+    struct ax_ram *r = open_guest();
+    struct ax_err err;
+    assert_int_equal(ax_say_what_else(r, &err), -ENOENT);
+    uint64_t calls = ax_ram_counts(r).calls;
+    (void)word(r, 4096);
+    assert_int_equal(ax_ram_counts(r).calls, calls + 1);
     ax_ram_close(r);
 }
 
@@ -342,6 +355,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(reads_what_is_there, start, stop),
         cmocka_unit_test_setup_teardown(a_poll_sees_what_changed, start, stop),
+        cmocka_unit_test_setup_teardown(a_look_at_everything_keeps_nothing, start, stop),
         cmocka_unit_test_setup_teardown(large_reads, start, stop),
         cmocka_unit_test_setup_teardown(many_large_reads_are_no_more_than_can_be_kept, start, stop),
         cmocka_unit_test_setup_teardown(a_second_poll_is_one_call, start, stop),

@@ -2,11 +2,13 @@
 #include "collect/vmi/watch.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define WINDOW_MS    4000 /* over which starvation is judged */
 #define WAITING_MS   2000
 #define SUSPECT_MS   3000 /* a clock that stands still for so long is worth a closer look */
 #define FRAMES_SHOWN 4
+#define TEXT_SHOWN   300 /* of what the guest wrote */
 
 struct telling {
     struct ax_sign *out;
@@ -28,9 +30,19 @@ static void recover(struct telling *t, bool *was, const char *what, const char *
     *was = false;
 }
 
+/* Any numbers: they are the guest's. */
 static int64_t grown(int64_t now, int64_t before)
 {
-    return now == AX_UNKNOWN || before == AX_UNKNOWN || now < before ? 0 : now - before;
+    int64_t n;
+    if (now == AX_UNKNOWN || before == AX_UNKNOWN || now < before)
+        return 0;
+    return __builtin_sub_overflow(now, before, &n) ? INT64_MAX : n;
+}
+
+static int64_t sum(int64_t a, int64_t b)
+{
+    int64_t n;
+    return a == AX_UNKNOWN || b == AX_UNKNOWN || __builtin_add_overflow(a, b, &n) ? AX_UNKNOWN : n;
 }
 
 static const struct ax_system *vitals(const struct ax_looks *l)
@@ -58,12 +70,16 @@ static struct ax_str last_line(const struct ax_look *tasks, const char *words)
     return AX_STR_NULL;
 }
 
+static int shown(struct ax_str text)
+{
+    return text.n < TEXT_SHOWN ? (int)text.n : TEXT_SHOWN;
+}
+
 static struct ax_str with_line(struct telling *t, const struct ax_look *tasks, const char *words,
                                struct ax_str text)
 {
     struct ax_str line = last_line(tasks, words);
-    return line.n ? ax_arena_printf(t->a, "%.*s: %.*s", AX_STR_ARG(text),
-                                    line.n < 300 ? (int)line.n : 300, line.p)
+    return line.n ? ax_arena_printf(t->a, "%.*s: %.*s", AX_STR_ARG(text), shown(line), line.p)
                   : text;
 }
 
@@ -105,12 +121,22 @@ static void look_for_hang(struct ax_watch *w, const struct ax_looks *l, struct t
 
 /* ---- starvation: time goes by, and nobody but one gets to run ---- */
 
-static const struct ax_process *same_task(const struct ax_reading *r, const struct ax_process *p)
+static int by_task(const void *a, const void *b)
 {
+    const struct ax_process *const *x = a, *const *y = b;
+    if ((*x)->pid != (*y)->pid)
+        return (*x)->pid < (*y)->pid ? -1 : 1;
+    return ((*x)->start_us > (*y)->start_us) - ((*x)->start_us < (*y)->start_us);
+}
+
+/* In order: a guest may have as many processes as it likes. */
+static const struct ax_process **sorted(const struct ax_reading *r, struct ax_arena *a)
+{
+    const struct ax_process **v = AX_NEWS(a, const struct ax_process *, r->n_processes + 1);
     for (size_t i = 0; i < r->n_processes; i++)
-        if (r->processes[i].pid == p->pid && r->processes[i].start_us == p->start_us)
-            return &r->processes[i];
-    return NULL;
+        v[i] = &r->processes[i];
+    qsort(v, r->n_processes, sizeof *v, by_task);
+    return v;
 }
 
 static int64_t cpu_us(const struct ax_process *p)
@@ -119,16 +145,20 @@ static int64_t cpu_us(const struct ax_process *p)
 }
 
 /* Who has had nearly all of a CPU between two looks at the tasks. */
-static const struct ax_process *find_culprit(const struct ax_look *l, double *share)
+static const struct ax_process *find_culprit(const struct ax_look *l, struct ax_arena *a,
+                                             double *share)
 {
     const struct ax_process *found = NULL;
     int64_t span_us = (l->now_ms - l->before_ms) * 1000;
     if (!has(l, AX_PART_PROCESSES) || !l->before || !(l->before->parts & AX_PART_PROCESSES) ||
         span_us <= 0)
         return NULL;
+    const struct ax_process **before = sorted(l->before, a);
     for (size_t i = 0; i < l->now->n_processes; i++) {
-        const struct ax_process *p = &l->now->processes[i], *b = same_task(l->before, p);
-        double v = b ? (double)(cpu_us(p) - cpu_us(b)) / (double)span_us : 0;
+        const struct ax_process *p = &l->now->processes[i];
+        const struct ax_process **b =
+            bsearch(&p, before, l->before->n_processes, sizeof p, by_task);
+        double v = b ? (double)(cpu_us(p) - cpu_us(*b)) / (double)span_us : 0;
         if (v > 0.7 && (!found || v > *share)) {
             found = p;
             *share = v;
@@ -140,7 +170,7 @@ static const struct ax_process *find_culprit(const struct ax_look *l, double *sh
 static void tell_starvation(struct ax_watch *w, const struct ax_looks *l, struct telling *t)
 {
     double share = 0;
-    const struct ax_process *p = find_culprit(&l->tasks, &share);
+    const struct ax_process *p = find_culprit(&l->tasks, t->a, &share);
     if (has(&l->tasks, AX_PART_PROCESSES) && !p && !w->starving)
         return; /* the next look at the tasks may tell who it is */
     long long waiting = (long long)vitals(l)->runnable;
@@ -181,7 +211,7 @@ static void look_for_starvation(struct ax_watch *w, const struct ax_looks *l, st
 
 static int64_t completed(const struct ax_disk *d)
 {
-    return d->reads + d->writes;
+    return sum(d->reads, d->writes);
 }
 
 /* A disk with requests on their way that has completed none since the look before. */
@@ -194,7 +224,7 @@ static const struct ax_disk *find_frozen(const struct ax_look *l)
         for (size_t k = 0; k < l->before->n_disks; k++) {
             const struct ax_disk *b = &l->before->disks[k];
             if (d->in_flight > 0 && b->in_flight > 0 && ax_str_eq(d->name, b->name) &&
-                completed(d) == completed(b))
+                completed(d) != AX_UNKNOWN && completed(d) == completed(b))
                 return d;
         }
     }
@@ -213,15 +243,21 @@ static const struct ax_process *find_stuck(const struct ax_look *l)
     return found;
 }
 
+static const struct ax_stack *find_stack(const struct ax_look *l, int32_t pid)
+{
+    for (size_t i = 0; has(l, AX_PART_STACKS) && i < l->now->n_stacks; i++)
+        if (l->now->stacks[i].pid == pid)
+            return &l->now->stacks[i];
+    return NULL;
+}
+
 static struct ax_str stack_of(const struct ax_look *l, int32_t pid, struct ax_arena *a)
 {
+    const struct ax_stack *s = find_stack(l, pid);
     struct ax_str out = AX_STR("");
-    for (size_t i = 0; has(l, AX_PART_STACKS) && i < l->now->n_stacks; i++) {
-        const struct ax_stack *s = &l->now->stacks[i];
-        for (size_t k = 0; s->pid == pid && k < s->n_frames && k < FRAMES_SHOWN; k++)
-            out = ax_arena_printf(a, "%.*s%s%.*s", AX_STR_ARG(out), k ? " < " : ", in ",
-                                  AX_STR_ARG(s->frames[k]));
-    }
+    for (size_t k = 0; s && k < s->n_frames && k < FRAMES_SHOWN; k++)
+        out = ax_arena_printf(a, "%.*s%s%.*s", AX_STR_ARG(out), k ? " < " : ", in ",
+                              shown(s->frames[k]), s->frames[k].p);
     return out;
 }
 
@@ -232,7 +268,7 @@ static struct ax_str stuck_text(const struct ax_process *p, const struct ax_disk
     struct ax_str disk = AX_STR(""), task = AX_STR("");
     if (d)
         disk = ax_arena_printf(a, "%s%.*s has %lld requests under way and completes none",
-                               p ? "; " : "", AX_STR_ARG(d->name), (long long)d->in_flight);
+                               p ? "; " : "", shown(d->name), d->name.p, (long long)d->in_flight);
     if (p) {
         struct ax_str stack = stack_of(&l->tasks, p->pid, a);
         task = ax_arena_printf(a, "%s (pid %d) has not moved for %lld s%.*s", p->name, p->pid,
@@ -330,9 +366,9 @@ static void look_at_filesystems(struct ax_watch *w, const struct ax_looks *l, st
         return;
     for (size_t i = 0; i < l->storage.now->n_filesystems; i++) {
         const struct ax_filesystem *f = &l->storage.now->filesystems[i];
-        if (f->errors == AX_UNKNOWN || f->errors == 0)
+        if (f->errors <= 0) /* unknown, too */
             continue;
-        errors += f->errors;
+        errors = __builtin_add_overflow(errors, f->errors, &errors) ? INT64_MAX : errors;
         read_only |= f->read_only;
         worst = f->device;
     }
@@ -343,7 +379,7 @@ static void look_at_filesystems(struct ax_watch *w, const struct ax_looks *l, st
     w->read_only = read_only;
     if (was_known && (errors > before || turned))
         tell(t, "filesystem-error", "", "critical",
-             ax_arena_printf(t->a, "has a file system with errors: %.*s%s", AX_STR_ARG(worst),
+             ax_arena_printf(t->a, "has a file system with errors: %.*s%s", shown(worst), worst.p,
                              read_only ? ", which can only be read now" : ""));
 }
 
