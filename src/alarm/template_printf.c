@@ -45,17 +45,10 @@ static struct verb read_verb(struct ax_str s, size_t *i)
     return v;
 }
 
-static size_t characters(struct ax_str s)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++)
-        n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-    return n;
-}
-
 static void pad(const struct verb *v, struct ax_str s, struct ax_buf *out)
 {
-    size_t width = (size_t)v->width, have = characters(s), fill = have < width ? width - have : 0;
+    size_t width = (size_t)v->width, have = ax_str_characters(s),
+           fill = have < width ? width - have : 0;
     bool zero = v->zero && !v->minus && s.n && s.p[s.n - 1] != 'f' && s.p[s.n - 1] != 'N';
     size_t lead = zero && s.n && (s.p[0] == '-' || s.p[0] == '+') ? 1 : 0;
     ax_buf_add(out, s.p, lead);

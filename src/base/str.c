@@ -135,6 +135,14 @@ static size_t utf8_len(const unsigned char *p, size_t n)
     return len;
 }
 
+size_t ax_str_characters(struct ax_str s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++)
+        n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+    return n;
+}
+
 bool ax_str_utf8(struct ax_str s)
 {
     const unsigned char *p = (const unsigned char *)s.p;

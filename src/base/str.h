@@ -52,6 +52,8 @@ bool ax_str_u64(struct ax_str s, uint64_t *out);
 bool ax_str_i64(struct ax_str s, int64_t *out);
 bool ax_str_double(struct ax_str s, double *out);
 
+/* Of UTF-8: what people count, where bytes would be more. */
+size_t ax_str_characters(struct ax_str s);
 bool ax_str_utf8(struct ax_str s); /* well-formed UTF-8 (no surrogates, no overlong forms) */
 
 #endif

@@ -9,18 +9,9 @@
 
 #define NAME_MAX_CHARS 255
 
-/* Characters, not bytes, as Monasca counts. */
-static size_t characters(struct ax_str s)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++)
-        n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-    return n;
-}
-
 static int check_length(const char *what, struct ax_str s, struct ax_err *why)
 {
-    size_t n = characters(s);
+    size_t n = ax_str_characters(s);
     if (n >= 1 && n <= NAME_MAX_CHARS)
         return 0;
     return ax_fail(why, -EINVAL, "%s has %zu characters (1 to %d)", what, n, NAME_MAX_CHARS);
@@ -36,15 +27,6 @@ static int check_dimension(const struct ax_label *d, struct ax_err *why)
             rc = ax_import_bad(
                 why, "none of <>={}(),'\";& and space may be in a dimension's name:", d->name);
     return rc == 0 ? check_length("a dimension's value", d->value, why) : rc;
-}
-
-static bool is_null(struct ax_scan *c)
-{
-    ax_scan_blanks(c);
-    if (c->end - c->p < 4 || memcmp(c->p, "null", 4) != 0)
-        return false;
-    c->p += 4;
-    return true;
 }
 
 static int read_dimension(struct ax_scan *c, struct ax_label *out)
@@ -69,7 +51,7 @@ static bool has_name(const struct ax_log_dimensions *d, struct ax_str name)
 static int read_dimensions(struct ax_scan *c, struct ax_log_dimensions *out)
 {
     out->n = 0;
-    if (is_null(c))
+    if (ax_scan_null(c))
         return 0;
     if (!ax_scan_take(c, '{'))
         return ax_scan_expected(c, "an object of strings as dimensions");

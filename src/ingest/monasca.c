@@ -23,15 +23,6 @@ struct metric {
     unsigned seen; /* enum member */
 };
 
-/* Characters, not bytes, as Monasca counts. */
-static size_t characters(struct ax_str s)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++)
-        n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-    return n;
-}
-
 /* The bytes that a word must not have; others than these are free. */
 static bool has_any(struct ax_str s, const bool forbidden[256])
 {
@@ -52,9 +43,9 @@ static int check_word(struct ax_scan *c, const char *what, struct ax_str s,
 {
     if (s.n == 0)
         return ax_fail(c->why, -EINVAL, "%s is empty", what);
-    if (s.n > NAME_MAX_CHARS && characters(s) > NAME_MAX_CHARS)
-        return ax_fail(c->why, -EINVAL, "%s has %zu characters (limit %d)", what, characters(s),
-                       NAME_MAX_CHARS);
+    if (s.n > NAME_MAX_CHARS && ax_str_characters(s) > NAME_MAX_CHARS)
+        return ax_fail(c->why, -EINVAL, "%s has %zu characters (limit %d)", what,
+                       ax_str_characters(s), NAME_MAX_CHARS);
     if (has_any(s, forbidden)) {
         char text[96];
         snprintf(text, sizeof text, "none of %s may be in %s:", list, what);
@@ -131,9 +122,9 @@ static int meta(struct ax_scan *c, struct metric *m)
     if (m->nmeta > META_MAX)
         return ax_fail(c->why, -EINVAL, "value_meta has %zu entries (limit %d)", m->nmeta,
                        META_MAX);
-    if (characters(m->meta) > META_MAX_BYTES)
+    if (ax_str_characters(m->meta) > META_MAX_BYTES)
         return ax_fail(c->why, -EINVAL, "value_meta has %zu characters (limit %d)",
-                       characters(m->meta), META_MAX_BYTES);
+                       ax_str_characters(m->meta), META_MAX_BYTES);
     if (m->nmeta == 0)
         m->meta = AX_STR_NULL;
     return 0;
@@ -171,15 +162,6 @@ static enum member member_of(struct ax_str key)
                                                   : 0;
 }
 
-static bool is_null(struct ax_scan *c)
-{
-    ax_scan_blanks(c);
-    if (c->end - c->p < 4 || memcmp(c->p, "null", 4) != 0)
-        return false;
-    c->p += 4;
-    return true;
-}
-
 static int member(struct ax_scan *c, struct metric *m)
 {
     struct ax_str key;
@@ -191,7 +173,7 @@ static int member(struct ax_scan *c, struct metric *m)
     enum member which = member_of(key);
     if (m->seen & which)
         return ax_import_bad(c->why, "there are two of member", key);
-    if (which & (DIMENSIONS | META) && is_null(c))
+    if (which & (DIMENSIONS | META) && ax_scan_null(c))
         return 0;
     m->seen |= which;
     switch (which) {

@@ -159,6 +159,15 @@ struct ax_str ax_scan_token(struct ax_scan *c)
     return (struct ax_str){from, (size_t)(c->p - from)};
 }
 
+bool ax_scan_null(struct ax_scan *c)
+{
+    ax_scan_blanks(c);
+    if (c->end - c->p < 4 || memcmp(c->p, "null", 4) != 0)
+        return false;
+    c->p += 4;
+    return true;
+}
+
 int ax_scan_skip(struct ax_scan *c)
 {
     struct ax_str unused;

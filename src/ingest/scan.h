@@ -32,6 +32,7 @@ static inline bool ax_scan_take(struct ax_scan *c, char ch)
     return true;
 }
 
+bool ax_scan_null(struct ax_scan *c); /* passed over, if it is there */
 int ax_scan_string(struct ax_scan *c, struct ax_str *out);
 /* A number or a word: what there is up to a blank or punctuation, maybe nothing. */
 struct ax_str ax_scan_token(struct ax_scan *c);

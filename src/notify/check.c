@@ -37,14 +37,6 @@ bool ax_notify_type_parse(struct ax_str name, enum ax_notify_type *out)
     return false;
 }
 
-static size_t characters(struct ax_str s)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++)
-        n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-    return n;
-}
-
 static bool printable(struct ax_str s)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -120,12 +112,12 @@ int ax_notify_check(const struct ax_notify_fields *f, enum ax_notify_type *type,
     if (!ax_str_utf8(f->name) || !ax_str_utf8(f->address) ||
         (f->name.n && memchr(f->name.p, 0, f->name.n)))
         return ax_fail(err, -EINVAL, "name and address must be UTF-8 without NUL");
-    if (f->name.n == 0 || characters(f->name) > NAME_MAX_CHARACTERS)
+    if (f->name.n == 0 || ax_str_characters(f->name) > NAME_MAX_CHARACTERS)
         return ax_fail(err, -EINVAL, "name: expected 1 to %d characters, got %zu",
-                       NAME_MAX_CHARACTERS, characters(f->name));
-    if (f->address.n == 0 || characters(f->address) > ADDRESS_MAX_CHARACTERS)
+                       NAME_MAX_CHARACTERS, ax_str_characters(f->name));
+    if (f->address.n == 0 || ax_str_characters(f->address) > ADDRESS_MAX_CHARACTERS)
         return ax_fail(err, -EINVAL, "address: expected 1 to %d characters, got %zu",
-                       ADDRESS_MAX_CHARACTERS, characters(f->address));
+                       ADDRESS_MAX_CHARACTERS, ax_str_characters(f->address));
     if (!ax_notify_type_parse(f->type, &t))
         return ax_fail(err, -EINVAL,
                        "type: '%.*s' is none of EMAIL, WEBHOOK, PAGERDUTY, SLACK, "

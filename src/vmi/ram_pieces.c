@@ -72,23 +72,10 @@ static struct ax_ram_counts pieces_counts(const struct ax_ram *r)
     return sum;
 }
 
-static const struct ax_ram_source copying = {
-    .at = pieces_at,
-    .begin = pieces_begin,
-    .data = pieces_data,
-    .drop = pieces_drop,
-    .close = pieces_close,
-    .counts = pieces_counts,
-};
-static const struct ax_ram_source viewing = {
-    .at = pieces_at,
-    .begin = pieces_begin,
-    .data = pieces_data,
-    .drop = pieces_drop,
-    .close = pieces_close,
-    .counts = pieces_counts,
-    .contiguous = true,
-};
+#define SOURCE                                                                                     \
+    .at = pieces_at, .begin = pieces_begin, .data = pieces_data, .drop = pieces_drop,              \
+    .close = pieces_close, .counts = pieces_counts
+static const struct ax_ram_source copying = {SOURCE}, viewing = {SOURCE, .contiguous = true};
 
 static bool find_origin(const struct ax_ram_piece *piece, struct origin *out)
 {

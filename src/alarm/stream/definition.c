@@ -51,18 +51,10 @@ bool ax_severity_parse(struct ax_str s, enum ax_severity *out)
     return true;
 }
 
-size_t ax_characters(struct ax_str s)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++)
-        n += (s.p[i] & 0xc0) != 0x80;
-    return n;
-}
-
 static int check_text(const char *what, struct ax_str s, size_t least, size_t most,
                       struct ax_err *err)
 {
-    size_t n = ax_characters(s);
+    size_t n = ax_str_characters(s);
     if (!ax_str_utf8(s) || memchr(s.p ? s.p : "", 0, s.n))
         return ax_fail(err, -EINVAL, "%s is not valid UTF-8 text", what);
     if (n < least)

@@ -349,7 +349,6 @@ int ax_engine_commit(void *self, uint64_t ticket, struct ax_err *err);
 void ax_engine_follow(void *self, uint64_t ticket); /* until its changes are written */
 
 /* ---- definition.c ---- */
-size_t ax_characters(struct ax_str s); /* of UTF-8 */
 /* *out becomes what `before`, or the defaults when it is NULL, is with the edit. Views. */
 int ax_definition_check(const struct ax_stream *s, struct ax_str tenant,
                         const struct ax_definition_edit *e, const struct ax_definition *before,

@@ -171,9 +171,9 @@ static int check_text(const char *what, const struct ax_str *s, size_t most, str
 {
     if (s && !ax_str_utf8(*s))
         return ax_fail(err, -EINVAL, "%s is not valid UTF-8 text", what);
-    if (s && ax_characters(*s) > most)
+    if (s && ax_str_characters(*s) > most)
         return ax_fail(err, -EINVAL, "%s has %zu characters, at most %zu are allowed", what,
-                       ax_characters(*s), most);
+                       ax_str_characters(*s), most);
     return 0;
 }
 
