@@ -8,6 +8,7 @@
 #include "vmi/walk.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define MAX_MODULES    8192u
 #define MAX_CANDIDATES 64u
@@ -22,12 +23,25 @@ struct search {
     unsigned tree; /* which of the two is not being changed */
 };
 
+static int compare(const void *a, const void *b)
+{
+    const struct ax_loaded *x = a, *y = b;
+    return (x->va > y->va) - (x->va < y->va);
+}
+
+/* The list of modules, by address: each of tens of thousands of tree nodes is looked for in it. */
+static int list_modules(struct ax_findings *f, struct ax_loaded_list *out, struct ax_err *err)
+{
+    int rc = ax_modules_loaded(f->v, f->a, out, err);
+    if (rc == 0 && out->n > 0)
+        qsort(out->items, out->n, sizeof *out->items, compare);
+    return rc;
+}
+
 static bool is_listed(const struct ax_loaded_list *list, uint64_t module)
 {
-    for (size_t i = 0; i < list->n; i++)
-        if (list->items[i].va == module)
-            return true;
-    return false;
+    struct ax_loaded wanted = {.va = module};
+    return list->n > 0 && bsearch(&wanted, list->items, list->n, sizeof wanted, compare);
 }
 
 static void consider(struct search *s, uint64_t module)
@@ -101,7 +115,7 @@ static bool look(void *self)
 static int look_again(struct ax_findings *f, struct search *s, struct ax_err *err)
 {
     struct ax_loaded_list now;
-    int rc = ax_modules_loaded(f->v, f->a, &now, err);
+    int rc = list_modules(f, &now, err);
     size_t n = 0;
     for (size_t i = 0; rc == 0 && i < s->n; i++) {
         struct ax_loaded m;
@@ -118,7 +132,7 @@ int ax_hidden_modules(struct ax_findings *f, struct ax_err *err)
     struct search s = {.v = f->v};
     struct ax_loaded m;
     char text[160];
-    int rc = ax_modules_loaded(f->v, f->a, &s.listed, err);
+    int rc = list_modules(f, &s.listed, err);
     if (rc == 0)
         rc = ax_walk_again(f->v, look, &s, "modules", err);
     for (unsigned looks = 0; rc == 0 && s.n > 0 && looks < 2; looks++)

@@ -16,17 +16,23 @@ static bool names_hold(struct ax_names *s, uint64_t need)
     return s->p != NULL;
 }
 
+/* One look at a byte that the guest may change meanwhile. */
+static unsigned length_at(const struct ax_names *s)
+{
+    return *(const volatile uint8_t *)(s->p + (s->at - s->from));
+}
+
 /* The tokens of the next name; moves on behind them. */
 const uint8_t *ax_names_next(struct ax_names *s, unsigned *len)
 {
     if (!ax_guest_spend(s->k->guest) || !names_hold(s, 1))
         return NULL;
-    unsigned n = s->p[s->at - s->from];
+    unsigned n = length_at(s);
     s->at++;
     if (s->k->long_lengths && n & 0x80) {
         if (!names_hold(s, 1))
             return NULL;
-        n = (n & 0x7f) | (unsigned)s->p[s->at - s->from] << 7;
+        n = (n & 0x7f) | length_at(s) << 7;
         s->at++;
     }
     if (n == 0 || n > AX_SYMBOL_NAME || !names_hold(s, n))

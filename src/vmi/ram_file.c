@@ -68,9 +68,10 @@ static bool file_data(struct ax_ram *r, size_t block, uint64_t *offset, uint64_t
     if (data < 0 || (uint64_t)data >= b->at + b->size)
         return false;
     off_t hole = lseek(f->fd, data, SEEK_HOLE);
-    uint64_t to = hole < 0 ? b->at + b->size : (uint64_t)hole;
+    uint64_t to = hole < 0 ? b->size : (uint64_t)hole - b->at;
     *offset = ((uint64_t)data - b->at) / AX_PAGE * AX_PAGE;
-    *end = (to < b->at + b->size ? to : b->at + b->size) - b->at;
+    /* Whole pages: a file system's blocks may be smaller. */
+    *end = to < b->size ? (to + AX_PAGE - 1) / AX_PAGE * AX_PAGE : b->size;
     return *offset < *end;
 }
 

@@ -155,8 +155,10 @@ const int32_t *ax_types(struct ax_vmi *v, enum ax_types_of which)
     if (!find_btf(v, groups[which].module, &btf, &id))
         return NULL;
     if (!t->tried || t->btf != btf || t->id != id) {
+        if (t->tried && t->poll == v->counts.polls)
+            return NULL; /* modules come and go, but not twice in a poll: indexing takes time */
         struct ax_btf *base = kernel_types(v);
-        *t = (struct ax_types){.tried = true, .btf = btf, .id = id};
+        *t = (struct ax_types){.tried = true, .btf = btf, .id = id, .poll = v->counts.polls};
         if (base)
             t->known = btf ? look_up_split(v, t, groups[which].members, base)
                            : look_up(t, groups[which].members, base);

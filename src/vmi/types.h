@@ -57,6 +57,7 @@ enum ax_virtio_net {
 struct ax_types {
     bool tried, known;
     uint64_t btf, id; /* the module's types that were used; 0: the kernel's own */
+    uint64_t poll;    /* in which they were looked up: once in each at most */
     int32_t offset[AX_TYPES_MEMBERS];
 };
 

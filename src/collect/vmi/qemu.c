@@ -19,9 +19,10 @@ uint64_t ax_qemu_size(struct ax_str s, uint64_t unit)
 {
     uint64_t n;
     char last = s.n ? s.p[s.n - 1] : '\0';
-    const char *found = last ? strchr("bkmgt", last | 0x20) : NULL;
+    static const char units[] = "bkmgt";
+    const char *found = last ? strchr(units, last | 0x20) : NULL;
     if (found && (last < '0' || last > '9')) {
-        unit = UINT64_C(1) << (found - "bkmgt") * 10;
+        unit = UINT64_C(1) << (found - units) * 10;
         s.n--;
     }
     return ax_str_u64(s, &n) && n <= UINT64_MAX / unit ? n * unit : 0;
