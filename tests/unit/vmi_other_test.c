@@ -88,6 +88,39 @@ static void a_kernel_that_is_only_booting(void **state)
     assert_answer(b, "Linux");
 }
 
+static void kernels_for_other_machines(void **state)
+{
+    static const char narrow[] = "OSRELEASE=6.1.0-50-686\nPAGESIZE=4096\n"
+                                 "SYMBOL(swapper_pg_dir)=cce74000\nSYMBOL(_stext)=cc200000\n";
+    static const char arm[] = "OSRELEASE=6.1.0-50-arm64\nSYMBOL(swapper_pg_dir)=ffffd5c0a3e5a000\n"
+                              "NUMBER(VA_BITS)=48\nNUMBER(kimage_voffset)=0xffffd5c062000000\n";
+    struct blank b = blank();
+    memcpy(b.mem + (5u << 20) + 100, "Linux version 6.1.0", 20);
+    memcpy(b.mem + (6u << 20), narrow, sizeof narrow);
+    assert_answer(b, "32-bit x86");
+    b = blank();
+    memcpy(b.mem + (6u << 20), arm, sizeof arm);
+    assert_answer(b, "64-bit ARM");
+}
+
+static void other_kernels_by_their_names(void **state)
+{
+    static const char *const versions[] = {
+        "@(#)FreeBSD 14.1-RELEASE releng/14.1-n267679-10e31f0946d8 GENERIC",
+        "@(#)NetBSD 9.3 (GENERIC) #0: Thu Aug  4 15:30:37 UTC 2022", "@(#)OpenBSD 7.5 (GENERIC.MP)",
+        "@(#)DragonFly 6.4-RELEASE"};
+    for (size_t i = 0; i < AX_ARRAY_LEN(versions); i++) {
+        struct blank b = blank();
+        const char *name = versions[i] + 4;
+        memcpy(b.mem + (7u << 20) - 4, "@(#)", 4); /* a page ends in the mark */
+        memcpy(b.mem + (9u << 20) + 100, "@(#)cat.c 8.2", 13);
+        memcpy(b.mem + (9u << 20) + 200, versions[i], strlen(versions[i]));
+        char word[32];
+        snprintf(word, sizeof word, "a %.*s guest", (int)strcspn(name, " "), name);
+        assert_answer(b, word);
+    }
+}
+
 /* --- With a kernel ---------------------------------------------------------------------------- */
 
 static struct ax_vmi *attach(struct fake *g, int64_t now_ms)
@@ -209,6 +242,8 @@ int main(void)
         cmocka_unit_test(memory_that_is_encrypted),
         cmocka_unit_test(a_windows_guest),
         cmocka_unit_test(a_kernel_that_is_only_booting),
+        cmocka_unit_test(kernels_for_other_machines),
+        cmocka_unit_test(other_kernels_by_their_names),
         cmocka_unit_test(a_kernel_without_types),
         cmocka_unit_test(of_two_kernels_the_living_one),
         cmocka_unit_test(a_guest_that_was_restarted),

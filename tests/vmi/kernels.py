@@ -24,7 +24,7 @@ from truth import Truth  # noqa: E402
 
 CLOUD = [("bookworm", "cloud"), ("bookworm-backports", "cloud"), ("bullseye", "cloud"), ("trixie-backports", "cloud")]
 OTHERS = [("bookworm", "generic"), ("bookworm", "rt"), ("bookworm-backports", "generic"), ("bullseye", "generic"),
-          ("trixie", "generic"), ("sid", "cloud")]
+          ("bullseye", "rt"), ("trixie", "generic"), ("trixie", "rt"), ("sid", "cloud"), ("sid", "rt")]
 WAYS = {
     "plain": {},
     "4-level": {"cpu": "max,la57=off"},
