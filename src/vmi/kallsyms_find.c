@@ -14,7 +14,7 @@ static uint64_t align8(uint64_t v)
 
 static uint64_t markers_size(const struct ax_kallsyms *k)
 {
-    return align8(4 * ((uint64_t)(k->count + 255) / 256));
+    return 4 * ((uint64_t)(k->count + 255) / 256);
 }
 
 /* --- Does it fit? -------------------------------------------------------------------------- */
@@ -80,19 +80,24 @@ static bool copy_tokens(struct ax_kallsyms *k)
     return strcmp(k->tokens['0'], "0") == 0 && strcmp(k->tokens['9'], "9") == 0;
 }
 
-/* What stands before the token table: markers, and in some kernels the order by name. */
+static bool markers_at(struct ax_kallsyms *k, uint64_t at)
+{
+    k->markers = at;
+    return lengths_fit(k);
+}
+
+/* What stands before the token table: markers, and in some kernels the order by name. Kernels of
+ * 2026 leave no gaps between the tables. */
 static bool place_markers(struct ax_kallsyms *k, uint64_t behind_offsets)
 {
     uint64_t by_name = align8(3 * (uint64_t)k->count), size = markers_size(k);
-    k->markers = k->token_table - by_name - size;
     k->seqs = k->token_table - by_name;
-    if (lengths_fit(k) && ax_kallsyms_ordered(k))
+    if (markers_at(k, k->seqs - align8(size)) && ax_kallsyms_ordered(k))
         return true;
-    k->markers = k->token_table - size;
     k->seqs = 0;
-    if (!lengths_fit(k))
+    if (!markers_at(k, k->token_table - align8(size)) && !markers_at(k, k->token_table - size))
         return false;
-    /* Behind the offsets, and perhaps relative_base; kernels of 2026 leave no gaps. */
+    /* Behind the offsets, and perhaps relative_base. */
     const uint64_t places[] = {align8(behind_offsets) + 8, align8(behind_offsets), behind_offsets};
     for (size_t i = 0; i < AX_ARRAY_LEN(places); i++) {
         k->seqs = places[i];

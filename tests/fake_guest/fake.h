@@ -40,6 +40,7 @@ struct fake_options {
     bool new_sections; /* kallsyms in the order of 6.4 */
     bool long_lengths; /* lengths of two bytes (6.1) */
     bool sorted;       /* kallsyms_seqs_of_names (6.2) */
+    bool packed;       /* no gaps between its tables: each begins at a multiple of 4 (7.0) */
     bool keys;         /* VMCOREINFO says where kallsyms is (6.0) */
     bool relative_key; /* and its relative base (until 6.19) */
     bool vmcoreinfo;

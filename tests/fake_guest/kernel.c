@@ -17,13 +17,14 @@ struct fake_options fake_kernel(enum fake_version v, uint64_t seed)
         .load = 16 * FAKE_MIB + seed % 5 * 2 * FAKE_MIB,
         .five_levels = seed % 2,
         .kaslr = seed % 3 ? seed * 7919 % 400 * 2 * FAKE_MIB : 0,
-        .fillers = 2000,
+        .fillers = 2000 + 256 * (seed % 2), /* an even and an odd number of markers */
         .addresses = v < FAKE_6_15    ? FAKE_ABSOLUTE_PERCPU
                      : v == FAKE_6_15 ? FAKE_BASE_RELATIVE
                                       : FAKE_PLACE_RELATIVE,
         .new_sections = v >= FAKE_6_6,
         .long_lengths = v >= FAKE_6_1,
         .sorted = v >= FAKE_6_1,
+        .packed = v >= FAKE_7_0,
         .keys = v >= FAKE_6_1,
         .relative_key = v < FAKE_7_0,
         .vmcoreinfo = true,

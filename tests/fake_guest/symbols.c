@@ -123,9 +123,14 @@ static void make_names(struct tables *t)
     }
 }
 
+static uint64_t alignment(const struct fake *g)
+{
+    return g->o.packed ? 4 : 8;
+}
+
 static uint64_t put(struct tables *t, const char *symbol, const struct ax_buf *b)
 {
-    uint64_t va = fake_image_alloc(t->g, b->n, 8);
+    uint64_t va = fake_image_alloc(t->g, b->n, alignment(t->g));
     fake_write(t->g, va, b->p, b->n);
     ax_map_put(&t->g->symbols, ax_arena_str(&t->g->arena, ax_str(symbol)), va);
     return va;
@@ -136,7 +141,7 @@ static void put_offsets(struct tables *t)
     struct fake *g = t->g;
     bool wide = g->o.addresses == FAKE_ABSOLUTE;
     AX_CLEANUP(ax_buf_free) struct ax_buf b = AX_BUF_INIT;
-    uint64_t va = (g->image_next + 7) / 8 * 8;
+    uint64_t va = (g->image_next + alignment(g) - 1) / alignment(g) * alignment(g);
     for (size_t i = 0; i < g->n_syms; i++) {
         uint64_t v = g->syms[i].value;
         switch (g->o.addresses) {

@@ -113,8 +113,9 @@ static void assert_found(struct view *v, struct fake *g)
 
 static void check(struct fake_options o)
 {
-    print_message("%s: addresses %d, new order %d, two-byte lengths %d, by name %d, keys %d\n",
-                  o.release, o.addresses, o.new_sections, o.long_lengths, o.sorted, o.keys);
+    print_message(
+        "%s: addresses %d, new order %d, two-byte lengths %d, by name %d, keys %d, packed %d\n",
+        o.release, o.addresses, o.new_sections, o.long_lengths, o.sorted, o.keys, o.packed);
     struct fake *g = fake_new(&o);
     struct view v;
     open_view(&v, g);
@@ -132,22 +133,25 @@ static void every_kernel_with_either_paging_and_anywhere(void **state)
             check(fake_kernel(version, seed));
 }
 
-/* Each way to say addresses, in both orders of sections, with and without what is optional. */
+/* Each way to say addresses, in both orders of sections, with and without what is optional, with
+ * numbers of markers that need and need no padding. */
 static void every_form_of_kallsyms(void **state)
 {
-    for (unsigned form = 0; form < 4 * 16; form++) {
+    for (unsigned form = 0; form < 4 * 64; form++) {
         struct fake_options o = fake_kernel(FAKE_6_1, form + 1);
+        o.fillers = 2000 + (form & 128 ? 256 : 0);
         o.addresses = form % 4;
         o.new_sections = form & 4;
         o.long_lengths = form & 8;
         o.sorted = form & 16;
         o.keys = form & 32;
+        o.packed = form & 64;
         /* What has come since 6.0 came after the keys, what is older than that went before. */
         bool place = o.addresses == FAKE_PLACE_RELATIVE;
         if (!o.keys && (place || o.new_sections || o.sorted))
             continue;
         if ((o.addresses == FAKE_ABSOLUTE && (o.new_sections || o.sorted)) ||
-            (place && !o.new_sections))
+            (place && !o.new_sections) || (o.packed && !place))
             continue;
         check(o);
     }
