@@ -134,12 +134,12 @@ static void every_kernel_with_either_paging_and_anywhere(void **state)
 }
 
 /* Each way to say addresses, in both orders of sections, with and without what is optional, with
- * numbers of markers that need and need no padding. */
+ * numbers of symbols and of markers that need and need no padding. */
 static void every_form_of_kallsyms(void **state)
 {
-    for (unsigned form = 0; form < 4 * 64; form++) {
+    for (unsigned form = 0; form < 4 * 128; form++) {
         struct fake_options o = fake_kernel(FAKE_6_1, form + 1);
-        o.fillers = 2000 + (form & 128 ? 256 : 0);
+        o.fillers = 2000 + (form & 128 ? 256 : 0) + (form & 256 ? 1 : 0);
         o.addresses = form % 4;
         o.new_sections = form & 4;
         o.long_lengths = form & 8;
