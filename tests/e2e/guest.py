@@ -42,9 +42,11 @@ class Guest(Process):
     may be plugged in. What it says on its console is in the log. Whatever happens to it, it is ended by its PID."""
 
     def __init__(self, env, built, name="guest", ram="file", memory=256, cpus=1, machine="q35", cpu="max",
-                 words="", pvpanic=True, wait=90):
+                 words="", pvpanic=True, wait=90, firmware=None):
         if not shutil.which("qemu-system-x86_64"):
             raise Skip("no qemu-system-x86_64 here (tools/install-deps test)")
+        if firmware and not os.path.exists(firmware):
+            raise Skip(f"no {firmware} here (apt-get install ovmf)")
         self.dir, self.memory, self.kind, self.waits = env.dir, memory, ram, wait
         self.release = open(os.path.join(built, "release")).read().strip()
         self.sockets = {s: self.path(name, s) for s in ("control", "qmp")}
@@ -52,6 +54,7 @@ class Guest(Process):
         self.disk = self.path(name, "disk")
         shutil.copy(os.path.join(built, "disk.img"), self.disk)
         argv = self.command(built, name, ram, cpus, machine, cpu, words, pvpanic)
+        argv += ["-bios", firmware] if firmware else []
         super().__init__(name, argv, self.path(name, "log"))
         env.processes.append(self)
         self.shell, self.monitor = Shell(self.sockets["control"]), None

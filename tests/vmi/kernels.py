@@ -32,6 +32,7 @@ WAYS = {
     "pti": {"words": "pti=on"},
     "two-cpus": {"cpus": 2},
     "pc": {"machine": "pc"},
+    "uefi": {"firmware": "/usr/share/ovmf/OVMF.fd"},
     "memfd": {"ram": "memfd"},
     "anonymous": {"ram": "anonymous"},
     "5-GiB": {"ram": "memfd", "memory": 5120},
