@@ -178,12 +178,14 @@ static void put_extract(struct ax_json *j, const struct ax_relay_extract *x)
 
 static void put_requests(struct ax_request *q, struct ax_json *j, const struct ax_relay_at *at)
 {
-    struct ax_relay_request *v;
-    size_t n;
-    ax_relay_take(ax_api_rooms(q->api)->relay, at, ax_mono_ns(), &q->arena, &v, &n);
+    struct ax_relay_work work;
+    ax_relay_take(ax_api_rooms(q->api)->relay, at, ax_mono_ns(), &q->arena, &work);
+    const struct ax_relay_request *v = work.v;
+    ax_json_key(j, "id");
+    ax_json_cstr(j, work.id);
     ax_json_key(j, "requests");
     ax_json_arr(j);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < work.n; i++) {
         ax_json_obj(j);
         ax_json_key(j, "id");
         ax_json_cstr(j, v[i].id);
@@ -263,6 +265,7 @@ void ax_inspections_work(struct ax_request *q, struct ax_reply *r)
         ax_inspect_refuse(r, &err);
         return;
     }
+    ax_relay_come(ax_api_rooms(q->api)->relay, &l->at, ax_param(q, "got"), ax_mono_ns());
     l->version = ax_param(q, "version");
     if (!ax_str_eq(version_text(q, &l->now), l->version) || seconds == 0) {
         answer(l, q, r);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A host of a tenant, once its collector has come. There are no more of them than hosts, and they
@@ -17,7 +18,9 @@ struct ax_relay_place {
 struct request {
     struct ax_relay_request q; /* its handle is ours */
     char *tenant, *host, *handle;
-    char *who; /* took it; NULL: nobody yet */
+    char *who;     /* took it; NULL: nobody yet */
+    uint64_t work; /* with which it was taken */
+    bool got;      /* which did reach who took it */
     struct ax_relay_wait *wait;
     struct ax_buf text;
     int code;
@@ -33,6 +36,7 @@ struct ax_relay {
     struct ax_relay_place *places;
     struct request *requests;
     int listening, asked;
+    uint64_t work; /* the last that was handed out */
     uint64_t answered, late;
 };
 
@@ -46,6 +50,8 @@ struct ax_relay *ax_relay_new(const struct ax_relay_options *o)
     struct ax_relay *r = ax_calloc(1, sizeof *r);
     r->o = (struct ax_relay_options){or_else(o->max_requests, 256), or_else(o->tenant_requests, 32),
                                      or_else(o->max_waiting, 512)};
+    struct ax_uuid chance = ax_uuid_random(); /* what a server before this one gave is not ours */
+    memcpy(&r->work, &chance, sizeof r->work);
     pthread_mutex_init(&r->lock, NULL);
     return r;
 }
@@ -110,6 +116,7 @@ static struct ax_relay_wait *part(struct ax_relay *r,
             continue;
         }
         *at = w->next;
+        w->over = true;
         w->next = out;
         out = w;
         if (w->place) {
@@ -190,7 +197,7 @@ void ax_relay_end(struct ax_relay *r)
 static void begin_wait(struct ax_relay *r, struct ax_relay_wait *w, struct ax_relay_place *place)
 {
     w->place = place;
-    w->replaced = false;
+    w->replaced = w->over = false;
     w->next = r->waiting;
     r->waiting = w;
     if (place) {
@@ -224,7 +231,7 @@ static struct ax_relay_place *place_of(struct ax_relay *r, const struct ax_relay
 
 static bool waits_for(const struct request *q, struct ax_str tenant, struct ax_str host)
 {
-    return !q->who && q->wait && is(q->host, host) && is(q->tenant, tenant);
+    return !q->who && q->wait && !q->wait->over && is(q->host, host) && is(q->tenant, tenant);
 }
 
 static bool has_request(const struct ax_relay *r, const struct ax_relay_at *at)
@@ -235,19 +242,55 @@ static bool has_request(const struct ax_relay *r, const struct ax_relay_at *at)
     return false;
 }
 
+static struct ax_relay_wait *replace(struct ax_relay *r, const struct ax_relay_place *place)
+{
+    struct ax_relay_wait *before = place->waits ? part(r, is_at, place) : NULL;
+    for (struct ax_relay_wait *b = before; b; b = b->next)
+        b->replaced = true;
+    return before;
+}
+
+static void print_work(uint64_t work, char out[17])
+{
+    snprintf(out, 17, "%016llx", (unsigned long long)work);
+}
+
+/* A collector that has just begun has nothing of what was taken; another has what it says, and what
+ * it said before. */
+static void take_back(struct request *q, struct ax_str got)
+{
+    char work[17];
+    print_work(q->work, work);
+    q->got = got.n && (q->got || ax_str_eq(got, ax_str(work)));
+    if (q->got)
+        return;
+    free(q->who);
+    q->who = NULL;
+}
+
+void ax_relay_come(struct ax_relay *r, const struct ax_relay_at *at, struct ax_str got,
+                   int64_t now_ns)
+{
+    pthread_mutex_lock(&r->lock);
+    struct ax_relay_place *place = place_of(r, at);
+    place->heard_ns = now_ns;
+    struct ax_relay_wait *before = replace(r, place);
+    for (struct request *q = got.p ? r->requests : NULL; q; q = q->next)
+        if (q->who && is(q->host, at->host) && is(q->tenant, at->tenant))
+            take_back(q, got);
+    pthread_mutex_unlock(&r->lock);
+    wake(before);
+}
+
 int ax_relay_listen(struct ax_relay *r, const struct ax_relay_at *at, struct ax_relay_wait *w,
                     int64_t now_ns, struct ax_err *err)
 {
-    struct ax_relay_wait *before = NULL;
     int rc = 0;
     pthread_mutex_lock(&r->lock);
     struct ax_relay_place *place = place_of(r, at);
     place->heard_ns = now_ns;
     bool at_once = r->ended || has_request(r, at);
-    if (place->waits)
-        before = part(r, is_at, place);
-    for (struct ax_relay_wait *b = before; b; b = b->next)
-        b->replaced = true;
+    struct ax_relay_wait *before = replace(r, place);
     if (!at_once && r->listening >= r->o.max_waiting)
         rc = ax_fail(err, -EAGAIN, "the server's limit of %d waiting collectors is reached",
                      r->o.max_waiting);
@@ -278,22 +321,25 @@ static struct ax_relay_request copy_of(const struct request *q, struct ax_arena 
 }
 
 void ax_relay_take(struct ax_relay *r, const struct ax_relay_at *at, int64_t now_ns,
-                   struct ax_arena *a, struct ax_relay_request **out, size_t *n)
+                   struct ax_arena *a, struct ax_relay_work *out)
 {
     pthread_mutex_lock(&r->lock);
     struct ax_relay_request *v = AX_NEWS(a, struct ax_relay_request, (size_t)r->asked + 1);
     size_t taken = 0;
     place_of(r, at)->heard_ns = now_ns;
+    print_work(++r->work, out->id);
     for (struct request *q = r->requests; q; q = q->next) {
         if (!waits_for(q, at->tenant, at->host))
             continue;
         q->who = copy(at->who);
+        q->work = r->work;
+        q->got = false;
         v[taken++] = copy_of(q, a);
     }
     pthread_mutex_unlock(&r->lock);
     reverse(v, taken);
-    *out = v;
-    *n = taken;
+    out->v = v;
+    out->n = taken;
 }
 
 static struct request *find_taken(struct ax_relay *r, const struct ax_relay_at *at,
@@ -397,6 +443,7 @@ int ax_relay_ask(struct ax_relay *r, struct ax_str tenant, struct ax_str host,
         x->next = r->requests;
         r->requests = x;
         r->asked++;
+        w->over = ended;
         if (!ended)
             begin_wait(r, w, NULL);
         struct ax_relay_place *place = find_place(r, tenant, host);
