@@ -114,8 +114,8 @@ static bool show_system(FILE *out, const json_t *r)
     ax_put(out, name);
     fputs(*name ? ": Linux " : "Linux ", out);
     ax_put(out, ax_j_str(r, "kernel"));
-    if (*state)
-        fprintf(out, ", %s", state);
+    fputs(*state ? ", " : "", out);
+    ax_put(out, state);
     if (isfinite(ax_j_num(s, "panic_cpu")))
         fprintf(out, " on CPU %.0f", ax_j_num(s, "panic_cpu"));
     show_load(out, s);
@@ -127,8 +127,10 @@ static bool show_system(FILE *out, const json_t *r)
                 ax_j_num(s, "oom_kills_total"));
     if (json_array_size(flags))
         fputs("The kernel calls itself tainted:", out);
-    json_array_foreach (flags, i, flag)
-        fprintf(out, " %s", json_string_value(flag) ? json_string_value(flag) : "");
+    json_array_foreach (flags, i, flag) {
+        fputc(' ', out);
+        ax_put(out, json_string_value(flag));
+    }
     if (json_array_size(flags))
         fputc('\n', out);
     return strcmp(state, "panicked") != 0 && strcmp(state, "oopsed") != 0;
@@ -329,8 +331,7 @@ static void show_message(FILE *out, const json_t *m)
     do {
         size_t n = strcspn(text, "\n");
         fprintf(out, "[%12.6f] ", ax_j_num(m, "time_seconds"));
-        for (size_t i = 0; i < n; i++)
-            fputc((unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i], out);
+        ax_put_str(out, (struct ax_str){text, n});
         fputc('\n', out);
         text += n;
     } while (*text++ && *text);
