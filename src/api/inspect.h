@@ -30,6 +30,9 @@ void ax_inspect_put_grant(struct ax_json *j, const struct ax_grant *g);
 void ax_inspect_failed(struct ax_request *q, struct ax_reply *r, int code, struct ax_str said);
 struct ax_str ax_inspect_silence(struct ax_request *q, struct ax_str host, bool taken, int64_t ms);
 
+/* The collector that asks, and the host that it is of. */
+int ax_inspect_collector(struct ax_request *q, struct ax_relay_at *at, struct ax_err *err);
+
 /* As ax_reply_auspex_errno, with what only the law has: a damaged ledger is 503. */
 void ax_inspect_refuse(struct ax_reply *r, const struct ax_err *err);
 
