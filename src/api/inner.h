@@ -159,7 +159,7 @@ ax_handler ax_consents, ax_consent_get, ax_consent_put, ax_consent_delete, ax_wa
  * auspex_results.c) */
 ax_handler ax_inspect, ax_inspect_may, ax_inspections_work, ax_inspections_result,
     ax_inspections_piece, ax_inspections_count;
-/* Extracts of their memory (auspex_extract.c) */
+/* Extracts of their memory (auspex_extract.c, auspex_extract_piece.c) */
 ax_handler ax_extraction_post, ax_extraction_piece, ax_extraction_delete;
 /* The keeper's commands (admin.c) */
 ax_handler ax_delete_series, ax_clean_tombstones, ax_tsdb_snapshot, ax_admin_snapshot;
