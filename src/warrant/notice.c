@@ -228,7 +228,7 @@ int ax_notices_heal(struct ax_warrants *w, int64_t now, struct ax_err *err)
 {
     AX_CLEANUP(ax_arena_free) struct ax_arena a = AX_ARENA_INIT;
     struct ax_stmt q;
-    struct ax_rows rows;
+    struct ax_rows rows = {0};
     int rc = ax_sql_begin(w->sql, err);
     if (rc < 0)
         return rc;
@@ -238,8 +238,8 @@ int ax_notices_heal(struct ax_warrants *w, int64_t now, struct ax_err *err)
                   "l.sequence AND n.kind = 'warrant-opened')");
     ax_stmt_int(&q, now - HEAL_MS);
     rc = ax_rows_read(&q, sizeof(struct ax_ledger_entry), ax_ledger_row, &a, &rows, "reading", err);
-    const struct ax_ledger_entry *v = rc == 0 ? rows.v : NULL;
-    for (size_t i = 0; v && rc == 0 && i < rows.n; i++)
+    const struct ax_ledger_entry *v = rows.v;
+    for (size_t i = 0; rc == 0 && i < rows.n; i++)
         rc = ax_notice_add(w, &v[i], "warrant-opened", 0, now, &a, err);
     return ax_sql_end(w->sql, rc, err);
 }
