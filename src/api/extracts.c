@@ -118,6 +118,25 @@ bool ax_extraction_is_complete(const struct ax_extraction *x)
     return x->file.size && x->offset == x->file.size;
 }
 
+/* ---- the collector ---- */
+
+static struct ax_relay_request request_of(const struct ax_extraction *x)
+{
+    struct ax_relay_request q = {.handle = x->x.handle, .scope = AX_SCOPE_FORENSIC};
+    memcpy(q.extract.id, x->id, sizeof q.extract.id);
+    return q;
+}
+
+int ax_extracts_ask(struct ax_extracts *e, const struct ax_extraction *x, uint64_t from,
+                    uint64_t bytes, struct ax_relay_request *q, struct ax_relay_wait *w,
+                    struct ax_err *err)
+{
+    *q = request_of(x);
+    q->extract.from = from;
+    q->extract.bytes = bytes;
+    return ax_relay_ask(e->relay, x->x.tenant, x->host, q, w, err);
+}
+
 /* ---- the end ---- */
 
 /* A request whose answer nobody waits for. */
@@ -144,9 +163,8 @@ static void say_goodbye(struct ax_extracts *e, const struct ax_extraction *x)
     g->relay = e->relay;
     g->wait = (struct ax_relay_wait){
         .wake = forget_goodbye, .ctx = g, .until_ns = ax_mono_ns() + GOODBYE_NS};
-    g->request = (struct ax_relay_request){
-        .handle = x->x.handle, .scope = AX_SCOPE_FORENSIC, .extract = {.ends = true}};
-    memcpy(g->request.extract.id, x->id, sizeof g->request.extract.id);
+    g->request = request_of(x);
+    g->request.extract.ends = true;
     if (ax_relay_ask(e->relay, x->x.tenant, x->host, &g->request, &g->wait, NULL) < 0)
         free(g);
 }

@@ -39,6 +39,10 @@ int ax_extracts_take(struct ax_extracts *e, struct ax_str id, struct ax_str who,
                      struct ax_extraction **out, struct ax_err *err);
 void ax_extracts_give(struct ax_extracts *e, struct ax_extraction *x);
 
+/* Asks the collector for where the memory is (bytes 0), or for a piece of it; as ax_relay_ask. */
+int ax_extracts_ask(struct ax_extracts *e, const struct ax_extraction *x, uint64_t from,
+                    uint64_t bytes, struct ax_relay_request *q, struct ax_relay_wait *w,
+                    struct ax_err *err);
 /* Counts a piece that is handed out. -EINVAL: it is none. */
 int ax_extraction_count(struct ax_extraction *x, struct ax_str piece, struct ax_err *err);
 bool ax_extraction_is_complete(const struct ax_extraction *x);

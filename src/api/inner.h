@@ -155,10 +155,11 @@ ax_handler ax_resources, ax_resource_one, ax_events, ax_predictions, ax_observat
 ax_handler ax_consents, ax_consent_get, ax_consent_put, ax_consent_delete, ax_warrants_get,
     ax_warrants_post, ax_warrant_get, ax_warrant_delete, ax_notices_get, ax_notice_post_read,
     ax_inspection_settings_get, ax_inspection_settings_put, ax_ledger_get, ax_ledger_verify_get;
-/* Looking into VMs: who asks (auspex_inspect.c), and the collectors (auspex_inspections.c) */
+/* Looking into VMs: who asks (auspex_inspect.c), and the collectors (auspex_inspections.c,
+ * auspex_results.c) */
 ax_handler ax_inspect, ax_inspect_may, ax_inspections_work, ax_inspections_result,
     ax_inspections_piece, ax_inspections_count;
-/* Extracts of their memory (auspex_extract.c) */
+/* Extracts of their memory (auspex_extract.c, auspex_extract_piece.c) */
 ax_handler ax_extraction_post, ax_extraction_piece, ax_extraction_delete;
 /* The keeper's commands (admin.c) */
 ax_handler ax_delete_series, ax_clean_tombstones, ax_tsdb_snapshot, ax_admin_snapshot;

@@ -48,6 +48,7 @@ __attribute__((format(printf, 3, 0))) static void put(enum ax_log_level level, u
         n += snprintf(line + n, sizeof line - (size_t)n, " (%u more like this)", held);
     if ((size_t)n > sizeof line - 2)
         n = (int)sizeof line - 2;
+    n = (int)ax_str_clean(line, (size_t)n); /* names that a guest or a sender chose */
     line[n++] = '\n';
     ssize_t ignored = write(STDERR_FILENO, line, (size_t)n); /* one write: lines never mix */
     (void)ignored;

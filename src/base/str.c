@@ -135,6 +135,41 @@ static size_t utf8_len(const unsigned char *p, size_t n)
     return len;
 }
 
+static unsigned decode(const unsigned char *p, size_t len)
+{
+    unsigned c = len == 1 ? p[0] : p[0] & (0x7fu >> len);
+    for (size_t i = 1; i < len; i++)
+        c = c << 6 | (p[i] & 0x3fu);
+    return c;
+}
+
+size_t ax_str_shown(struct ax_str s, bool *fit)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    size_t len = utf8_len(p, s.n);
+    unsigned c = decode(p, len);
+    bool control = c < 0x20 || (c >= 0x7f && c <= 0x9f);
+    bool turns = (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+    *fit = len > 0 && !control && !turns;
+    return len ? len : 1;
+}
+
+size_t ax_str_clean(char *p, size_t n)
+{
+    size_t to = 0;
+    for (size_t at = 0; at < n;) {
+        bool fit;
+        size_t len = ax_str_shown((struct ax_str){p + at, n - at}, &fit);
+        if (fit)
+            memmove(p + to, p + at, len);
+        else
+            p[to] = '?';
+        to += fit ? len : 1;
+        at += len;
+    }
+    return to;
+}
+
 size_t ax_str_characters(struct ax_str s)
 {
     size_t n = 0;

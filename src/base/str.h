@@ -56,4 +56,12 @@ bool ax_str_double(struct ax_str s, double *out);
 size_t ax_str_characters(struct ax_str s);
 bool ax_str_utf8(struct ax_str s); /* well-formed UTF-8 (no surrogates, no overlong forms) */
 
+/* What others wrote, before a terminal has it. The bytes of the first character of s (which is not
+ * empty); *fit: it can be shown. Not so control characters, by which a terminal is steered (also
+ * those of two bytes, U+0080 to U+009F), what turns the line around or breaks it (U+202A to U+202E,
+ * U+2066 to U+2069, U+2028, U+2029), and a byte that is of no character. */
+size_t ax_str_shown(struct ax_str s, bool *fit);
+/* In place: each that cannot be shown becomes '?'. The bytes that there are then. */
+size_t ax_str_clean(char *p, size_t n);
+
 #endif

@@ -68,8 +68,7 @@ int ax_admin_enter(const char *data, struct ax_err *err)
 void ax_admin_tell(void *ctx, const char *text)
 {
     fputs("auspex: ", stderr);
-    ax_put(stderr, text);
-    fputc('\n', stderr);
+    ax_put_line(stderr, text);
 }
 
 bool ax_admin_snapshot_name(const char *name)

@@ -77,7 +77,7 @@ static void report_json(const struct outcome *o)
         ax_json_num(&j, members[i].v);
     }
     ax_json_end(&j);
-    printf("%.*s\n", AX_STR_ARG(ax_buf_view(&text)));
+    ax_put_json_line(stdout, ax_buf_view(&text));
 }
 
 static void report_people(const struct outcome *o)

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char HELP[] =
     "auspex admin ledger verify [--data DIR] [--head HASH]\n"
@@ -64,7 +65,7 @@ static void verify_json(const struct ax_ledger_report *r)
     ax_json_key(&j, "fault");
     ax_json_cstr(&j, r->intact ? NULL : r->fault);
     ax_json_end(&j);
-    printf("%.*s\n", (int)b.n, b.p);
+    ax_put_json_line(stdout, ax_buf_view(&b));
 }
 
 static int verify(struct ax_ledger *l, const struct ax_cli *c, const struct flags *f)
@@ -78,9 +79,11 @@ static int verify(struct ax_ledger *l, const struct ax_cli *c, const struct flag
     else if (r.intact)
         printf("intact: %lld entries, the last has the hash %s\n", (long long)r.entries, r.head);
     else if (r.bad || !f->head)
-        printf("NOT INTACT: entry %lld: %s\n", (long long)r.bad, r.fault);
+        printf("NOT INTACT: entry %lld: ", (long long)r.bad);
     else
-        printf("NOT INTACT: %s\n", r.fault);
+        fputs("NOT INTACT: ", stdout);
+    if (!c->json && !r.intact)
+        ax_put_line(stdout, r.fault);
     if (!c->json && r.intact && f->head)
         printf("entry %lld has the hash asked for\n", (long long)r.found);
     return r.intact ? AX_EXIT_OK : AX_EXIT_ERROR;
@@ -110,11 +113,15 @@ static void row(struct ax_table *t, const struct ax_ledger_entry *e)
     cell(t, e->detail);
 }
 
+/* Its hash is of these bytes: only a terminal gets others. */
 static void line(const struct ax_ledger_entry *e)
 {
     AX_CLEANUP(ax_buf_free) struct ax_buf b = AX_BUF_INIT;
     ax_ledger_json(e, true, &b);
-    fwrite(b.p, 1, b.n, stdout);
+    if (isatty(STDOUT_FILENO))
+        ax_put_json(stdout, ax_buf_view(&b));
+    else
+        fwrite(b.p, 1, b.n, stdout);
 }
 
 static struct ax_table *new_table(void)

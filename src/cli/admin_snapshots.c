@@ -50,7 +50,7 @@ static void list_json(struct dirent *const *found, int n)
     }
     ax_json_end(&j);
     ax_json_end(&j);
-    printf("%.*s\n", AX_STR_ARG(ax_buf_view(&text)));
+    ax_put_json_line(stdout, ax_buf_view(&text));
 }
 
 static void list_people(struct dirent *const *found, int n)

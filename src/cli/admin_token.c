@@ -180,7 +180,7 @@ static void list_json(const struct ax_token *v, size_t n)
     }
     ax_json_end(&j);
     ax_json_end(&j);
-    printf("%.*s\n", AX_STR_ARG(ax_buf_view(&text)));
+    ax_put_json_line(stdout, ax_buf_view(&text));
 }
 
 static const char *state(const struct ax_token *t, int64_t now)

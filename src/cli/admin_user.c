@@ -110,7 +110,7 @@ static void list_json(const struct ax_user *v, size_t n)
     }
     ax_json_end(&j);
     ax_json_end(&j);
-    printf("%.*s\n", AX_STR_ARG(ax_buf_view(&text)));
+    ax_put_json_line(stdout, ax_buf_view(&text));
 }
 
 static void list_people(const struct ax_user *v, size_t n)

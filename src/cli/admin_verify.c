@@ -126,7 +126,7 @@ static void report_json(struct run *r, const struct ax_store_verified *sums)
         ax_json_int(&r->j, (int64_t)members[i].v);
     }
     ax_json_end(&r->j);
-    printf("%.*s\n", AX_STR_ARG(ax_buf_view(r->j.out)));
+    ax_put_json_line(stdout, ax_buf_view(r->j.out));
 }
 
 static void report_people(const struct run *r, const struct ax_store_verified *sums)

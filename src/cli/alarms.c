@@ -119,8 +119,7 @@ static int read_all(const struct ask *q, json_t *list, struct ax_err *err)
 static void print_json(json_t *list)
 {
     json_t *o = json_pack("{sO}", "alarms", list);
-    json_dumpf(o, stdout, JSON_COMPACT);
-    putchar('\n');
+    ax_put_json_of(stdout, o);
     json_decref(o);
 }
 

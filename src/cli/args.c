@@ -47,8 +47,7 @@ int ax_cli_usage(const struct ax_cli *c, const char *fmt, ...)
 int ax_cli_error(const struct ax_err *err)
 {
     fputs("auspex: ", stderr);
-    ax_put(stderr, err->text);
-    fputc('\n', stderr);
+    ax_put_line(stderr, err->text);
     return AX_EXIT_ERROR;
 }
 

@@ -124,9 +124,7 @@ void ax_answer_free(struct ax_answer *a)
 
 void ax_answer_print(const struct ax_answer *a, FILE *out)
 {
-    struct ax_str text = ax_str_trim(ax_buf_view(&a->raw));
-    fwrite(text.p, 1, text.n, out);
-    fputc('\n', out);
+    ax_put_json_line(out, ax_str_trim(ax_buf_view(&a->raw)));
 }
 
 /* Prometheus says {"error":"text"}, our own face {"error":{"message":"text"}}, Monasca's

@@ -63,7 +63,8 @@ static void show_one(const json_t *answer)
         puts("nothing is consented to");
         return;
     }
-    printf("%s, set by ", ax_j_str(answer, "scope"));
+    ax_put(stdout, ax_j_str(answer, "scope"));
+    fputs(", set by ", stdout);
     ax_put(stdout, ax_j_str(c, "who"));
     printf(" on %s", ax_text_time(ax_j_time(c, "set"), when));
     if (ax_j_time(c, "expires"))

@@ -2,6 +2,7 @@
 #include "cli/daemon.h"
 
 #include "base/file.h"
+#include "cli/inner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -300,7 +301,7 @@ void ax_daemon_signals(sigset_t *end)
 
 int ax_daemon_fail(const struct ax_err *err)
 {
-    fprintf(stderr, "auspex: %s\n", err->text);
+    ax_cli_error(err);
     return AX_EXIT_USAGE;
 }
 

@@ -33,10 +33,14 @@ static const char HELP[] =
 static const char *const words[] = {"ok", "note", "warning", "failure"};
 static const char *const codes[] = {"ok", "info", "warn", "fail"};
 
+/* On one line, however many it has. */
 static void put(FILE *out, struct ax_str s)
 {
-    for (size_t i = 0; i < s.n; i++)
-        fputc((unsigned char)s.p[i] < 0x20 ? ' ' : s.p[i], out);
+    struct ax_str line;
+    while (ax_str_cut(&s, '\n', &line)) {
+        ax_put_str(out, line);
+        fputs(s.p ? " " : "", out);
+    }
 }
 
 static void show(FILE *out, const struct ax_finding *f, bool colour)
@@ -111,7 +115,7 @@ static void print_json(const struct ax_findings *f)
     }
     ax_json_end(&j);
     ax_json_end(&j);
-    printf("%.*s\n", AX_STR_ARG(ax_buf_view(&out)));
+    ax_put_json_line(stdout, ax_buf_view(&out));
 }
 
 static void check_machine(struct ax_findings *f, const char *libvirt_uri)

@@ -77,8 +77,7 @@ static void print_streamed(void *ctx, struct ax_str data)
         return;
     flatten(e);
     if (*json) {
-        json_dumpf(e, stdout, JSON_COMPACT);
-        fputc('\n', stdout);
+        ax_put_json_of(stdout, e);
     } else {
         ax_show_event(stdout, e);
     }

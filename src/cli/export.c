@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char HELP[] =
     "auspex export MATCHER... [--format FORMAT] [--start T] [--end T]\n"
@@ -31,7 +32,8 @@ struct export
     struct ax_transfer t;
     struct ax_buf answer; /* when it is no success */
     uint64_t bytes;
-    bool full; /* standard output takes no more */
+    bool full;     /* standard output takes no more */
+    bool terminal; /* standard output is one: not all bytes are for it */
     struct ax_progress progress;
 };
 
@@ -47,6 +49,10 @@ static size_t on_body(char *p, size_t size, size_t n, void *self)
     }
     x->bytes += size * n;
     ax_progress_tell(&x->progress, "%s", ax_text_bytes((double)x->bytes, text));
+    if (x->terminal) {
+        ax_put_lines(stdout, (struct ax_str){p, size * n});
+        return size * n;
+    }
     x->full = fwrite(p, size, n, stdout) != n;
     return x->full ? 0 : size * n;
 }
@@ -83,7 +89,7 @@ static int run(struct export *x, const char *path, struct ax_err *err)
 
 static int export(const struct ax_cli *c, const char *path)
 {
-    struct export x = {.bytes = 0};
+    struct export x = {.terminal = isatty(STDOUT_FILENO)};
     struct ax_err err;
     ax_transfer_open(&x.t, c, NULL);
     curl_easy_setopt(x.t.curl, CURLOPT_WRITEFUNCTION, on_body);

@@ -217,7 +217,7 @@ static void tell_json(const struct ax_extract_told *t)
     ax_json_key(&j, "sequence");
     ax_json_int(&j, t->sequence);
     ax_json_end(&j);
-    printf("%.*s\n", (int)b.n, b.p);
+    ax_put_json_line(stdout, ax_buf_view(&b));
 }
 
 void ax_extract_tell(const struct ax_extract_told *t, bool json)

@@ -79,7 +79,7 @@ static int open_sight(struct host *h, const struct ax_push_options *push, struct
     if (strcmp(h->o->libvirt, "none") == 0)
         return 0;
     int rc = ax_sight_new(&h->sight, &o, err);
-    return rc < 0 ? rc : ax_host_sight_start(&h->work, h->sight, push, h->handle, err);
+    return rc < 0 ? rc : ax_host_sight_new(&h->work, h->sight, push, h->handle, err);
 }
 
 static int open_host(struct host *h, struct ax_arena *a, struct ax_err *err)
@@ -156,19 +156,27 @@ static bool wait_round(const sigset_t *end, int64_t interval)
     return sigtimedwait(end, NULL, &t) > 0;
 }
 
-static void collect_rounds(struct host *h, const sigset_t *end)
+static void collect_round(struct host *h, struct ax_arena *a)
+{
+    struct ax_round round = {0};
+    ax_collector_round(h->collector, ax_now_ms(), a, &round);
+    ax_push_batch(h->push, &round.batch);
+    ax_push_observation(h->push, &round.seen);
+    if (h->exporter)
+        ax_exporter_show(h->exporter, &round);
+    ax_arena_reset(a);
+}
+
+/* Looks are asked for from the first round on, which says what VMs there are. */
+static int collect_rounds(struct host *h, const sigset_t *end, struct ax_err *err)
 {
     struct ax_arena a = AX_ARENA_INIT;
-    do {
-        struct ax_round round = {0};
-        ax_collector_round(h->collector, ax_now_ms(), &a, &round);
-        ax_push_batch(h->push, &round.batch);
-        ax_push_observation(h->push, &round.seen);
-        if (h->exporter)
-            ax_exporter_show(h->exporter, &round);
-        ax_arena_reset(&a);
-    } while (!wait_round(end, h->o->interval_ms));
+    collect_round(h, &a);
+    int rc = h->work ? ax_host_sight_start(h->work, err) : 0;
+    while (rc == 0 && !wait_round(end, h->o->interval_ms))
+        collect_round(h, &a);
     ax_arena_free(&a);
+    return rc;
 }
 
 int ax_cmd_host(int argc, char **argv)
@@ -188,7 +196,8 @@ int ax_cmd_host(int argc, char **argv)
         status = ax_daemon_fail(&err);
     if (status == AX_EXIT_OK) {
         wait_for_server(o.socket);
-        collect_rounds(&h, &end);
+        if (collect_rounds(&h, &end, &err) < 0)
+            status = ax_daemon_fail(&err);
     }
     close_host(&h);
     ax_arena_free(&a);

@@ -32,7 +32,7 @@ struct ax_host_sight {
     bool quit;
     struct ax_host_request *queue;
     size_t queued;
-    char version[32]; /* the asker's, as is the rest */
+    char version[32], got[32]; /* the asker's, as is the rest */
     struct ax_host_reports reports;
     int64_t pause_ms;
 };
@@ -135,9 +135,10 @@ static void take_request(struct ax_host_sight *h, const json_t *o)
 static void take_work(struct ax_host_sight *h, const json_t *work)
 {
     const json_t *vms = json_object_get(work, "vms"), *one;
-    struct ax_str version = text(work, "version");
+    struct ax_str version = text(work, "version"), id = text(work, "id");
     size_t i;
     snprintf(h->version, sizeof h->version, "%.*s", AX_STR_ARG(version));
+    snprintf(h->got, sizeof h->got, "%.*s", AX_STR_ARG(id));
     if (json_is_array(vms))
         take_grants(h, vms);
     else
@@ -172,8 +173,8 @@ static void ask(struct ax_host_sight *h)
 {
     AX_CLEANUP(ax_buf_free) struct ax_buf path = AX_BUF_INIT, answer = {.max = 8u << 20};
     struct ax_err err = {0};
-    ax_buf_printf(&path, "/auspex/v1/inspection/work?host=%s&wait=%d&version=%s%c", h->host, WAIT_S,
-                  h->version, '\0');
+    ax_buf_printf(&path, "/auspex/v1/inspection/work?host=%s&wait=%d&version=%s&got=%s%c", h->host,
+                  WAIT_S, h->version, h->got, '\0');
     int status = ax_errand_ask(h->asks, path.p, AX_STR_NULL, (WAIT_S + 15) * 1000, &answer, &err);
     json_t *work = status == 200 ? json_loadb(answer.p, answer.n, 0, NULL) : NULL;
     if (json_is_object(work) && text(work, "version").n) {
@@ -232,8 +233,8 @@ static char *escaped(struct ax_str s)
     return b.p;
 }
 
-int ax_host_sight_start(struct ax_host_sight **out, struct ax_sight *sight,
-                        const struct ax_push_options *o, struct ax_str host, struct ax_err *err)
+int ax_host_sight_new(struct ax_host_sight **out, struct ax_sight *sight,
+                      const struct ax_push_options *o, struct ax_str host, struct ax_err *err)
 {
     struct ax_host_sight *h = ax_calloc(1, sizeof *h);
     pthread_condattr_t monotonic;
@@ -249,18 +250,20 @@ int ax_host_sight_start(struct ax_host_sight **out, struct ax_sight *sight,
     int rc = ax_errand_new(&h->asks, o, err);
     if (rc == 0)
         rc = ax_errand_new(&h->answers, o, err);
-    if (rc == 0) {
-        h->asking = pthread_create(&h->asker, NULL, run_asker, h) == 0;
-        h->answering = pthread_create(&h->answerer, NULL, run_answerer, h) == 0;
-        rc = h->asking && h->answering
-                 ? 0
-                 : ax_fail(err, -EAGAIN, "cannot start the threads that ask for work");
-    }
     if (rc < 0)
         ax_host_sight_stop(h);
     else
         *out = h;
     return rc;
+}
+
+int ax_host_sight_start(struct ax_host_sight *h, struct ax_err *err)
+{
+    h->asking = pthread_create(&h->asker, NULL, run_asker, h) == 0;
+    h->answering = pthread_create(&h->answerer, NULL, run_answerer, h) == 0;
+    if (h->asking && h->answering)
+        return 0;
+    return ax_fail(err, -EAGAIN, "cannot start the threads that ask for work");
 }
 
 void ax_host_sight_stop(struct ax_host_sight *h)

@@ -79,7 +79,7 @@ int ax_client_bytes(struct ax_client *c, const char *method, const char *path, s
 /* `auspex COMMAND ... ID`: DELETE of path and ID. Exit status. */
 int ax_client_delete(struct ax_client *client, const char *path, const struct ax_cli *c);
 void ax_answer_free(struct ax_answer *a);
-void ax_answer_print(const struct ax_answer *a, FILE *out); /* --json: the bytes as they came */
+void ax_answer_print(const struct ax_answer *a, FILE *out); /* --json: as it came */
 
 /* Appends "?key=value" or "&key=value", escaped; nothing when value is NULL. */
 void ax_path_add(struct ax_buf *path, const char *key, const char *value);
@@ -121,8 +121,17 @@ char *ax_text_within(double lo, double mid, double hi, char out[AX_TEXT]);
 /* A picture of n values, eight steps between the least and the greatest; 3 bytes each and a NUL. */
 void ax_text_spark(const double *v, size_t n, struct ax_buf *out);
 bool ax_text_utf8(void); /* the reader's locale shows more than ASCII */
-/* Bytes from outside to a terminal: control characters become '?'. */
-void ax_put(FILE *out, const char *s);
+
+/* ---- what others wrote, to a terminal (put.c); all of it goes this way, or into a table ---- */
+
+void ax_put(FILE *out, const char *s); /* what is not to be shown (ax_str_shown) becomes '?' */
+void ax_put_str(FILE *out, struct ax_str s);
+void ax_put_line(FILE *out, const char *s);    /* and a new line */
+void ax_put_lines(FILE *out, struct ax_str s); /* the new lines in it stay */
+/* JSON: what is not to be shown becomes \uXXXX, which is the same text. */
+void ax_put_json(FILE *out, struct ax_str s);
+void ax_put_json_line(FILE *out, struct ax_str s);
+void ax_put_json_of(FILE *out, const json_t *v); /* and a new line */
 
 /* ---- tables (table.c) ---- */
 

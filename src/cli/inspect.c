@@ -166,7 +166,7 @@ static int look(struct looking *l, bool json)
         fputs("\033[H\033[2J", stdout);
     bool well = ax_inspect_well(reading);
     if (json)
-        printf("%.*s\n", (int)b.n, b.p);
+        ax_put_json_line(stdout, ax_buf_view(&b));
     else
         ax_inspect_show(stdout, reading);
     fflush(stdout);

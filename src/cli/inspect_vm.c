@@ -86,8 +86,11 @@ static void show_grant(FILE *out, const json_t *answer)
     ax_put(out, ax_j_str(answer, "name"));
     fputs("  ", out);
     ax_put(out, ax_j_str(answer, "handle"));
-    fprintf(out, "\nallowed by a %s, up to %s%s%s\n\n", ax_j_str(g, "kind"), ax_j_str(g, "scope"),
-            expires ? ", until " : "", expires ? ax_text_time(expires, when) : "");
+    fputs("\nallowed by a ", out);
+    ax_put(out, ax_j_str(g, "kind"));
+    fputs(", up to ", out);
+    ax_put(out, ax_j_str(g, "scope"));
+    fprintf(out, "%s%s\n\n", expires ? ", until " : "", expires ? ax_text_time(expires, when) : "");
 }
 
 /* 0 well, 3 not well; -1 an error, which is told. */

@@ -83,7 +83,7 @@ static int add(struct ax_client *client, const struct ax_cli *c, const void *fla
     if (c->json)
         ax_answer_print(&a, stdout);
     else
-        puts(ax_j_str(a.json, "id"));
+        ax_put_line(stdout, ax_j_str(a.json, "id"));
     return AX_EXIT_OK;
 }
 

@@ -28,11 +28,12 @@ void ax_show_notices(FILE *out, const json_t *answer)
         fputs("no notices\n", out);
     json_array_foreach (list, i, n) {
         char when[AX_TEXT];
-        fprintf(out, "%s  %s%s\n  ", ax_text_time(ax_j_time(n, "time"), when), ax_j_str(n, "id"),
-                ax_j_time(n, "read") ? "  (read)" : "");
+        fprintf(out, "%s  ", ax_text_time(ax_j_time(n, "time"), when));
+        ax_put(out, ax_j_str(n, "id"));
+        fprintf(out, "%s\n  ", ax_j_time(n, "read") ? "  (read)" : "");
         ax_put(out, ax_j_str(n, "text"));
-        fprintf(out, "\n  entry %.0f of the ledger, hash %s\n", ax_j_num(n, "ledger_entry"),
-                ax_j_str(n, "ledger_hash"));
+        fprintf(out, "\n  entry %.0f of the ledger, hash ", ax_j_num(n, "ledger_entry"));
+        ax_put_line(out, ax_j_str(n, "ledger_hash"));
         if (!ax_j_time(n, "sent"))
             fprintf(out, "  its owner is told on %s\n", ax_text_time(ax_j_time(n, "due"), when));
     }

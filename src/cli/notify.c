@@ -67,7 +67,7 @@ static void show_types(const json_t *answer)
     const json_t *list = ax_j_array(answer, "elements"), *m;
     size_t i;
     json_array_foreach (list, i, m)
-        puts(ax_j_str(m, "type"));
+        ax_put_line(stdout, ax_j_str(m, "type"));
 }
 
 /* All pages in one answer, as the first one is. */
@@ -104,8 +104,7 @@ static int list(struct ax_client *client, const struct ax_cli *c, const void *fl
     if (rc < 0)
         return ax_cli_error(&err);
     if (c->json) {
-        json_dumpf(a.json, stdout, JSON_COMPACT);
-        putchar('\n');
+        ax_put_json_of(stdout, a.json);
     } else if (f->types) {
         show_types(a.json);
     } else {
@@ -140,7 +139,7 @@ static int add(struct ax_client *client, const struct ax_cli *c, const void *fla
     if (c->json)
         ax_answer_print(&a, stdout);
     else
-        puts(ax_j_str(a.json, "id"));
+        ax_put_line(stdout, ax_j_str(a.json, "id"));
     return AX_EXIT_OK;
 }
 
@@ -186,8 +185,7 @@ static int test(struct ax_client *client, const struct ax_cli *c, const void *fl
         ax_answer_print(&a, stdout);
     } else {
         printf("delivered in %.0f ms: ", ax_j_num(a.json, "took_ms"));
-        ax_put(stdout, ax_j_str(a.json, "text"));
-        putchar('\n');
+        ax_put_line(stdout, ax_j_str(a.json, "text"));
     }
     return AX_EXIT_OK;
 }

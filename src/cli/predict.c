@@ -86,7 +86,9 @@ static void show_reasons(FILE *out, const json_t *list)
             continue;
         const char *name = ax_j_str(p, "name"), *part = ax_j_str(p, "part");
         ax_put(out, *name ? name : ax_j_str(p, "handle"));
-        fprintf(out, ", %s%s", ax_j_str(p, "resource"), *part ? " " : "");
+        fputs(", ", out);
+        ax_put(out, ax_j_str(p, "resource"));
+        fputs(*part ? " " : "", out);
         ax_put(out, part);
         fputs(": ", out);
         ax_put(out, ax_j_str(p, "reason"));

@@ -31,10 +31,13 @@ static size_t check(const char *path)
     if (faults == 0) {
         AX_CLEANUP(ax_buf_free) struct ax_buf said = AX_BUF_INIT;
         ax_rules_describe(r, &said);
-        printf("%s: %zu rule%s, no faults\n%.*s", path, n, n == 1 ? "" : "s", (int)said.n, said.p);
+        printf("%s: %zu rule%s, no faults\n", path, n, n == 1 ? "" : "s");
+        ax_put_lines(stdout, ax_buf_view(&said));
     }
-    for (size_t i = 0; i < faults; i++)
-        fprintf(stderr, "auspex: %s\n", ax_rules_fault(r, i));
+    for (size_t i = 0; i < faults; i++) {
+        fputs("auspex: ", stderr);
+        ax_put_line(stderr, ax_rules_fault(r, i));
+    }
     ax_rules_free(r);
     ax_buf_free(&text);
     return faults;

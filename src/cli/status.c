@@ -95,6 +95,7 @@ static void show_attribute(FILE *out, const char *key, const json_t *v)
 {
     char text[AX_TEXT], label[64];
     snprintf(label, sizeof label, "%s", key);
+    label[ax_str_clean(label, strlen(label))] = '\0';
     for (char *p = label; *p; p++)
         *p = *p == '_' ? ' ' : *p;
     if (json_is_number(v)) {
@@ -185,7 +186,9 @@ static void show_findings(FILE *out, const json_t *findings)
         if (!titled)
             fputs("\nFindings\n", out);
         titled = true;
-        fprintf(out, "  %s: ", ax_j_str(f, "level"));
+        fputs("  ", out);
+        ax_put(out, ax_j_str(f, "level"));
+        fputs(": ", out);
         ax_put(out, ax_j_str(f, "text"));
         if (*ax_j_str(f, "remedy")) {
             fputs("\n        ", out);

@@ -3,6 +3,7 @@
 
 #include <libsmartcols/libsmartcols.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct ax_table {
@@ -34,7 +35,9 @@ void ax_table_cell(struct ax_table *t, const char *text)
     if (t->at == 0)
         t->line = scols_table_new_line(t->scols, NULL);
     AX_ASSERT(t->line);
-    scols_line_set_data(t->line, t->at, text && *text ? text : "-");
+    AX_CLEANUP(ax_free_ptr) char *shown = ax_strdup(text && *text ? text : "-");
+    shown[ax_str_clean(shown, strlen(shown))] = '\0';
+    scols_line_set_data(t->line, t->at, shown);
     t->at = (t->at + 1) % t->columns;
 }
 

@@ -158,9 +158,3 @@ void ax_text_spark(const double *v, size_t n, struct ax_buf *out)
     }
     ax_buf_byte(out, 0);
 }
-
-void ax_put(FILE *out, const char *s)
-{
-    for (; s && *s; s++)
-        fputc((unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s, out);
-}

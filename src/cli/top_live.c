@@ -60,7 +60,9 @@ static void draw(struct screen *s)
         draw_lines(&frame);
         ax_arena_free(&a);
     } else {
-        mvaddnstr(0, 0, s->err.code ? s->err.text : "asking the server ...", s->view.width);
+        struct ax_err err = s->err;
+        err.text[ax_str_clean(err.text, strlen(err.text))] = '\0';
+        mvaddnstr(0, 0, err.code ? err.text : "asking the server ...", s->view.width);
     }
     refresh();
 }

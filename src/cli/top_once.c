@@ -60,7 +60,7 @@ static void print_json(const struct ax_top *t)
     }
     ax_json_end(&j);
     ax_json_end(&j);
-    printf("%.*s\n", AX_STR_ARG(ax_buf_view(&out)));
+    ax_put_json_line(stdout, ax_buf_view(&out));
 }
 
 static int terminal_width(void)

@@ -14,17 +14,16 @@
 
 /* ---- cells: text cut or filled to a width in screen columns ---- */
 
-/* The columns that the character at p takes, and its bytes; control characters and bytes that are
- * no character are shown as '?'. */
-static int character(const char *p, size_t *bytes, bool *shown)
+/* The columns that the first character of s takes, and its bytes; what cannot be shown, here or in
+ * the reader's locale, is shown as '?'. */
+static int character(struct ax_str s, size_t *bytes, bool *shown)
 {
     wchar_t w;
     mbstate_t state = {0};
-    size_t n = mbrtowc(&w, p, MB_CUR_MAX, &state);
-    int width = n == 0 || n > MB_CUR_MAX ? -1 : wcwidth(w);
-    *bytes = width < 0 ? 1 : n;
+    *bytes = ax_str_shown(s, shown);
+    int width = *shown && mbrtowc(&w, s.p, *bytes, &state) == *bytes ? wcwidth(w) : -1;
     *shown = width >= 0;
-    return width < 0 ? 1 : width;
+    return *shown ? width : 1;
 }
 
 static void put_cell(struct ax_buf *out, const char *text, int width, bool right)
@@ -34,7 +33,7 @@ static void put_cell(struct ax_buf *out, const char *text, int width, bool right
     while (*text) {
         size_t bytes;
         bool shown;
-        int w = character(text, &bytes, &shown);
+        int w = character(ax_str(text), &bytes, &shown);
         if (used + w > width)
             break;
         ax_buf_add(&cut, shown ? text : "?", shown ? bytes : 1);

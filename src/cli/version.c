@@ -47,6 +47,6 @@ int ax_cmd_version(int argc, char **argv)
     ax_json_key(&j, "libcurl");
     ax_json_cstr(&j, LIBCURL_VERSION);
     ax_json_end(&j);
-    printf("%.*s\n", AX_STR_ARG(ax_buf_view(&out)));
+    ax_put_json_line(stdout, ax_buf_view(&out));
     return AX_EXIT_OK;
 }

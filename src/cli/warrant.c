@@ -77,7 +77,7 @@ static int open_one(struct ax_client *client, const struct ax_cli *c, const void
     if (c->json)
         ax_answer_print(&a, stdout);
     else
-        puts(ax_j_str(a.json, "id"));
+        ax_put_line(stdout, ax_j_str(a.json, "id"));
     return AX_EXIT_OK;
 }
 

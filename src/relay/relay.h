@@ -41,8 +41,9 @@ struct ax_relay_wait {
     void (*wake)(void *ctx);
     void *ctx;
     int64_t until_ns;
-    bool replaced;              /* after wake: a newer collector of the same host has come */
-    struct ax_relay_wait *next; /* the relay's, and the next ones */
+    bool replaced; /* after wake: a newer collector of the same host has come */
+    bool over;     /* the relay's, and the next ones */
+    struct ax_relay_wait *next;
     struct ax_relay_place *place;
 };
 
@@ -53,10 +54,18 @@ struct ax_relay_at {
     struct ax_str tenant, host;
     struct ax_str who; /* the name of its credentials */
 };
-/* Waits until there is a request for the host, a stir, or the end of the time. The one that waited
- * for this host before is woken, replaced: its connection may be dead, and it must not take what
- * comes. -EAGAIN too many
- * wait; wake is not called then. */
+/* To be called first when a collector has come. The one that waits for this host is woken,
+ * replaced: its connection may be dead, which nobody notices while it waits (it is suspended, and
+ * even an answer to a dead one can be sent without an error), and it must not take what comes.
+ *
+ * So only a collector itself can say what it got: `got` is the last work (ax_relay_take) that did
+ * reach it, empty when it has just begun, NULL when it is one that does not say. What was handed to
+ * others, or in answers that were lost, is handed out again, to whoever takes next. It may then be
+ * done twice, but it is answered once, and it is one request still, recorded when it was made. */
+void ax_relay_come(struct ax_relay *r, const struct ax_relay_at *at, struct ax_str got,
+                   int64_t now_ns);
+/* Waits until there is a request for the host, a stir, or the end of the time. Who waited for it
+ * before is replaced. -EAGAIN too many wait; wake is not called then. */
 int ax_relay_listen(struct ax_relay *r, const struct ax_relay_at *at, struct ax_relay_wait *w,
                     int64_t now_ns, struct ax_err *err);
 
@@ -71,10 +80,15 @@ struct ax_relay_request {
         bool ends;                 /* no more of it will be asked for */
     } extract;
 };
+struct ax_relay_work {
+    char id[17]; /* what a collector that got it says to ax_relay_come */
+    struct ax_relay_request *v;
+    size_t n;
+};
 /* The requests for the host that nobody has taken yet, in the arena. Also says that the host's
  * collector is there. */
 void ax_relay_take(struct ax_relay *r, const struct ax_relay_at *at, int64_t now_ns,
-                   struct ax_arena *a, struct ax_relay_request **out, size_t *n);
+                   struct ax_arena *a, struct ax_relay_work *out);
 
 /* code: 0, or a negative errno with the reason as the text. Takes the buffer, unless it fails:
  * -ENOENT there is no such request of this host, taken by this one, for which somebody waits. */

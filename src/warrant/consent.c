@@ -9,8 +9,9 @@
 
 #define COLUMNS "id, tenant, handle, scope, who, since, expires"
 
-static void read_consent(struct ax_stmt *q, struct ax_arena *a, struct ax_consent *c)
+static bool read_consent(struct ax_stmt *q, struct ax_arena *a, void *out)
 {
+    struct ax_consent *c = out;
     *c = (struct ax_consent){.id = ax_arena_str(a, ax_stmt_col(q, 0)),
                              .tenant = ax_arena_str(a, ax_stmt_col(q, 1)),
                              .handle = ax_arena_str(a, ax_stmt_col(q, 2)),
@@ -18,6 +19,7 @@ static void read_consent(struct ax_stmt *q, struct ax_arena *a, struct ax_consen
                              .who = ax_arena_str(a, ax_stmt_col(q, 4)),
                              .set = ax_stmt_col_int(q, 5),
                              .expires = ax_stmt_col_int(q, 6)};
+    return true;
 }
 
 static int check(struct ax_warrants *w, const struct ax_consent *c, int64_t now, struct ax_arena *a,
@@ -144,8 +146,6 @@ int ax_consent_list(struct ax_warrants *w, struct ax_str tenant, struct ax_str h
                     struct ax_arena *a, struct ax_consent **out, size_t *n, struct ax_err *err)
 {
     struct ax_stmt q;
-    struct ax_consent *v = NULL;
-    size_t have = 0;
     ax_sql_lock(w->sql);
     ax_stmt_begin(&q, w->sql,
                   "SELECT " COLUMNS " FROM inspection_consent WHERE (?1 OR tenant = ?2) AND "
@@ -155,15 +155,12 @@ int ax_consent_list(struct ax_warrants *w, struct ax_str tenant, struct ax_str h
     ax_stmt_int(&q, !handle.p);
     ax_stmt_str(&q, handle);
     ax_stmt_int(&q, now);
-    while (ax_stmt_row(&q)) {
-        v = ax_list_room(a, v, have, sizeof *v);
-        read_consent(&q, a, &v[have++]);
-    }
-    int rc = ax_stmt_end(&q, "reading", err);
+    struct ax_rows rows;
+    int rc = ax_rows_read(&q, sizeof **out, read_consent, a, &rows, "reading", err);
     ax_sql_unlock(w->sql);
     if (rc == 0) {
-        *out = v;
-        *n = have;
+        *out = rows.v;
+        *n = rows.n;
     }
     return rc;
 }

@@ -58,13 +58,14 @@ int ax_warrants_extract(struct ax_warrants *w, const struct ax_inspection *x, st
 
 /* ---- ending ---- */
 
-static void read_row(struct ax_stmt *q, struct ax_arena *a, struct underway *out)
+static bool read_row(struct ax_stmt *q, struct ax_arena *a, void *out)
 {
-    struct ax_str *const texts[] = {&out->id,  &out->tenant, &out->handle,
-                                    &out->who, &out->reason, &out->grant};
+    struct underway *u = out;
+    struct ax_str *const texts[] = {&u->id, &u->tenant, &u->handle, &u->who, &u->reason, &u->grant};
     for (size_t i = 0; i < AX_ARRAY_LEN(texts); i++)
         *texts[i] = ax_arena_str(a, ax_stmt_col(q, (int)i));
-    out->hidden_until = ax_stmt_col_int(q, 6);
+    u->hidden_until = ax_stmt_col_int(q, 6);
+    return true;
 }
 
 struct ax_str ax_extract_end_text(const struct ax_extract_end *e, struct ax_str id,
@@ -141,18 +142,20 @@ int ax_warrants_extract_end(struct ax_warrants *w, struct ax_str id,
 
 /* ---- after a crash ---- */
 
-static int read_all(struct ax_warrants *w, struct ax_arena *a, struct underway **out, size_t *n,
+static int read_all(struct ax_warrants *w, struct ax_arena *a, struct ax_rows *out,
                     struct ax_err *err)
 {
     struct ax_stmt q;
-    *out = NULL;
-    *n = 0;
     ax_stmt_begin(&q, w->sql, "SELECT " COLUMNS " FROM inspection_extract ORDER BY began, id");
-    while (ax_stmt_row(&q)) {
-        *out = ax_list_room(a, *out, *n, sizeof **out);
-        read_row(&q, a, &(*out)[(*n)++]);
-    }
-    return ax_stmt_end(&q, "reading", err);
+    return ax_rows_read(&q, sizeof(struct underway), read_row, a, out, "reading", err);
+}
+
+static struct ax_str lost_text(const struct underway *u, struct ax_arena *a)
+{
+    return ax_arena_printf(a,
+                           "extract %.*s broken off: the server ended meanwhile; how much was "
+                           "read is not known",
+                           AX_STR_ARG(u->id));
 }
 
 /* A damaged ledger is no reason not to start; they are ended once it is mended. */
@@ -160,24 +163,18 @@ int ax_extracts_heal(struct ax_warrants *w, int64_t now, struct ax_err *err)
 {
     AX_CLEANUP(ax_arena_free) struct ax_arena a = AX_ARENA_INIT;
     struct ax_ledger_tx t;
-    struct underway *v;
-    size_t n;
+    struct ax_rows rows;
     int64_t sequence;
     ax_sql_lock(w->sql);
-    int rc = read_all(w, &a, &v, &n, err);
+    int rc = read_all(w, &a, &rows, err);
     ax_sql_unlock(w->sql);
-    if (rc < 0 || n == 0)
+    if (rc < 0 || rows.n == 0)
         return rc;
     rc = ax_ledger_begin(&t, w->ledger, err);
     if (rc < 0)
         return rc == -EUCLEAN ? 0 : rc;
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        rc =
-            end(w, &t, &v[i],
-                ax_arena_printf(&a,
-                                "extract %.*s broken off: the server ended meanwhile; how much was "
-                                "read is not known",
-                                AX_STR_ARG(v[i].id)),
-                now, &a, &sequence, err);
+    const struct underway *v = rows.v;
+    for (size_t i = 0; rc == 0 && i < rows.n; i++)
+        rc = end(w, &t, &v[i], lost_text(&v[i], &a), now, &a, &sequence, err);
     return ax_ledger_end(&t, rc, err);
 }

@@ -2,10 +2,10 @@
 /* Inside the room.
  *
  *     head.c     ledger.head and the lock       consent.c, warrants.c   what may be
- *     ledger.c   entries, one after the other   use.c, standing.c,      what is done
- *                                               extract.c
+ *     entry.c    one entry, and its hash        use.c, standing.c,      what is done
+ *     ledger.c   entries, one after the other   extract.c
  *     verify.c   whether all of them are there  notice.c, send.c,       who is told
- *                                               deliver.c
+ *     rows.c     reading lists                  deliver.c
  *
  * Whatever changes something is one ax_ledger_begin ... ax_ledger_end. */
 #ifndef AX_WARRANT_INNER_H
@@ -53,7 +53,7 @@ void ax_ledger_hash(const struct ax_ledger_entry *e, char out[AX_LEDGER_HASH]);
     "sequence, time, kind, scope, who, tenant, handle, reason, grant_id, detail, hidden_until, "   \
     "previous, hash"
 /* False: no row of ours. Views are in the arena. */
-bool ax_ledger_row(struct ax_stmt *q, struct ax_arena *a, struct ax_ledger_entry *out);
+bool ax_ledger_row(struct ax_stmt *q, struct ax_arena *a, void *entry);
 
 /* A transaction on the database with the ledger locked. Entries are added in it; begin fails when
  * the ledger is not what ledger.head says. */
@@ -123,7 +123,17 @@ int ax_deliveries_tick(struct ax_warrants *w, int64_t now, struct ax_err *err);
 int ax_notices_heal(struct ax_warrants *w, int64_t now, struct ax_err *err);
 int ax_standing_tick(struct ax_warrants *w, int64_t now, struct ax_err *err);
 
-/* A growing list in an arena: room for one more. */
-void *ax_list_room(struct ax_arena *a, void *v, size_t n, size_t size);
+/* ---- lists (rows.c) ---- */
+
+/* One row, into its place; false leaves it out. */
+typedef bool ax_row_read(struct ax_stmt *q, struct ax_arena *a, void *out);
+struct ax_rows {
+    void *v; /* in the arena */
+    size_t n;
+};
+/* All rows of a statement that was begun, each of `size` bytes; ends it. *out only when it is
+ * well. */
+int ax_rows_read(struct ax_stmt *q, size_t size, ax_row_read *read, struct ax_arena *a,
+                 struct ax_rows *out, const char *doing, struct ax_err *err);
 
 #endif

@@ -123,27 +123,33 @@ struct hour {
     int64_t uses, sequence;
 };
 
+static bool read_hour(struct ax_stmt *q, struct ax_arena *a, void *out)
+{
+    *(struct hour *)out = (struct hour){.grant = ax_arena_str(a, ax_stmt_col(q, 0)),
+                                        .handle = ax_arena_str(a, ax_stmt_col(q, 1)),
+                                        .uses = ax_stmt_col_int(q, 2),
+                                        .sequence = ax_stmt_col_int(q, 3)};
+    return true;
+}
+
 static int read_hours(struct ax_warrants *w, struct ax_str grant, struct ax_str handle,
                       int64_t before, struct ax_arena *a, struct hour **out, size_t *n,
                       struct ax_err *err)
 {
     struct ax_stmt q;
-    *n = 0;
-    *out = NULL;
+    struct ax_rows rows;
     ax_stmt_begin(&q, w->sql,
                   "SELECT grant_id, handle, uses, sequence FROM inspection_hour WHERE (?1 = '' OR "
                   "(grant_id = ?1 AND handle = ?2)) AND began <= ?3");
     ax_stmt_str(&q, grant);
     ax_stmt_str(&q, handle);
     ax_stmt_int(&q, before);
-    while (ax_stmt_row(&q)) {
-        *out = ax_list_room(a, *out, *n, sizeof **out);
-        (*out)[(*n)++] = (struct hour){.grant = ax_arena_str(a, ax_stmt_col(&q, 0)),
-                                       .handle = ax_arena_str(a, ax_stmt_col(&q, 1)),
-                                       .uses = ax_stmt_col_int(&q, 2),
-                                       .sequence = ax_stmt_col_int(&q, 3)};
+    int rc = ax_rows_read(&q, sizeof **out, read_hour, a, &rows, "reading", err);
+    if (rc == 0) {
+        *out = rows.v;
+        *n = rows.n;
     }
-    return ax_stmt_end(&q, "reading", err);
+    return rc;
 }
 
 static int read_entry(struct ax_warrants *w, int64_t sequence, struct ax_arena *a,
@@ -221,9 +227,8 @@ int ax_hours_tick(struct ax_warrants *w, int64_t now, struct ax_err *err)
 int ax_notices_heal(struct ax_warrants *w, int64_t now, struct ax_err *err)
 {
     AX_CLEANUP(ax_arena_free) struct ax_arena a = AX_ARENA_INIT;
-    struct ax_ledger_entry *v = NULL;
     struct ax_stmt q;
-    size_t n = 0;
+    struct ax_rows rows = {0};
     int rc = ax_sql_begin(w->sql, err);
     if (rc < 0)
         return rc;
@@ -232,20 +237,18 @@ int ax_notices_heal(struct ax_warrants *w, int64_t now, struct ax_err *err)
                   "time > ? AND NOT EXISTS(SELECT 1 FROM inspection_notice n WHERE n.sequence = "
                   "l.sequence AND n.kind = 'warrant-opened')");
     ax_stmt_int(&q, now - HEAL_MS);
-    while (ax_stmt_row(&q)) {
-        v = ax_list_room(&a, v, n, sizeof *v);
-        n += ax_ledger_row(&q, &a, &v[n]);
-    }
-    rc = ax_stmt_end(&q, "reading", err);
-    for (size_t i = 0; rc == 0 && i < n; i++)
+    rc = ax_rows_read(&q, sizeof(struct ax_ledger_entry), ax_ledger_row, &a, &rows, "reading", err);
+    const struct ax_ledger_entry *v = rows.v;
+    for (size_t i = 0; rc == 0 && i < rows.n; i++)
         rc = ax_notice_add(w, &v[i], "warrant-opened", 0, now, &a, err);
     return ax_sql_end(w->sql, rc, err);
 }
 
 /* ---- reading them ---- */
 
-static void read_notice(struct ax_stmt *q, struct ax_arena *a, struct ax_inspection_notice *x)
+static bool read_notice(struct ax_stmt *q, struct ax_arena *a, void *out)
 {
+    struct ax_inspection_notice *x = out;
     *x = (struct ax_inspection_notice){.scope = (enum ax_scope)ax_stmt_col_int(q, 8),
                                        .time = ax_stmt_col_int(q, 9),
                                        .uses = ax_stmt_col_int(q, 10),
@@ -260,14 +263,13 @@ static void read_notice(struct ax_stmt *q, struct ax_arena *a, struct ax_inspect
     x->hash = ax_arena_str(a, ax_stmt_col(q, 15));
     if (x->due < x->time)
         x->due = x->time;
+    return true;
 }
 
 int ax_warrants_notices(struct ax_warrants *w, const struct ax_notice_filter *f, struct ax_arena *a,
                         struct ax_inspection_notice **out, size_t *n, struct ax_err *err)
 {
     struct ax_stmt q;
-    struct ax_inspection_notice *v = NULL;
-    size_t have = 0;
     ax_sql_lock(w->sql);
     ax_stmt_begin(&q, w->sql,
                   "SELECT n.id, n.tenant, n.handle, n.kind, n.who, n.reason, n.grant_id, n.text, "
@@ -286,15 +288,12 @@ int ax_warrants_notices(struct ax_warrants *w, const struct ax_notice_filter *f,
     ax_stmt_int(&q, f->seen_at);
     ax_stmt_str(&q, f->before);
     ax_stmt_int(&q, f->limit ? (int64_t)f->limit : -1);
-    while (ax_stmt_row(&q)) {
-        v = ax_list_room(a, v, have, sizeof *v);
-        read_notice(&q, a, &v[have++]);
-    }
-    int rc = ax_stmt_end(&q, "reading", err);
+    struct ax_rows rows;
+    int rc = ax_rows_read(&q, sizeof **out, read_notice, a, &rows, "reading", err);
     ax_sql_unlock(w->sql);
     if (rc == 0) {
-        *out = v;
-        *n = have;
+        *out = rows.v;
+        *n = rows.n;
     }
     return rc;
 }

@@ -20,8 +20,9 @@ struct standing {
     int64_t hidden_until, polls, total, last_poll, last_sum;
 };
 
-static void read_row(struct ax_stmt *q, struct ax_arena *a, struct standing *s)
+static bool read_row(struct ax_stmt *q, struct ax_arena *a, void *out)
 {
+    struct standing *s = out;
     *s = (struct standing){.hidden_until = ax_stmt_col_int(q, 8),
                            .polls = ax_stmt_col_int(q, 9),
                            .total = ax_stmt_col_int(q, 10),
@@ -33,6 +34,7 @@ static void read_row(struct ax_stmt *q, struct ax_arena *a, struct standing *s)
         *texts[i] = ax_arena_str(a, ax_stmt_col(q, (int)i));
     s->x.scope = (enum ax_scope)ax_stmt_col_int(q, 6);
     s->x.provider = ax_stmt_col_int(q, 7) != 0;
+    return true;
 }
 
 static int find(struct ax_warrants *w, struct ax_str id, struct ax_arena *a, struct standing *out,
@@ -262,14 +264,14 @@ static int read_all(struct ax_warrants *w, struct ax_arena *a, struct standing *
                     struct ax_err *err)
 {
     struct ax_stmt q;
-    *out = NULL;
-    *n = 0;
+    struct ax_rows rows;
     ax_stmt_begin(&q, w->sql, "SELECT " COLUMNS " FROM inspection_standing ORDER BY id");
-    while (ax_stmt_row(&q)) {
-        *out = ax_list_room(a, *out, *n, sizeof **out);
-        read_row(&q, a, &(*out)[(*n)++]);
+    int rc = ax_rows_read(&q, sizeof **out, read_row, a, &rows, "reading", err);
+    if (rc == 0) {
+        *out = rows.v;
+        *n = rows.n;
     }
-    return ax_stmt_end(&q, "reading", err);
+    return rc;
 }
 
 static bool is_due(struct ax_warrants *w, const struct standing *s, int64_t now)

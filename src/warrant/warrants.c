@@ -10,8 +10,9 @@
 #define COLUMNS                                                                                    \
     "id, tenant, handle, scope, reason, who, opened, expires, notice_at, closed, closed_by"
 
-static void read_warrant(struct ax_stmt *q, struct ax_arena *a, struct ax_warrant *x)
+static bool read_warrant(struct ax_stmt *q, struct ax_arena *a, void *out)
 {
+    struct ax_warrant *x = out;
     *x = (struct ax_warrant){.id = ax_arena_str(a, ax_stmt_col(q, 0)),
                              .tenant = ax_arena_str(a, ax_stmt_col(q, 1)),
                              .handle = ax_arena_str(a, ax_stmt_col(q, 2)),
@@ -23,6 +24,7 @@ static void read_warrant(struct ax_stmt *q, struct ax_arena *a, struct ax_warran
                              .notice_at = ax_stmt_col_int(q, 8),
                              .closed = ax_stmt_col_int(q, 9),
                              .closed_by = ax_arena_str(a, ax_stmt_col(q, 10))};
+    return true;
 }
 
 /* ---- opening ---- */
@@ -183,8 +185,6 @@ int ax_warrant_list(struct ax_warrants *w, const struct ax_warrant_filter *f, in
                     struct ax_arena *a, struct ax_warrant **out, size_t *n, struct ax_err *err)
 {
     struct ax_stmt q;
-    struct ax_warrant *v = NULL;
-    size_t have = 0;
     ax_sql_lock(w->sql);
     ax_stmt_begin(&q, w->sql,
                   "SELECT " COLUMNS " FROM inspection_warrant WHERE (?1 OR tenant = ?2) AND "
@@ -198,15 +198,12 @@ int ax_warrant_list(struct ax_warrants *w, const struct ax_warrant_filter *f, in
     ax_stmt_int(&q, f->ended);
     ax_stmt_int(&q, now);
     ax_stmt_int(&q, f->seen_at);
-    while (ax_stmt_row(&q)) {
-        v = ax_list_room(a, v, have, sizeof *v);
-        read_warrant(&q, a, &v[have++]);
-    }
-    int rc = ax_stmt_end(&q, "reading", err);
+    struct ax_rows rows;
+    int rc = ax_rows_read(&q, sizeof **out, read_warrant, a, &rows, "reading", err);
     ax_sql_unlock(w->sql);
     if (rc == 0) {
-        *out = v;
-        *n = have;
+        *out = rows.v;
+        *n = rows.n;
     }
     return rc;
 }

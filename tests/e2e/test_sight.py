@@ -209,6 +209,25 @@ def test_other_collectors_get_nothing_and_answer_nothing(env, server):
     wait_for("the collector to answer again", 20, lambda: look(env, "member", handle, "memory")[0] == 200)
 
 
+def test_a_collector_that_was_killed_loses_no_question(env, server):
+    """Its last poll stands at the server, and is given what is asked before the next collector comes."""
+    handle, answers = env.vms["anonymous"], []
+    before = len(entries(env, "use"))
+    env.collector.kill()
+    asker = threading.Thread(target=lambda: answers.append(look(env, "member", handle, "memory")))
+    asker.start()
+    began = time.monotonic()
+    env.collector = env.host(server, env.hv.uri, args=["--token-file", os.path.join(env.dir, "collector.token")])
+    asker.join()
+    equal(answers[0][0], 200, answers[0][1])
+    env.note(f"a question is answered {time.monotonic() - began:.1f} s after the collector was started anew")
+    env.collector.kill()
+    env.collector = env.host(server, env.hv.uri, args=["--token-file", os.path.join(env.dir, "collector.token")])
+    status, answer = look(env, "member", handle, "memory")
+    equal(status, 200, answer)
+    equal(len(entries(env, "use")) - before, 2, "each look is in the ledger, once")
+
+
 def test_a_vm_that_is_off_has_no_memory(env, server):
     handle = env.vms["anonymous"]
     env.hv.virsh("destroy", "web2")

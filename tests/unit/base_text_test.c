@@ -10,9 +10,11 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <math.h>
+#include <unistd.h>
 
 static void lines_and_words_are_cut_without_copying(void **state)
 {
@@ -57,6 +59,23 @@ static void only_well_formed_utf8_passes(void **state)
                          "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc3"};
     for (size_t i = 0; i < AX_ARRAY_LEN(bad); i++)
         assert_false(ax_str_utf8(ax_str(bad[i])));
+}
+
+static void a_guests_name_does_not_steer_who_reads_the_log(void **state)
+{
+    char got[256];
+    int to[2], kept = dup(STDERR_FILENO);
+    assert_int_equal(pipe(to), 0);
+    dup2(to[1], STDERR_FILENO);
+    ax_log(AX_LOG_WARN, "%s is here", "a\033[2J\nb\xc2\x9b\xff\xc3\xb6");
+    dup2(kept, STDERR_FILENO);
+    ssize_t n = read(to[0], got, sizeof got - 1);
+    assert_true(n > 0);
+    got[n] = '\0';
+    assert_non_null(strstr(got, "warning: a?[2J?b??\xc3\xb6 is here\n"));
+    close(to[0]);
+    close(to[1]);
+    close(kept);
 }
 
 static void json_is_valid_whatever_goes_in(void **state)
@@ -107,6 +126,7 @@ int main(void)
         cmocka_unit_test(lines_and_words_are_cut_without_copying),
         cmocka_unit_test(numbers_are_taken_whole_or_not_at_all),
         cmocka_unit_test(only_well_formed_utf8_passes),
+        cmocka_unit_test(a_guests_name_does_not_steer_who_reads_the_log),
         cmocka_unit_test(json_is_valid_whatever_goes_in),
         cmocka_unit_test(errors_carry_their_place_outwards),
     };

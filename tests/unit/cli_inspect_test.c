@@ -74,6 +74,25 @@ static void what_is_missing_is_told(void **state)
     free(text);
 }
 
+static void a_guest_does_not_steer_the_terminal(void **state)
+{
+    char *text =
+        shown("{\"kernel\":\"6.1\\u001b\\u009b2J\",\"system\":{\"hostname\":\"a\\u202eb\","
+              "\"state\":\"\\u009bs\",\"taint_flags\":[\"\\u001bc\"]},"
+              "\"processes\":[{\"pid\":1,\"name\":\"\\u009bx\\u2066\"}],"
+              "\"messages\":[{\"time_seconds\":1,\"text\":\"one\\u009b\\u001b\\ntwo\\u2028\"}],"
+              "\"stacks\":[{\"pid\":1,\"name\":\"\\u0085\",\"frames\":[\"f\\u009b\"]}]}");
+    has(text, "a?b: Linux 6.1??2J, ?s");
+    has(text, "tainted: ?c\n");
+    has(text, "?x?");
+    has(text, "] one??\n");
+    has(text, "] two?\n");
+    for (const char *p = text; *p; p++)
+        if ((*p & 0x80) || ((unsigned char)*p < 0x20 && *p != '\n'))
+            fail_msg("byte %02x in:\n%s", (unsigned char)*p, text);
+    free(text);
+}
+
 static void a_panic_is_not_well(void **state)
 {
     char *text =
@@ -121,9 +140,13 @@ static void every_part_has_a_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_and_parts),         cmocka_unit_test(processes),
-        cmocka_unit_test(what_is_missing_is_told), cmocka_unit_test(a_panic_is_not_well),
-        cmocka_unit_test(tampering_is_not_well),   cmocka_unit_test(every_part_has_a_table),
+        cmocka_unit_test(words_and_parts),
+        cmocka_unit_test(processes),
+        cmocka_unit_test(what_is_missing_is_told),
+        cmocka_unit_test(a_guest_does_not_steer_the_terminal),
+        cmocka_unit_test(a_panic_is_not_well),
+        cmocka_unit_test(tampering_is_not_well),
+        cmocka_unit_test(every_part_has_a_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,6 +127,21 @@ static void status_shows_state_findings_and_events(void **state)
     json_decref(j);
 }
 
+static void an_agents_words_do_not_steer_the_terminal(void **state)
+{
+    json_t *j = parsed(
+        "{\"handle\":\"vm:1\",\"name\":\"a\\u009b\",\"state\":\"\\u001b\",\"attributes\":{"
+        "\"k\\u009by\":\"\\u202e\",\"findings\":[{\"level\":\"\\u001bc\",\"text\":\"t\"}]}}");
+    char *text = SHOWN(ax_show_status(out, j, NULL, now));
+    has(text, "a?  vm:1");
+    has(text, "k?y             ?");
+    has(text, "  ?c: t");
+    has_not(text, "\033");
+    has_not(text, "\xc2\x9b");
+    free(text);
+    json_decref(j);
+}
+
 static void status_tells_the_well_from_the_unwell(void **state)
 {
     const struct {
@@ -292,6 +307,7 @@ int main(void)
         cmocka_unit_test(predictions_tell_when_how_sure_and_from_what),
         cmocka_unit_test(no_prediction_says_so),
         cmocka_unit_test(status_shows_state_findings_and_events),
+        cmocka_unit_test(an_agents_words_do_not_steer_the_terminal),
         cmocka_unit_test(status_tells_the_well_from_the_unwell),
         cmocka_unit_test(resources_are_listed_and_a_rest_is_told),
         cmocka_unit_test(query_shows_each_type_of_answer),

@@ -26,7 +26,7 @@ static struct ax_top *fleet(int n)
     for (int i = 0; i < n; i++) {
         char handle[32], name[32];
         snprintf(handle, sizeof handle, "vm:%d", i);
-        snprintf(name, sizeof name, i == 3 ? "xy\033[2J\u00e4%d" : "web%d", i);
+        snprintf(name, sizeof name, i == 3 ? "xy\033[2J\u202e\u00e4%d" : "web%d", i);
         json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s}", "handle", handle, "name", name,
                                               "state", "running", "host", "host:1"));
     }
@@ -49,6 +49,7 @@ static size_t columns_of(const char *text)
     wchar_t wide[1024];
     size_t n = mbstowcs(wide, text, AX_ARRAY_LEN(wide));
     assert_true(n < AX_ARRAY_LEN(wide));
+    assert_null(wcschr(wide, 0x202e)); /* turns the line around */
     int w = wcswidth(wide, n);
     assert_true(w >= 0); /* negative: a control character */
     return (size_t)w;

@@ -102,14 +102,56 @@ static void a_caret_points_at_the_fault_of_a_query(void **state)
     caret_under("up", ": parse error: x", "");
 }
 
-static void control_characters_never_reach_the_terminal(void **state)
+static void is_put(void (*put)(FILE *out, struct ax_str s), const char *s, const char *wanted)
 {
     char *got = NULL;
     size_t n;
     FILE *out = open_memstream(&got, &n);
-    ax_put(out, "a\033[2Jb\n\177");
+    put(out, ax_str(s));
     fclose(out);
-    assert_string_equal(got, "a?[2Jb??");
+    assert_string_equal(got, wanted);
+    free(got);
+}
+
+static void control_characters_never_reach_the_terminal(void **state)
+{
+    is_put(ax_put_str, "a\033[2Jb\n\177", "a?[2Jb??");
+    is_put(ax_put_str,
+           "\xc2\x9b"
+           "2J \xc2\x80 \xc2\x9f \xc2\xa0",
+           "?2J ? ? \xc2\xa0");
+    is_put(ax_put_str,
+           "\x9b"
+           "2J\xff\xc2",
+           "?2J??");
+    is_put(ax_put_str, "\xe2\x80\xaa\xe2\x80\xae \xe2\x81\xa6\xe2\x81\xa9 \xe2\x80\xa8\xe2\x80\xa9",
+           "?? ?? ??");
+    is_put(ax_put_str, "gr\xc3\xb6\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa6",
+           "gr\xc3\xb6\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa6");
+    is_put(ax_put_str, "\xc1\x9b \xed\xa0\x80 \xe0\x82\x9b", "?? ??? ???");
+    is_put(ax_put_lines, "a\nb\033\n", "a\nb?\n");
+}
+
+static void of_json_the_text_stays_the_same(void **state)
+{
+    is_put(ax_put_json, "{\n\t\"a\": \"\xc3\xb6\xc2\x9b\xe2\x80\xae\177\"}",
+           "{\n\t\"a\": \"\xc3\xb6\\u009b\\u202e\\u007f\"}");
+    is_put(ax_put_json_line, "[]", "[]\n");
+}
+
+static void a_table_shows_none_either(void **state)
+{
+    const struct ax_column columns[] = {{"NAME", AX_LEFT}};
+    char *got = NULL;
+    size_t n;
+    FILE *out = open_memstream(&got, &n);
+    struct ax_table *t = ax_table_new(out, columns, 1);
+    ax_table_cell(t, "a\033b\xc2\x9b"
+                     "c\xe2\x80\xae"
+                     "d");
+    ax_table_free(t);
+    fclose(out);
+    assert_string_equal(got, "NAME\na?b?c?d\n");
     free(got);
 }
 
@@ -135,6 +177,8 @@ int main(void)
         cmocka_unit_test(a_spark_spans_from_least_to_most),
         cmocka_unit_test(a_caret_points_at_the_fault_of_a_query),
         cmocka_unit_test(control_characters_never_reach_the_terminal),
+        cmocka_unit_test(of_json_the_text_stays_the_same),
+        cmocka_unit_test(a_table_shows_none_either),
         cmocka_unit_test(paths_escape_what_a_person_typed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,9 +49,10 @@ static struct ax_relay_request request(void)
 
 static size_t take(struct ax_relay_at at, struct ax_relay_request **v)
 {
-    size_t n;
-    ax_relay_take(r, &at, SECOND, &a, v, &n);
-    return n;
+    struct ax_relay_work work;
+    ax_relay_take(r, &at, SECOND, &a, &work);
+    *v = work.v;
+    return work.n;
 }
 
 static int answer(struct ax_relay_at at, const char *id, const char *text)
@@ -148,6 +149,92 @@ static void test_a_new_collector_takes_the_place_of_a_dead_connection(void **sta
     ax_relay_end(r); /* who waits is on this stack */
 }
 
+static void test_it_is_taken_even_when_there_is_work_at_once(void **state)
+{
+    int old = 0;
+    struct ax_relay_wait c = waiter(&old, 25 * SECOND);
+    assert_int_equal(ax_relay_listen(r, &here, &c, 0, &err), 0);
+    ax_relay_come(r, &here, AX_STR_NULL, SECOND);
+    assert_int_equal(old, 1);
+    assert_true(c.replaced);
+}
+
+/* What `at` is given when it comes and says what it has got. */
+static struct ax_relay_work come(struct ax_relay_at at, const char *got)
+{
+    struct ax_relay_work work;
+    ax_relay_come(r, &at, got ? ax_str(got) : AX_STR_NULL, SECOND);
+    ax_relay_take(r, &at, SECOND, &a, &work);
+    return work;
+}
+
+static void test_what_was_given_to_a_dead_connection_is_given_again(void **state)
+{
+    int asker = 0;
+    bool taken;
+    struct ax_buf text = AX_BUF_INIT;
+    struct ax_relay_request q = request();
+    struct ax_relay_wait w = waiter(&asker, 20 * SECOND);
+    struct ax_relay_work first = come(here, "");
+    assert_int_equal(first.n, 0);
+    assert_int_equal(ax_relay_ask(r, here.tenant, here.host, &q, &w, &err), 0);
+    struct ax_relay_work lost = come(here, first.id);
+    assert_int_equal(lost.n, 1);
+    struct ax_relay_work again = come(here, first.id);
+    assert_int_equal(again.n, 1);
+    assert_string_equal(again.v[0].id, q.id);
+    assert_int_equal(come(here, again.id).n, 0); /* it is being answered */
+    assert_int_equal(come(here, "").n, 1);       /* by one that has died */
+    assert_int_equal(answer(here, q.id, "{}"), 0);
+    assert_int_equal(answer(here, q.id, "{}"), -ENOENT);
+    assert_int_equal(come(here, "").n, 0);
+    assert_int_equal(asker, 1);
+    assert_int_equal(ax_relay_collect(r, ax_str(q.id), &text, &taken), 0);
+    ax_buf_free(&text);
+}
+
+static void test_what_is_being_answered_is_not_given_again(void **state)
+{
+    int asker = 0;
+    struct ax_relay_request q1 = request(), q2 = request();
+    struct ax_relay_wait w1 = waiter(&asker, 20 * SECOND), w2 = waiter(&asker, 20 * SECOND);
+    struct ax_relay_at other = here, silent = here;
+    other.host = AX_STR("host:h2");
+    silent.who = AX_STR("agent-2");
+    assert_int_equal(ax_relay_ask(r, here.tenant, here.host, &q1, &w1, &err), 0);
+    struct ax_relay_work one = come(here, "");
+    assert_int_equal(ax_relay_ask(r, here.tenant, here.host, &q2, &w2, &err), 0);
+    struct ax_relay_work two = come(here, one.id);
+    assert_int_equal(two.n, 1);
+    assert_string_equal(two.v[0].id, q2.id);
+    struct ax_relay_work none = come(here, two.id);
+    assert_int_equal(none.n, 0);
+    assert_int_equal(come(here, none.id).n, 0);
+    assert_int_equal(come(silent, NULL).n, 0); /* which does not say */
+    assert_int_equal(come(other, "").n, 0);
+    assert_int_equal(answer(here, q1.id, "{}"), 0);
+    assert_int_equal(answer(here, q2.id, "{}"), 0);
+    ax_relay_end(r); /* who waits is on this stack */
+}
+
+/* Its time is the asker's: nobody does what nobody waits for. */
+static void test_what_came_back_is_over_in_its_time(void **state)
+{
+    int asker = 0;
+    bool taken;
+    struct ax_buf text = AX_BUF_INIT;
+    struct ax_relay_request q = request();
+    struct ax_relay_wait w = waiter(&asker, 20 * SECOND);
+    assert_int_equal(ax_relay_ask(r, here.tenant, here.host, &q, &w, &err), 0);
+    assert_int_equal(come(here, "").n, 1);
+    ax_relay_come(r, &here, AX_STR(""), SECOND);
+    ax_relay_tick(r, 20 * SECOND);
+    assert_int_equal(asker, 1);
+    assert_int_equal(come(here, "").n, 0);
+    assert_int_equal(ax_relay_collect(r, ax_str(q.id), &text, &taken), -ETIMEDOUT);
+    assert_false(taken);
+}
+
 static void test_a_request_that_waits_is_there_at_once_and_a_stir_wakes(void **state)
 {
     int collector = 0, asker = 0;
@@ -210,6 +297,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_silent_host_is_known_as_one, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_new_collector_takes_the_place_of_a_dead_connection,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(test_it_is_taken_even_when_there_is_work_at_once, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_what_was_given_to_a_dead_connection_is_given_again,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_being_answered_is_not_given_again, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_what_came_back_is_over_in_its_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_request_that_waits_is_there_at_once_and_a_stir_wakes,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_tenant_has_a_limit, setup, teardown),
