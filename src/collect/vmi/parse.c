@@ -307,8 +307,9 @@ static void read_parts(const json_t *o, struct ax_arena *a, struct ax_reading *r
 int ax_sight_parse(struct ax_str json, struct ax_arena *a, struct ax_reading *out,
                    struct ax_err *err)
 {
-    json_error_t where;
-    json_t *o = json_loadb(json.n ? json.p : "", json.n, JSON_ALLOW_NUL, &where);
+    if (ax_reading_check_bounds(json, err) < 0)
+        return -EFBIG;
+    json_t *o = json_loadb(json.n ? json.p : "", json.n, JSON_ALLOW_NUL, NULL);
     if (!json_is_object(o)) {
         json_decref(o);
         return ax_fail(err, -EPROTO, "the worker's answer is no JSON object");
