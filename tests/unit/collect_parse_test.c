@@ -72,6 +72,16 @@ static void test_text_is_no_structure(void **state)
     assert_int_equal(parse(), -EPROTO);
 }
 
+static void test_lists_are_no_longer_than_a_sound_workers(void **state)
+{
+    ax_buf_cstr(&json, "{\"disks\":[{}");
+    for (int i = 0; i < 70000; i++)
+        ax_buf_cstr(&json, ",{}");
+    ax_buf_cstr(&json, "]}");
+    assert_int_equal(parse(), 0);
+    assert_int_equal(r.n_disks, 1024);
+}
+
 /* ---- as large as guests may be ---- */
 
 #define PROCESSES 65536
@@ -150,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_tiny_values_by_the_million_are_refused, teardown),
         cmocka_unit_test_teardown(test_text_is_no_structure, teardown),
+        cmocka_unit_test_teardown(test_lists_are_no_longer_than_a_sound_workers, teardown),
         cmocka_unit_test_teardown(test_the_biggest_reading_of_a_sound_worker_is_taken, teardown),
     };
     return cmocka_run_group_tests_name("What a worker answers is taken in within bounds", tests,

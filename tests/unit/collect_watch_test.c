@@ -287,6 +287,29 @@ static void test_a_guest_that_starves_among_many_processes_takes_no_time(void **
     assert_in_range((ax_cpu_ns() - from) / 1000000, 0, 2000);
 }
 
+/* None of them is frozen, and each has a name of its own. */
+static void test_a_guest_with_many_disks_takes_no_time(void **state)
+{
+    for (size_t i = 0; i < 2; i++) {
+        storage[i].disks = AX_NEWS(&a, struct ax_disk, MANY);
+        storage[i].n_disks = MANY;
+        for (size_t k = 0; k < MANY; k++)
+            storage[i].disks[k] = (struct ax_disk){.name = ax_arena_printf(&a, "disk%05zu", k),
+                                                   .in_flight = 1,
+                                                   .reads = (int64_t)i,
+                                                   .writes = 7};
+    }
+    look_at_storage(1000);
+    int64_t from = ax_cpu_ns();
+    tick(80);
+    assert_int_equal(w.frozen_ms, 0);
+    assert_in_range((ax_cpu_ns() - from) / 1000000, 0, 2000);
+    storage[1].disks[MANY / 2].reads = 0;
+    look_at_storage(1000);
+    tick(80);
+    assert_int_not_equal(w.frozen_ms, 0);
+}
+
 /* Counts that go from one end of what a number can be to the other. */
 static void test_numbers_that_no_guest_has(void **state)
 {
@@ -347,6 +370,7 @@ int main(void)
         TEST(test_a_frozen_disk_is_seen_without_processes),
         TEST(test_what_happens_once),
         TEST(test_a_guest_that_starves_among_many_processes_takes_no_time),
+        TEST(test_a_guest_with_many_disks_takes_no_time),
         TEST(test_numbers_that_no_guest_has),
         TEST(test_a_text_is_short_whatever_there_is_to_tell),
     };

@@ -214,19 +214,39 @@ static int64_t completed(const struct ax_disk *d)
     return sum(d->reads, d->writes);
 }
 
-/* A disk with requests on their way that has completed none since the look before. */
-static const struct ax_disk *find_frozen(const struct ax_look *l)
+static int by_name(const void *a, const void *b)
 {
+    const struct ax_disk *const *x = a, *const *y = b;
+    return ax_str_cmp((*x)->name, (*y)->name);
+}
+
+/* Those with requests on their way, in order: who took the worker over claims as many as it likes.
+ */
+static size_t sort_busy(const struct ax_reading *r, struct ax_arena *a, const struct ax_disk ***out)
+{
+    const struct ax_disk **v = AX_NEWS(a, const struct ax_disk *, r->n_disks + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < r->n_disks; i++)
+        if (r->disks[i].in_flight > 0 && completed(&r->disks[i]) != AX_UNKNOWN)
+            v[n++] = &r->disks[i];
+    qsort(v, n, sizeof *v, by_name);
+    *out = v;
+    return n;
+}
+
+/* A disk with requests on their way that has completed none since the look before. */
+static const struct ax_disk *find_frozen(const struct ax_look *l, struct ax_arena *a)
+{
+    const struct ax_disk **before;
     if (!has(l, AX_PART_STORAGE) || !l->before || !(l->before->parts & AX_PART_STORAGE))
         return NULL;
+    size_t n = sort_busy(l->before, a, &before);
     for (size_t i = 0; i < l->now->n_disks; i++) {
         const struct ax_disk *d = &l->now->disks[i];
-        for (size_t k = 0; k < l->before->n_disks; k++) {
-            const struct ax_disk *b = &l->before->disks[k];
-            if (d->in_flight > 0 && b->in_flight > 0 && ax_str_eq(d->name, b->name) &&
-                completed(d) != AX_UNKNOWN && completed(d) == completed(b))
-                return d;
-        }
+        const struct ax_disk **b =
+            d->in_flight > 0 ? bsearch(&d, before, n, sizeof d, by_name) : NULL;
+        if (b && completed(d) == completed(*b))
+            return d;
     }
     return NULL;
 }
@@ -282,7 +302,7 @@ static struct ax_str stuck_text(const struct ax_process *p, const struct ax_disk
 
 static void look_for_stuck(struct ax_watch *w, const struct ax_looks *l, struct telling *t)
 {
-    const struct ax_disk *d = find_frozen(&l->storage);
+    const struct ax_disk *d = find_frozen(&l->storage, t->a);
     const struct ax_process *p = find_stuck(&l->tasks);
     int64_t waiting = vitals(l)->uninterruptible;
     if (waiting <= 0)
