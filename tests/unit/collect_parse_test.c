@@ -72,6 +72,19 @@ static void test_text_is_no_structure(void **state)
     assert_int_equal(parse(), -EPROTO);
 }
 
+/* What a guest's kernel has cut is longer in JSON, where the half character is a whole one. */
+static void test_names_are_cut_between_characters(void **state)
+{
+    struct ax_process p = {.name = "abr\xc3\xbc"
+                                   "cke-pr\xc3\xbc\xc3",
+                           .state = 'S'};
+    struct ax_reading one = {.parts = AX_PART_PROCESSES, .processes = &p, .n_processes = 1};
+    ax_reading_json(&(struct ax_json){.out = &json}, &one);
+    assert_int_equal(parse(), 0);
+    assert_string_equal(r.processes[0].name, "abr\xc3\xbc"
+                                             "cke-pr\xc3\xbc");
+}
+
 static void test_lists_are_no_longer_than_a_sound_workers(void **state)
 {
     ax_buf_cstr(&json, "{\"disks\":[{}");
@@ -160,6 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_tiny_values_by_the_million_are_refused, teardown),
         cmocka_unit_test_teardown(test_text_is_no_structure, teardown),
+        cmocka_unit_test_teardown(test_names_are_cut_between_characters, teardown),
         cmocka_unit_test_teardown(test_lists_are_no_longer_than_a_sound_workers, teardown),
         cmocka_unit_test_teardown(test_the_biggest_reading_of_a_sound_worker_is_taken, teardown),
     };

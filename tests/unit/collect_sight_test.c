@@ -101,11 +101,11 @@ static int teardown(void **state)
 }
 
 /* One round, with the VM as the hypervisor has it; the value of a series, or NAN. */
-static double round_with(bool runs, const char *name)
+static double round_of(bool runs, const char *vm_name, const char *name)
 {
     struct ax_arena a = AX_ARENA_INIT;
     struct ax_batch batch = {.arena = &a};
-    struct ax_vm_brief vm = {.uuid = ax_str(HANDLE + 3), .name = AX_STR("web1"), .runs = runs};
+    struct ax_vm_brief vm = {.uuid = ax_str(HANDLE + 3), .name = ax_str(vm_name), .runs = runs};
     double v = NAN;
     ax_emit_begin(&emitter, &batch, 1000);
     ax_sight_round(s, AX_STR("h1"), &vm, 1, &emitter);
@@ -115,6 +115,16 @@ static double round_with(bool runs, const char *name)
             v = batch.v[i].samples[0].v;
     ax_arena_free(&a);
     return v;
+}
+
+static double round_with(bool runs, const char *name)
+{
+    return round_of(runs, "web1", name);
+}
+
+static double round_named(const char *vm_name, const char *name)
+{
+    return round_of(true, vm_name, name);
 }
 
 static void grant(enum ax_scope scope, const char *standing, int64_t expires, int64_t lease_ms)
@@ -276,6 +286,22 @@ static void test_a_vm_that_panicked_and_was_started_again_is_told_of_anew(void *
     assert_true(soon(was_told));
 }
 
+static char long_name[131]; /* the 127th byte is the first half of a character */
+
+static bool has_label(void)
+{
+    return round_named(long_name, "auspex_vmi_up") == 1;
+}
+
+static void test_a_long_name_is_cut_between_characters(void **state)
+{
+    for (size_t i = 0; i < 130; i += 2)
+        memcpy(long_name + i, "\xc3\xbc", 2);
+    round_named(long_name, "");
+    grant(AX_SCOPE_STATISTICS, "s1", 0, 60000);
+    assert_true(soon(has_label)); /* no series has a label that is not UTF-8 */
+}
+
 static void test_what_cannot_be_read_is_down(void **state)
 {
     round_with(true, "");
@@ -378,6 +404,7 @@ int main(void)
         TEST(test_another_grant_takes_the_place_of_the_first),
         TEST(test_a_sign_is_an_event_with_what_the_scope_allows),
         TEST(test_a_vm_that_panicked_and_was_started_again_is_told_of_anew),
+        TEST(test_a_long_name_is_cut_between_characters),
         TEST(test_what_cannot_be_read_is_down),
         TEST(test_a_look_is_for_vms_that_run_here),
         TEST(test_an_extract_is_what_was_begun),

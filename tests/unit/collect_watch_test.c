@@ -333,10 +333,11 @@ static void test_numbers_that_no_guest_has(void **state)
 /* A worker that was taken over tells of one task's stack as often as it likes. */
 static void test_a_text_is_short_whatever_there_is_to_tell(void **state)
 {
-    static char name[100000];
+    static char name[100001];
     static struct ax_str frames[4];
     static struct ax_stack stacks[64];
-    memset(name, 'x', sizeof name);
+    for (size_t i = 0; i < sizeof name; i++) /* and a character is not cut in two */
+        name[i] = i == 0 ? 'x' : i % 2 ? '\xc3' : '\xbc';
     for (size_t i = 0; i < AX_ARRAY_LEN(frames); i++)
         frames[i] = (struct ax_str){name, sizeof name};
     for (size_t i = 0; i < AX_ARRAY_LEN(stacks); i++)
@@ -354,6 +355,7 @@ static void test_a_text_is_short_whatever_there_is_to_tell(void **state)
     assert_string_equal(signs[0].what, "stuck");
     assert_true(says("spinner"));
     assert_in_range(signs[0].text.n, 1, 2000);
+    assert_true(ax_str_utf8(signs[0].text));
 }
 
 int main(void)

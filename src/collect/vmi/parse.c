@@ -139,8 +139,8 @@ static size_t length(const json_t *list, size_t max)
 
 static void set_name(char out[16], const json_t *o)
 {
-    const char *name = json_string_value(json_object_get(o, "name"));
-    snprintf(out, 16, "%s", name ? name : "");
+    struct ax_str name = ax_str(json_string_value(json_object_get(o, "name")));
+    snprintf(out, 16, "%.*s", AX_STR_ARG(ax_str_within(name, 15)));
 }
 
 static int32_t pid_of(const json_t *o)

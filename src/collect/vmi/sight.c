@@ -30,7 +30,7 @@ static char *copy(struct ax_str s)
 
 static void set_name(char out[128], struct ax_str name)
 {
-    snprintf(out, 128, "%.*s", name.n < 127 ? (int)name.n : 127, name.n ? name.p : "");
+    snprintf(out, 128, "%.*s", AX_STR_ARG(ax_str_within(name, 127)));
 }
 
 /* ---- what the last round knew (with the lock) ---- */

@@ -70,16 +70,16 @@ static struct ax_str last_line(const struct ax_look *tasks, const char *words)
     return AX_STR_NULL;
 }
 
-static int shown(struct ax_str text)
+static struct ax_str shown(struct ax_str text)
 {
-    return text.n < TEXT_SHOWN ? (int)text.n : TEXT_SHOWN;
+    return ax_str_within(text, TEXT_SHOWN);
 }
 
 static struct ax_str with_line(struct telling *t, const struct ax_look *tasks, const char *words,
                                struct ax_str text)
 {
     struct ax_str line = last_line(tasks, words);
-    return line.n ? ax_arena_printf(t->a, "%.*s: %.*s", AX_STR_ARG(text), shown(line), line.p)
+    return line.n ? ax_arena_printf(t->a, "%.*s: %.*s", AX_STR_ARG(text), AX_STR_ARG(shown(line)))
                   : text;
 }
 
@@ -277,7 +277,7 @@ static struct ax_str stack_of(const struct ax_look *l, int32_t pid, struct ax_ar
     struct ax_str out = AX_STR("");
     for (size_t k = 0; s && k < s->n_frames && k < FRAMES_SHOWN; k++)
         out = ax_arena_printf(a, "%.*s%s%.*s", AX_STR_ARG(out), k ? " < " : ", in ",
-                              shown(s->frames[k]), s->frames[k].p);
+                              AX_STR_ARG(shown(s->frames[k])));
     return out;
 }
 
@@ -288,7 +288,7 @@ static struct ax_str stuck_text(const struct ax_process *p, const struct ax_disk
     struct ax_str disk = AX_STR(""), task = AX_STR("");
     if (d)
         disk = ax_arena_printf(a, "%s%.*s has %lld requests under way and completes none",
-                               p ? "; " : "", shown(d->name), d->name.p, (long long)d->in_flight);
+                               p ? "; " : "", AX_STR_ARG(shown(d->name)), (long long)d->in_flight);
     if (p) {
         struct ax_str stack = stack_of(&l->tasks, p->pid, a);
         task = ax_arena_printf(a, "%s (pid %d) has not moved for %lld s%.*s", p->name, p->pid,
@@ -399,7 +399,8 @@ static void look_at_filesystems(struct ax_watch *w, const struct ax_looks *l, st
     w->read_only = read_only;
     if (was_known && (errors > before || turned))
         tell(t, "filesystem-error", "", "critical",
-             ax_arena_printf(t->a, "has a file system with errors: %.*s%s", shown(worst), worst.p,
+             ax_arena_printf(t->a, "has a file system with errors: %.*s%s",
+                             AX_STR_ARG(shown(worst)),
                              read_only ? ", which can only be read now" : ""));
 }
 
