@@ -21,7 +21,9 @@ static struct {
     _Atomic unsigned parts; /* all that were ever asked for */
     _Atomic int scope;
     _Atomic bool panicked;
-    _Atomic int fails; /* code */
+    _Atomic int fails;      /* code */
+    _Atomic int blocked_ms; /* for how long a task has waited when it is first seen; 0: none does */
+    _Atomic int64_t first_ms; /* when that was */
 } eye;
 static _Atomic int events;
 static char told[512];
@@ -44,11 +46,20 @@ static int ask(void *handle, unsigned parts, struct ax_buf *json, struct ax_err 
     eye.parts |= parts;
     if (eye.fails)
         return ax_fail(err, eye.fails, "no");
+    int64_t now_ms = ax_mono_ns() / 1000000;
+    if (eye.blocked_ms && !eye.first_ms)
+        eye.first_ms = now_ms;
     ax_buf_printf(json,
-                  "{\"kernel\":\"6.1\",\"system\":{\"state\":\"%s\",\"uptime_seconds\":%d,"
-                  "\"jiffies\":%d,\"panic_cpu\":0},\"memory\":{\"total_bytes\":1000},"
-                  "\"messages\":[{\"text\":\"Kernel panic - not syncing: test\"}]}",
-                  eye.panicked ? "panicked" : "running", 100 + n, 1000 + n);
+                  "{\"processes\":[{\"pid\":77,\"name\":\"dd\",\"state\":\"%s\","
+                  "\"blocked_seconds\":%.3f}],",
+                  eye.blocked_ms ? "D" : "S",
+                  (double)(eye.blocked_ms + now_ms - eye.first_ms) / 1e3);
+    ax_buf_printf(
+        json,
+        "\"kernel\":\"6.1\",\"system\":{\"state\":\"%s\",\"uptime_seconds\":%d,"
+        "\"jiffies\":%d,\"panic_cpu\":0,\"uninterruptible\":%d},\"memory\":{\"total_bytes\":1000},"
+        "\"messages\":[{\"text\":\"Kernel panic - not syncing: test\"}]}",
+        eye.panicked ? "panicked" : "running", 100 + n, 1000 + n, eye.blocked_ms != 0);
     return 0;
 }
 
@@ -286,6 +297,23 @@ static void test_a_vm_that_panicked_and_was_started_again_is_told_of_anew(void *
     assert_true(soon(was_told));
 }
 
+/* The next look of itself would be four seconds later. */
+static void test_what_is_nearly_stuck_is_looked_at_before_its_time(void **state)
+{
+    const struct ax_sight_options o = {
+        .eye = {open_eye, ask, close_eye}, .on_event = on_event, .tick_ms = 4000};
+    ax_sight_free(s);
+    assert_int_equal(ax_sight_new(&s, &o, NULL), 0);
+    eye.blocked_ms = 7600;
+    round_with(true, "");
+    grant(AX_SCOPE_PROCESSES, "s1", 0, 60000);
+    for (int i = 0; !events && i < 1500; i++)
+        ax_sleep_ms(10);
+    int64_t after = ax_mono_ns() / 1000000 - eye.first_ms;
+    assert_non_null(strstr(told, "stuck"));
+    assert_in_range(after, 100, 2500);
+}
+
 static char long_name[131]; /* the 127th byte is the first half of a character */
 
 static bool has_label(void)
@@ -404,6 +432,7 @@ int main(void)
         TEST(test_another_grant_takes_the_place_of_the_first),
         TEST(test_a_sign_is_an_event_with_what_the_scope_allows),
         TEST(test_a_vm_that_panicked_and_was_started_again_is_told_of_anew),
+        TEST(test_what_is_nearly_stuck_is_looked_at_before_its_time),
         TEST(test_a_long_name_is_cut_between_characters),
         TEST(test_what_cannot_be_read_is_down),
         TEST(test_a_look_is_for_vms_that_run_here),

@@ -217,6 +217,72 @@ static void test_a_stuck_task_has_its_disk_and_its_stack(void **state)
     assert_string_equal(signs[0].what, "recovered");
 }
 
+static void block(int64_t seen_ms)
+{
+    vital[0].system.uninterruptible = 1;
+    processes[0][1].state = 'D';
+    processes[0][1].blocked_us = seen_ms * 1000;
+    look_at_tasks(1000);
+}
+
+/* Nothing runs in it that would move its clock on. */
+static void test_an_idle_guest_is_told_of_when_its_task_has_waited_long_enough(void **state)
+{
+    tick(80);
+    block(1500);
+    assert_int_equal(tick(80), 0);
+    assert_int_equal(w.due_ms, clock_ms - 1000 + 6500);
+    for (int i = 0; i < 5; i++) {
+        block(1600 + 900 * i);
+        assert_int_equal(tick(80), 0);
+    }
+    clock_ms = w.due_ms - 1000;
+    l.vital.now_ms = w.due_ms;
+    assert_true(ax_watch_wants_all(&w, &l.vital));
+    clock_ms += 1000;
+    block(6100);
+    clock_ms -= 1000;
+    assert_int_equal(tick(80), 1);
+    assert_true(says("spinner (pid 77) has not moved for 8 s"));
+    assert_int_equal(w.due_ms, 0);
+}
+
+/* However long we have seen it wait: the guest may have stood still meanwhile. */
+static void test_a_guests_own_clock_is_not_left_behind(void **state)
+{
+    tick(80);
+    for (int i = 0; i < 30; i++) {
+        block(5900);
+        assert_int_equal(tick(80), 0);
+    }
+    block(6000);
+    assert_int_equal(tick(80), 1);
+}
+
+static void test_who_was_switched_to_waits_anew(void **state)
+{
+    tick(80);
+    for (int i = 0; i < 30; i++) {
+        block(7000);
+        processes[0][1].switches++;
+        assert_int_equal(tick(80), 0);
+    }
+}
+
+static void test_a_pause_is_no_waiting(void **state)
+{
+    tick(80);
+    block(4000);
+    tick(80);
+    ax_watch_paused(&w);
+    assert_int_equal(w.due_ms, 0);
+    clock_ms += 30000;
+    block(6000);
+    assert_int_equal(tick(80), 0);
+    block(6900);
+    assert_int_equal(tick(80), 0);
+}
+
 /* Numbers are enough to see a disk that does not answer. */
 static void test_a_frozen_disk_is_seen_without_processes(void **state)
 {
@@ -369,6 +435,10 @@ int main(void)
         TEST(test_starvation_has_its_culprit_within_ten_seconds),
         TEST(test_load_is_no_starvation),
         TEST(test_a_stuck_task_has_its_disk_and_its_stack),
+        TEST(test_an_idle_guest_is_told_of_when_its_task_has_waited_long_enough),
+        TEST(test_a_guests_own_clock_is_not_left_behind),
+        TEST(test_who_was_switched_to_waits_anew),
+        TEST(test_a_pause_is_no_waiting),
         TEST(test_a_frozen_disk_is_seen_without_processes),
         TEST(test_what_happens_once),
         TEST(test_a_guest_that_starves_among_many_processes_takes_no_time),

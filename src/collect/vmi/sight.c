@@ -399,6 +399,33 @@ static void rest(struct ax_sight *s, int64_t until_ns)
     pthread_cond_timedwait(&s->wake, &s->lock, &ts);
 }
 
+/* Between two ticks a VM is looked at once more when that would tell of what is stuck. */
+static bool is_hurry(const struct ax_sighted *w)
+{
+    return w->watch.due_ms && !w->hurried;
+}
+
+static void visit_due(struct ax_sight *s, bool all)
+{
+    int64_t now_ms = mono_ms();
+    for (size_t i = 0; i < s->n; i++) {
+        struct ax_sighted *w = s->v[i];
+        if (!all && !(is_hurry(w) && now_ms >= w->watch.due_ms))
+            continue;
+        w->hurried = !all;
+        visit(s, w);
+    }
+}
+
+static int64_t next_due_ns(const struct ax_sight *s, int64_t tick_ns)
+{
+    int64_t next = tick_ns;
+    for (size_t i = 0; i < s->n; i++)
+        if (is_hurry(s->v[i]) && s->v[i]->watch.due_ms < next / 1000000)
+            next = s->v[i]->watch.due_ms * 1000000;
+    return next;
+}
+
 static void *run(void *arg)
 {
     struct ax_sight *s = arg;
@@ -412,13 +439,12 @@ static void *run(void *arg)
         learn_states(s);
         pthread_mutex_unlock(&s->lock);
         bool due = ax_mono_ns() >= next_ns;
-        for (size_t i = 0; due && i < s->n; i++)
-            visit(s, s->v[i]);
+        visit_due(s, due);
         if (due)
             next_ns = ax_mono_ns() + s->o.tick_ms * 1000000;
         pthread_mutex_lock(&s->lock);
         if (!s->quit && !s->changed)
-            rest(s, next_ns);
+            rest(s, next_due_ns(s, next_ns));
     }
     drop_ended(s);
     pthread_mutex_unlock(&s->lock);

@@ -42,8 +42,9 @@ struct ax_sighted {
     char name[128];
     int pid;
     bool here, runs, paused, was_paused;
-    void *eye; /* NULL: not attached */
-    bool up;   /* the last look gave something */
+    bool hurried; /* was looked at before its time */
+    void *eye;    /* NULL: not attached */
+    bool up;      /* the last look gave something */
     int64_t retry_ms;
     unsigned failures;
     struct ax_sight_readings groups[AX_SIGHT_GROUPS];

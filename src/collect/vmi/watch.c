@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 #define WINDOW_MS    4000 /* over which starvation is judged */
-#define WAITING_MS   2000
+#define WAITING_MS   1000 /* two looks in a row with tasks in D */
+#define LAG_MS       2000 /* by which the clock of a guest that idles may lag */
 #define SUSPECT_MS   3000 /* a clock that stands still for so long is worth a closer look */
 #define FRAMES_SHOWN 4
 #define TEXT_SHOWN   300 /* of what the guest wrote */
@@ -251,16 +252,47 @@ static const struct ax_disk *find_frozen(const struct ax_look *l, struct ax_aren
     return NULL;
 }
 
-static const struct ax_process *find_stuck(const struct ax_look *l)
+static const struct ax_process *find_blocked(const struct ax_look *l)
 {
     const struct ax_process *found = NULL;
     for (size_t i = 0; has(l, AX_PART_PROCESSES) && i < l->now->n_processes; i++) {
         const struct ax_process *p = &l->now->processes[i];
-        if (p->state == 'D' && p->blocked_us >= AX_STUCK_MS * 1000ll &&
+        if (p->state == 'D' && p->pid > 0 && p->blocked_us > 0 &&
             (!found || p->blocked_us > found->blocked_us))
             found = p;
     }
     return found;
+}
+
+/* For how long it has waited. The scheduler's clock stands still while the guest idles, so that a
+ * look may tell of less; but who was not switched to in between has waited since the earliest
+ * moment that any look told. No more than LAG_MS is added: the guest may have been stopped without
+ * our knowing. */
+static int64_t follow_blocked(struct ax_watch *w, const struct ax_look *l,
+                              const struct ax_process *p)
+{
+    int64_t told = p ? p->blocked_us / 1000 : 0, since = l->now_ms - told;
+    if (!p) {
+        w->blocked.pid = 0;
+        return 0;
+    }
+    if (w->blocked.pid == p->pid && w->blocked.start_us == p->start_us &&
+        w->blocked.switches == p->switches && w->blocked.since_ms < since)
+        since = w->blocked.since_ms;
+    w->blocked.pid = p->pid;
+    w->blocked.start_us = p->start_us;
+    w->blocked.switches = p->switches;
+    w->blocked.since_ms = since;
+    return l->now_ms - since < told + LAG_MS ? l->now_ms - since : told + LAG_MS;
+}
+
+/* A look then would tell. */
+static void set_due(struct ax_watch *w, const struct ax_look *l, int64_t waited_ms)
+{
+    int64_t at = l->now_ms + AX_STUCK_MS - waited_ms;
+    if (w->waiting_ms && waited_ms > 0 && waited_ms < AX_STUCK_MS && !w->stuck &&
+        (!w->due_ms || at < w->due_ms))
+        w->due_ms = at;
 }
 
 static const struct ax_stack *find_stack(const struct ax_look *l, int32_t pid)
@@ -281,9 +313,9 @@ static struct ax_str stack_of(const struct ax_look *l, int32_t pid, struct ax_ar
     return out;
 }
 
-static struct ax_str stuck_text(const struct ax_process *p, const struct ax_disk *d,
-                                const struct ax_looks *l, const struct ax_watch *w,
-                                struct ax_arena *a)
+static struct ax_str stuck_text(const struct ax_process *p, int64_t waited_ms,
+                                const struct ax_disk *d, const struct ax_looks *l,
+                                const struct ax_watch *w, struct ax_arena *a)
 {
     struct ax_str disk = AX_STR(""), task = AX_STR("");
     if (d)
@@ -292,7 +324,7 @@ static struct ax_str stuck_text(const struct ax_process *p, const struct ax_disk
     if (p) {
         struct ax_str stack = stack_of(&l->tasks, p->pid, a);
         task = ax_arena_printf(a, "%s (pid %d) has not moved for %lld s%.*s", p->name, p->pid,
-                               (long long)(p->blocked_us / 1000000), AX_STR_ARG(stack));
+                               (long long)(waited_ms / 1000), AX_STR_ARG(stack));
     } else {
         task = ax_arena_printf(a, "for %lld s ",
                                (long long)((l->storage.now_ms - w->frozen_ms) / 1000));
@@ -303,7 +335,8 @@ static struct ax_str stuck_text(const struct ax_process *p, const struct ax_disk
 static void look_for_stuck(struct ax_watch *w, const struct ax_looks *l, struct telling *t)
 {
     const struct ax_disk *d = find_frozen(&l->storage, t->a);
-    const struct ax_process *p = find_stuck(&l->tasks);
+    const struct ax_process *p = find_blocked(&l->tasks);
+    int64_t blocked_ms = follow_blocked(w, &l->tasks, p), frozen_ms = 0;
     int64_t waiting = vitals(l)->uninterruptible;
     if (waiting <= 0)
         w->waiting_ms = 0;
@@ -313,10 +346,15 @@ static void look_for_stuck(struct ax_watch *w, const struct ax_looks *l, struct 
         w->frozen_ms = 0;
     else if (!w->frozen_ms)
         w->frozen_ms = l->storage.before_ms;
-    bool frozen = d && l->storage.now_ms - w->frozen_ms >= AX_STUCK_MS;
-    if ((p || frozen) && !w->stuck) {
+    if (d)
+        frozen_ms = l->storage.now_ms - w->frozen_ms;
+    p = blocked_ms >= AX_STUCK_MS ? p : NULL;
+    w->due_ms = 0;
+    set_due(w, &l->tasks, blocked_ms);
+    set_due(w, &l->storage, frozen_ms);
+    if ((p || frozen_ms >= AX_STUCK_MS) && !w->stuck) {
         w->stuck = true;
-        tell(t, "stuck", d ? "storage" : "", "critical", stuck_text(p, d, l, w, t->a));
+        tell(t, "stuck", d ? "storage" : "", "critical", stuck_text(p, blocked_ms, d, l, w, t->a));
     } else if (!p && !d && (l->tasks.fresh || l->storage.fresh)) {
         recover(t, &w->stuck, "stuck", "is no longer stuck");
     }
@@ -426,6 +464,7 @@ bool ax_watch_wants_all(const struct ax_watch *w, const struct ax_look *vital)
            (w->starving && !w->starved) || w->stuck || w->frozen_ms ||
            (s->cpus_online > 0 && s->runnable > s->cpus_online && !w->starved &&
             vital->now_ms - w->window.ms >= WINDOW_MS / 2) ||
+           (w->due_ms && vital->now_ms >= w->due_ms) ||
            (w->waiting_ms && s->uninterruptible > 0 &&
             vital->now_ms - w->waiting_ms >= WAITING_MS) ||
            grown(s->oom_kills, w->oom_kills);
@@ -454,5 +493,6 @@ void ax_watch_paused(struct ax_watch *w)
 {
     w->known = false;
     w->window.ms = 0;
-    w->frozen_ms = w->waiting_ms = 0;
+    w->frozen_ms = w->waiting_ms = w->due_ms = 0;
+    w->blocked.pid = 0;
 }

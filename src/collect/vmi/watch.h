@@ -34,7 +34,12 @@ struct ax_watch {
     bool read_only;
     int64_t waiting_ms; /* since when there are tasks in D; 0: there are none */
     int64_t frozen_ms;  /* since when a disk has requests and completes none; 0: there is none */
-    bool starving;      /* the last window was one of starvation */
+    struct {
+        int32_t pid; /* of who has waited in D for longest; 0: nobody has */
+        int64_t start_us, switches, since_ms;
+    } blocked;
+    int64_t due_ms; /* when a look would tell that something is stuck; 0: nothing seems so */
+    bool starving;  /* the last window was one of starvation */
     struct {
         int64_t ms, switches;
         double uptime;
