@@ -300,8 +300,9 @@ static void test_a_vm_that_panicked_and_was_started_again_is_told_of_anew(void *
 /* The next look of itself would be four seconds later. */
 static void test_what_is_nearly_stuck_is_looked_at_before_its_time(void **state)
 {
-    const struct ax_sight_options o = {
-        .eye = {open_eye, ask, close_eye}, .on_event = on_event, .tick_ms = 4000};
+    const struct ax_sight_options o = {.eye = {.open = open_eye, .ask = ask, .close = close_eye},
+                                       .on_event = on_event,
+                                       .tick_ms = 4000};
     ax_sight_free(s);
     assert_int_equal(ax_sight_new(&s, &o, NULL), 0);
     eye.blocked_ms = 7600;

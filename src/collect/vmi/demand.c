@@ -3,8 +3,6 @@
  * a while. */
 #include "collect/vmi/sight.h"
 
-#include "base/clock.h"
-
 #include <errno.h>
 #include <stdlib.h>
 
