@@ -17,8 +17,8 @@
 #define HANDLE "vm:00000000-0000-4000-8000-000000000001"
 
 static struct {
-    _Atomic int opened, closed, asked;
-    _Atomic unsigned parts; /* all that were ever asked for */
+    _Atomic int opened, closed, asked, storage; /* asked, and for what */
+    _Atomic unsigned parts;                     /* all that were ever asked for */
     _Atomic int scope;
     _Atomic bool panicked;
     _Atomic int fails;      /* code */
@@ -44,6 +44,7 @@ static int ask(void *handle, unsigned parts, struct ax_buf *json, struct ax_err 
 {
     int n = ++eye.asked;
     eye.parts |= parts;
+    eye.storage += (parts & AX_PART_STORAGE) != 0;
     if (eye.fails)
         return ax_fail(err, eye.fails, "no");
     int64_t now_ms = ax_mono_ns() / 1000000;
@@ -297,6 +298,20 @@ static void test_a_vm_that_panicked_and_was_started_again_is_told_of_anew(void *
     assert_true(soon(was_told));
 }
 
+static bool was_asked_often(void)
+{
+    return eye.asked >= 20;
+}
+
+static void test_while_tasks_wait_storage_is_read_each_time(void **state)
+{
+    eye.blocked_ms = 10;
+    round_with(true, "");
+    grant(AX_SCOPE_STATISTICS, "s1", 0, 60000);
+    assert_true(soon(was_asked_often));
+    assert_true(eye.storage >= 5); /* else once in 30 s */
+}
+
 /* The next look of itself would be four seconds later. */
 static void test_what_is_nearly_stuck_is_looked_at_before_its_time(void **state)
 {
@@ -433,6 +448,7 @@ int main(void)
         TEST(test_another_grant_takes_the_place_of_the_first),
         TEST(test_a_sign_is_an_event_with_what_the_scope_allows),
         TEST(test_a_vm_that_panicked_and_was_started_again_is_told_of_anew),
+        TEST(test_while_tasks_wait_storage_is_read_each_time),
         TEST(test_what_is_nearly_stuck_is_looked_at_before_its_time),
         TEST(test_a_long_name_is_cut_between_characters),
         TEST(test_what_cannot_be_read_is_down),

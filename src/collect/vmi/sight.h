@@ -24,7 +24,7 @@
 #define AX_SIGHT_VMS 4096
 
 /* Parts that are read together, as often: vital signs each second, tasks each 10 s, storage each
- * 30 s; and all of them when there is a sign of trouble. */
+ * 30 s, or each second while tasks wait; and all of them when there is a sign of trouble. */
 enum ax_sight_group { AX_SIGHT_VITAL, AX_SIGHT_TASKS, AX_SIGHT_STORAGE, AX_SIGHT_GROUPS };
 
 /* The newest reading, the one before, and room for the next. */

@@ -155,7 +155,8 @@ static int look(struct ax_sight *s, struct ax_sighted *w, struct ax_err *err)
     bool all = ax_watch_wants_all(&w->watch, &vital);
     if (all || is_due(&w->groups[AX_SIGHT_TASKS], vital.now_ms, TASKS_MS))
         rc = read_group(s, w, AX_SIGHT_TASKS, task_parts(w, all), err);
-    if (rc == 0 && (all || is_due(&w->groups[AX_SIGHT_STORAGE], vital.now_ms, STORAGE_MS)))
+    if (rc == 0 && (all || ax_watch_wants_storage(&vital) ||
+                    is_due(&w->groups[AX_SIGHT_STORAGE], vital.now_ms, STORAGE_MS)))
         rc = read_group(s, w, AX_SIGHT_STORAGE, AX_PART_STORAGE, err);
     judge(s, w);
     return rc;

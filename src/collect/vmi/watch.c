@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collect/vmi/watch_inner.h"
 
-#define WAITING_MS 1000 /* two looks in a row with tasks in D */
+#define WAITING_MS 2000
 #define SUSPECT_MS 3000 /* a clock that stands still for so long is worth a closer look */
 #define TEXT_SHOWN 300  /* of what the guest wrote */
 
@@ -120,6 +120,11 @@ bool ax_watch_wants_all(const struct ax_watch *w, const struct ax_look *vital)
            (w->waiting_ms && s->uninterruptible > 0 &&
             vital->now_ms - w->waiting_ms >= WAITING_MS) ||
            ax_watch_grown(s->oom_kills, w->oom_kills);
+}
+
+bool ax_watch_wants_storage(const struct ax_look *vital)
+{
+    return vital->now->system.uninterruptible > 0;
 }
 
 size_t ax_watch_step(struct ax_watch *w, const struct ax_looks *l, struct ax_arena *a,

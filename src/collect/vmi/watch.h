@@ -57,6 +57,8 @@ struct ax_sign {
 /* Whether there is a sign of trouble that a look at tasks, storage, log and stacks would tell more
  * of: to be asked before the step, which then has them. */
 bool ax_watch_wants_all(const struct ax_watch *w, const struct ax_look *vital);
+/* Tasks wait: that a disk does not answer is seen from the first look on that had its requests. */
+bool ax_watch_wants_storage(const struct ax_look *vital);
 /* Texts are in the arena, or constants. Returns how many. */
 size_t ax_watch_step(struct ax_watch *w, const struct ax_looks *l, struct ax_arena *a,
                      struct ax_sign out[AX_SIGNS]);
