@@ -128,6 +128,8 @@ void ax_inspections_result(struct ax_request *q, struct ax_reply *r)
     int code = 0, rc = ax_inspect_collector(q, &at, &err);
     if (rc == 0)
         rc = ax_relay_find(relay, &at, q->rest, &request, &q->arena, &err);
+    if (rc == 0)
+        rc = ax_reading_check_bounds(ax_buf_view(&q->body), &err);
     if (rc == 0) { /* only of who was asked so much is taken in */
         json_error_t where;
         body = json_loadb(q->body.p ? q->body.p : "", q->body.n, JSON_ALLOW_NUL, &where);

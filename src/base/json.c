@@ -82,19 +82,19 @@ static void put_string(struct ax_buf *out, struct ax_str s)
         return;
     }
     ax_buf_byte(out, '"');
-    bool clean = ax_str_utf8(s);
-    size_t from = 0;
-    for (size_t i = 0; i < s.n; i++) {
+    size_t from = 0, len;
+    for (size_t i = 0; i < s.n; i += len) {
         unsigned char c = (unsigned char)s.p[i];
-        bool bad = !clean && c >= 0x80;
-        if (c >= 0x20 && c != '"' && c != '\\' && !bad)
+        size_t whole = ax_str_character((struct ax_str){s.p + i, s.n - i});
+        len = whole ? whole : 1;
+        if (whole && c >= 0x20 && c != '"' && c != '\\')
             continue;
         ax_buf_add(out, s.p + from, i - from);
         from = i + 1;
-        if (bad)
-            ax_buf_cstr(out, "\xef\xbf\xbd");
-        else
+        if (whole)
             put_escaped(out, c);
+        else
+            ax_buf_cstr(out, "\xef\xbf\xbd");
     }
     ax_buf_add(out, s.p + from, s.n - from);
     ax_buf_byte(out, '"');

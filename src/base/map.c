@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <xxhash.h>
 
 struct ax_map_slot {
@@ -20,6 +21,12 @@ uint64_t ax_hash(const void *p, size_t n)
 uint64_t ax_hash_secret(const void *p, size_t n, uint64_t secret)
 {
     return XXH3_64bits_withSeed(p, n, secret);
+}
+
+uint64_t ax_map_secret(void)
+{
+    const void *random = (const void *)(uintptr_t)getauxval(AT_RANDOM);
+    return random ? ax_hash(random, 16) : 0;
 }
 
 static struct ax_map_slot *find(const struct ax_map *m, struct ax_str key, uint64_t hash)

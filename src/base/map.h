@@ -22,6 +22,9 @@ struct ax_map {
 uint64_t ax_hash(const void *p, size_t n);                         /* XXH3, 64 bits */
 uint64_t ax_hash_secret(const void *p, size_t n, uint64_t secret); /* the same, seeded */
 
+/* One that nobody outside of this process knows, without a system call. */
+uint64_t ax_map_secret(void);
+
 bool ax_map_get(const struct ax_map *m, struct ax_str key, uint64_t *out); /* out may be NULL */
 /* Sets key to value; returns false when the key was new. */
 bool ax_map_put(struct ax_map *m, struct ax_str key, uint64_t value);

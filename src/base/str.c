@@ -178,6 +178,21 @@ size_t ax_str_characters(struct ax_str s)
     return n;
 }
 
+size_t ax_str_character(struct ax_str s)
+{
+    return s.n ? utf8_len((const unsigned char *)s.p, s.n) : 0;
+}
+
+struct ax_str ax_str_within(struct ax_str s, size_t max)
+{
+    if (s.n <= max)
+        return s;
+    for (size_t n = max, back = 0; n > 0 && back < 4; n--, back++)
+        if (((unsigned char)s.p[n] & 0xc0) != 0x80)
+            return (struct ax_str){s.p, n};
+    return (struct ax_str){s.p, max}; /* no UTF-8 */
+}
+
 bool ax_str_utf8(struct ax_str s)
 {
     const unsigned char *p = (const unsigned char *)s.p;

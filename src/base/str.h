@@ -54,7 +54,10 @@ bool ax_str_double(struct ax_str s, double *out);
 
 /* Of UTF-8: what people count, where bytes would be more. */
 size_t ax_str_characters(struct ax_str s);
-bool ax_str_utf8(struct ax_str s); /* well-formed UTF-8 (no surrogates, no overlong forms) */
+bool ax_str_utf8(struct ax_str s);        /* well-formed UTF-8 (no surrogates, no overlong forms) */
+size_t ax_str_character(struct ax_str s); /* bytes of the first one; 0: none, or not well-formed */
+/* Its beginning: at most `max` bytes, and no character cut in two. */
+struct ax_str ax_str_within(struct ax_str s, size_t max);
 
 /* What others wrote, before a terminal has it. The bytes of the first character of s (which is not
  * empty); *fit: it can be shown. Not so control characters, by which a terminal is steered (also

@@ -152,7 +152,7 @@ static int look(struct looking *l, bool json)
     AX_CLEANUP(ax_buf_free) struct ax_buf b = AX_BUF_INIT;
     const struct flags *f = l->f;
     struct ax_err err;
-    if (ask(l, &b, &err) < 0) {
+    if (ask(l, &b, &err) < 0 || ax_reading_check_bounds(ax_buf_view(&b), &err) < 0) {
         ax_cli_error(&err);
         return -1;
     }

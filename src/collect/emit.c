@@ -67,6 +67,8 @@ static struct ax_emit_series *append(struct ax_emitter *e, struct ax_str key, st
         e->cap = e->cap ? e->cap * 2 : 512;
         e->series = ax_realloc(e->series, e->cap * sizeof *e->series);
     }
+    if (e->map.n == 0) /* some values are a guest's */
+        e->map.secret = ax_map_secret();
     ax_map_put(&e->map, key, e->n);
     e->series[e->n] = (struct ax_emit_series){key, labels, 0};
     return &e->series[e->n++];

@@ -62,13 +62,18 @@ int ax_inspector_new(struct ax_inspector **out, const struct ax_ram_place *place
 void ax_inspector_free(struct ax_inspector *i); /* ends the worker; takes NULL */
 
 /* Appends the JSON of a reading (ax_reading_json) of these parts (enum ax_part); it was made from
- * somebody else's memory: parse it before it is believed to be JSON.
+ * somebody else's memory: before it is parsed, ax_reading_check_bounds.
  * Errors of ax_vmi_attach and ax_vmi_read as they are (a guest that has rebooted is found anew
  * without a word), and: -ETIMEDOUT the worker was too slow and has been killed; -EIO it died, the
  * text says how; -E2BIG its answer was over 32 MiB; -EAGAIN a worker failed just now, and the next
  * one is not started yet (each failure in a row doubles the pause, from 0.5 to 30 s). */
 int ax_inspector_ask(struct ax_inspector *i, unsigned parts, struct ax_buf *json,
                      struct ax_err *err);
+
+/* Before the JSON of a reading is taken in, wherever it comes from: a worker that was taken over
+ * may answer 32 MiB of empty lists, and who parses them needs gigabytes. -EFBIG: it is more than
+ * any guest makes a sound worker write. */
+int ax_reading_check_bounds(struct ax_str json, struct ax_err *err);
 
 /* ---- extracts (extract.h): of inspectors that are for them ---- */
 

@@ -228,6 +228,27 @@ def test_a_collector_that_was_killed_loses_no_question(env, server):
     equal(len(entries(env, "use")) - before, 2, "each look is in the ledger, once")
 
 
+def test_a_reading_of_a_million_lists_is_not_taken_in(env, server):
+    """Whoever has taken a collector over would have the server hold gigabytes."""
+    handle, mine, answers = env.vms["anonymous"], "host=" + env.host_handle, []
+    env.collector.child.send_signal(19)
+    try:
+        asker = threading.Thread(target=lambda: answers.append(look(env, "member", handle, "memory", wait=15)))
+        asker.start()
+        path = wait_for("the request", 10, lambda: [
+            INSPECTION + f"requests/{r['id']}/result?{mine}"
+            for r in good(env, "agent", "GET", INSPECTION + f"work?{mine}&wait=0")["requests"]])[0]
+        status, answer = call(env, "agent", "POST", path, {"reading": {"disks": [{}] * 1000000}})
+        equal(status, 413, answer)
+        check("lists and objects" in answer["error"]["message"], answer)
+        status, answer = call(env, "agent", "POST", path, {"reading": {"memory": {"total_bytes": 1}}})
+        equal(status, 204, answer)
+        asker.join()
+    finally:
+        env.collector.child.send_signal(18)
+    equal(answers[0][1]["memory"], {"total_bytes": 1}, "what it was told")
+
+
 def test_a_vm_that_is_off_has_no_memory(env, server):
     handle = env.vms["anonymous"]
     env.hv.virsh("destroy", "web2")

@@ -78,6 +78,29 @@ static void a_guests_name_does_not_steer_who_reads_the_log(void **state)
     close(kept);
 }
 
+static void text_is_cut_between_characters(void **state)
+{
+    struct ax_str s = AX_STR("a\xc3\xb6\xe2\x82\xac\xf0\x9f\x90\xa7z"); /* of 1 to 4 bytes, and 1 */
+    const size_t whole[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11, 11};
+    for (size_t max = 0; max < AX_ARRAY_LEN(whole); max++) {
+        struct ax_str cut = ax_str_within(s, max);
+        assert_int_equal(cut.n, whole[max]);
+        assert_true(ax_str_utf8(cut));
+    }
+    assert_int_equal(ax_str_within(AX_STR("\x80\x80\x80\x80\x80\x80\x80\x80"), 6).n, 6);
+    assert_int_equal(ax_str_character(AX_STR("\xe2\x82")), 0);
+    assert_int_equal(ax_str_character(AX_STR("\xe2\x82\xac")), 3);
+}
+
+/* A name that its writer cut keeps what is whole of it. */
+static void json_replaces_only_what_is_no_character(void **state)
+{
+    AX_CLEANUP(ax_buf_free) struct ax_buf out = AX_BUF_INIT;
+    ax_json_str(&(struct ax_json){.out = &out}, AX_STR("gr\xc3\xb6\xc3\x9f\xff\"e\xc3"));
+    ax_buf_byte(&out, '\0');
+    assert_string_equal(out.p, "\"gr\xc3\xb6\xc3\x9f\xef\xbf\xbd\\\"e\xef\xbf\xbd\"");
+}
+
 static void json_is_valid_whatever_goes_in(void **state)
 {
     struct ax_buf out = AX_BUF_INIT;
@@ -127,6 +150,8 @@ int main(void)
         cmocka_unit_test(numbers_are_taken_whole_or_not_at_all),
         cmocka_unit_test(only_well_formed_utf8_passes),
         cmocka_unit_test(a_guests_name_does_not_steer_who_reads_the_log),
+        cmocka_unit_test(text_is_cut_between_characters),
+        cmocka_unit_test(json_replaces_only_what_is_no_character),
         cmocka_unit_test(json_is_valid_whatever_goes_in),
         cmocka_unit_test(errors_carry_their_place_outwards),
     };

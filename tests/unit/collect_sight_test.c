@@ -17,11 +17,13 @@
 #define HANDLE "vm:00000000-0000-4000-8000-000000000001"
 
 static struct {
-    _Atomic int opened, closed, asked;
-    _Atomic unsigned parts; /* all that were ever asked for */
+    _Atomic int opened, closed, asked, storage; /* asked, and for what */
+    _Atomic unsigned parts;                     /* all that were ever asked for */
     _Atomic int scope;
     _Atomic bool panicked;
-    _Atomic int fails; /* code */
+    _Atomic int fails;      /* code */
+    _Atomic int blocked_ms; /* for how long a task has waited when it is first seen; 0: none does */
+    _Atomic int64_t first_ms; /* when that was */
 } eye;
 static _Atomic int events;
 static char told[512];
@@ -42,13 +44,23 @@ static int ask(void *handle, unsigned parts, struct ax_buf *json, struct ax_err 
 {
     int n = ++eye.asked;
     eye.parts |= parts;
+    eye.storage += (parts & AX_PART_STORAGE) != 0;
     if (eye.fails)
         return ax_fail(err, eye.fails, "no");
+    int64_t now_ms = ax_mono_ns() / 1000000;
+    if (eye.blocked_ms && !eye.first_ms)
+        eye.first_ms = now_ms;
     ax_buf_printf(json,
-                  "{\"kernel\":\"6.1\",\"system\":{\"state\":\"%s\",\"uptime_seconds\":%d,"
-                  "\"jiffies\":%d,\"panic_cpu\":0},\"memory\":{\"total_bytes\":1000},"
-                  "\"messages\":[{\"text\":\"Kernel panic - not syncing: test\"}]}",
-                  eye.panicked ? "panicked" : "running", 100 + n, 1000 + n);
+                  "{\"processes\":[{\"pid\":77,\"name\":\"dd\",\"state\":\"%s\","
+                  "\"blocked_seconds\":%.3f}],",
+                  eye.blocked_ms ? "D" : "S",
+                  (double)(eye.blocked_ms + now_ms - eye.first_ms) / 1e3);
+    ax_buf_printf(
+        json,
+        "\"kernel\":\"6.1\",\"system\":{\"state\":\"%s\",\"uptime_seconds\":%d,"
+        "\"jiffies\":%d,\"panic_cpu\":0,\"uninterruptible\":%d},\"memory\":{\"total_bytes\":1000},"
+        "\"messages\":[{\"text\":\"Kernel panic - not syncing: test\"}]}",
+        eye.panicked ? "panicked" : "running", 100 + n, 1000 + n, eye.blocked_ms != 0);
     return 0;
 }
 
@@ -101,11 +113,11 @@ static int teardown(void **state)
 }
 
 /* One round, with the VM as the hypervisor has it; the value of a series, or NAN. */
-static double round_with(bool runs, const char *name)
+static double round_of(bool runs, const char *vm_name, const char *name)
 {
     struct ax_arena a = AX_ARENA_INIT;
     struct ax_batch batch = {.arena = &a};
-    struct ax_vm_brief vm = {.uuid = ax_str(HANDLE + 3), .name = AX_STR("web1"), .runs = runs};
+    struct ax_vm_brief vm = {.uuid = ax_str(HANDLE + 3), .name = ax_str(vm_name), .runs = runs};
     double v = NAN;
     ax_emit_begin(&emitter, &batch, 1000);
     ax_sight_round(s, AX_STR("h1"), &vm, 1, &emitter);
@@ -115,6 +127,16 @@ static double round_with(bool runs, const char *name)
             v = batch.v[i].samples[0].v;
     ax_arena_free(&a);
     return v;
+}
+
+static double round_with(bool runs, const char *name)
+{
+    return round_of(runs, "web1", name);
+}
+
+static double round_named(const char *vm_name, const char *name)
+{
+    return round_of(true, vm_name, name);
 }
 
 static void grant(enum ax_scope scope, const char *standing, int64_t expires, int64_t lease_ms)
@@ -276,6 +298,54 @@ static void test_a_vm_that_panicked_and_was_started_again_is_told_of_anew(void *
     assert_true(soon(was_told));
 }
 
+static bool was_asked_often(void)
+{
+    return eye.asked >= 20;
+}
+
+static void test_while_tasks_wait_storage_is_read_each_time(void **state)
+{
+    eye.blocked_ms = 10;
+    round_with(true, "");
+    grant(AX_SCOPE_STATISTICS, "s1", 0, 60000);
+    assert_true(soon(was_asked_often));
+    assert_true(eye.storage >= 5); /* else once in 30 s */
+}
+
+/* The next look of itself would be four seconds later. */
+static void test_what_is_nearly_stuck_is_looked_at_before_its_time(void **state)
+{
+    const struct ax_sight_options o = {.eye = {.open = open_eye, .ask = ask, .close = close_eye},
+                                       .on_event = on_event,
+                                       .tick_ms = 4000};
+    ax_sight_free(s);
+    assert_int_equal(ax_sight_new(&s, &o, NULL), 0);
+    eye.blocked_ms = 7600;
+    round_with(true, "");
+    grant(AX_SCOPE_PROCESSES, "s1", 0, 60000);
+    for (int i = 0; !events && i < 1500; i++)
+        ax_sleep_ms(10);
+    int64_t after = ax_mono_ns() / 1000000 - eye.first_ms;
+    assert_non_null(strstr(told, "stuck"));
+    assert_in_range(after, 100, 2500);
+}
+
+static char long_name[131]; /* the 127th byte is the first half of a character */
+
+static bool has_label(void)
+{
+    return round_named(long_name, "auspex_vmi_up") == 1;
+}
+
+static void test_a_long_name_is_cut_between_characters(void **state)
+{
+    for (size_t i = 0; i < 130; i += 2)
+        memcpy(long_name + i, "\xc3\xbc", 2);
+    round_named(long_name, "");
+    grant(AX_SCOPE_STATISTICS, "s1", 0, 60000);
+    assert_true(soon(has_label)); /* no series has a label that is not UTF-8 */
+}
+
 static void test_what_cannot_be_read_is_down(void **state)
 {
     round_with(true, "");
@@ -378,6 +448,9 @@ int main(void)
         TEST(test_another_grant_takes_the_place_of_the_first),
         TEST(test_a_sign_is_an_event_with_what_the_scope_allows),
         TEST(test_a_vm_that_panicked_and_was_started_again_is_told_of_anew),
+        TEST(test_while_tasks_wait_storage_is_read_each_time),
+        TEST(test_what_is_nearly_stuck_is_looked_at_before_its_time),
+        TEST(test_a_long_name_is_cut_between_characters),
         TEST(test_what_cannot_be_read_is_down),
         TEST(test_a_look_is_for_vms_that_run_here),
         TEST(test_an_extract_is_what_was_begun),

@@ -217,6 +217,72 @@ static void test_a_stuck_task_has_its_disk_and_its_stack(void **state)
     assert_string_equal(signs[0].what, "recovered");
 }
 
+static void block(int64_t seen_ms)
+{
+    vital[0].system.uninterruptible = 1;
+    processes[0][1].state = 'D';
+    processes[0][1].blocked_us = seen_ms * 1000;
+    look_at_tasks(1000);
+}
+
+/* Nothing runs in it that would move its clock on. */
+static void test_an_idle_guest_is_told_of_when_its_task_has_waited_long_enough(void **state)
+{
+    tick(80);
+    block(1500);
+    assert_int_equal(tick(80), 0);
+    assert_int_equal(w.due_ms, clock_ms - 1000 + 6500);
+    for (int i = 0; i < 5; i++) {
+        block(1600 + 900 * i);
+        assert_int_equal(tick(80), 0);
+    }
+    clock_ms = w.due_ms - 1000;
+    l.vital.now_ms = w.due_ms;
+    assert_true(ax_watch_wants_all(&w, &l.vital));
+    clock_ms += 1000;
+    block(6100);
+    clock_ms -= 1000;
+    assert_int_equal(tick(80), 1);
+    assert_true(says("spinner (pid 77) has not moved for 8 s"));
+    assert_int_equal(w.due_ms, 0);
+}
+
+/* However long we have seen it wait: the guest may have stood still meanwhile. */
+static void test_a_guests_own_clock_is_not_left_behind(void **state)
+{
+    tick(80);
+    for (int i = 0; i < 30; i++) {
+        block(5900);
+        assert_int_equal(tick(80), 0);
+    }
+    block(6000);
+    assert_int_equal(tick(80), 1);
+}
+
+static void test_who_was_switched_to_waits_anew(void **state)
+{
+    tick(80);
+    for (int i = 0; i < 30; i++) {
+        block(7000);
+        processes[0][1].switches++;
+        assert_int_equal(tick(80), 0);
+    }
+}
+
+static void test_a_pause_is_no_waiting(void **state)
+{
+    tick(80);
+    block(4000);
+    tick(80);
+    ax_watch_paused(&w);
+    assert_int_equal(w.due_ms, 0);
+    clock_ms += 30000;
+    block(6000);
+    assert_int_equal(tick(80), 0);
+    block(6900);
+    assert_int_equal(tick(80), 0);
+}
+
 /* Numbers are enough to see a disk that does not answer. */
 static void test_a_frozen_disk_is_seen_without_processes(void **state)
 {
@@ -287,6 +353,29 @@ static void test_a_guest_that_starves_among_many_processes_takes_no_time(void **
     assert_in_range((ax_cpu_ns() - from) / 1000000, 0, 2000);
 }
 
+/* None of them is frozen, and each has a name of its own. */
+static void test_a_guest_with_many_disks_takes_no_time(void **state)
+{
+    for (size_t i = 0; i < 2; i++) {
+        storage[i].disks = AX_NEWS(&a, struct ax_disk, MANY);
+        storage[i].n_disks = MANY;
+        for (size_t k = 0; k < MANY; k++)
+            storage[i].disks[k] = (struct ax_disk){.name = ax_arena_printf(&a, "disk%05zu", k),
+                                                   .in_flight = 1,
+                                                   .reads = (int64_t)i,
+                                                   .writes = 7};
+    }
+    look_at_storage(1000);
+    int64_t from = ax_cpu_ns();
+    tick(80);
+    assert_int_equal(w.frozen_ms, 0);
+    assert_in_range((ax_cpu_ns() - from) / 1000000, 0, 2000);
+    storage[1].disks[MANY / 2].reads = 0;
+    look_at_storage(1000);
+    tick(80);
+    assert_int_not_equal(w.frozen_ms, 0);
+}
+
 /* Counts that go from one end of what a number can be to the other. */
 static void test_numbers_that_no_guest_has(void **state)
 {
@@ -310,10 +399,11 @@ static void test_numbers_that_no_guest_has(void **state)
 /* A worker that was taken over tells of one task's stack as often as it likes. */
 static void test_a_text_is_short_whatever_there_is_to_tell(void **state)
 {
-    static char name[100000];
+    static char name[100001];
     static struct ax_str frames[4];
     static struct ax_stack stacks[64];
-    memset(name, 'x', sizeof name);
+    for (size_t i = 0; i < sizeof name; i++) /* and a character is not cut in two */
+        name[i] = i == 0 ? 'x' : i % 2 ? '\xc3' : '\xbc';
     for (size_t i = 0; i < AX_ARRAY_LEN(frames); i++)
         frames[i] = (struct ax_str){name, sizeof name};
     for (size_t i = 0; i < AX_ARRAY_LEN(stacks); i++)
@@ -331,6 +421,7 @@ static void test_a_text_is_short_whatever_there_is_to_tell(void **state)
     assert_string_equal(signs[0].what, "stuck");
     assert_true(says("spinner"));
     assert_in_range(signs[0].text.n, 1, 2000);
+    assert_true(ax_str_utf8(signs[0].text));
 }
 
 int main(void)
@@ -344,9 +435,14 @@ int main(void)
         TEST(test_starvation_has_its_culprit_within_ten_seconds),
         TEST(test_load_is_no_starvation),
         TEST(test_a_stuck_task_has_its_disk_and_its_stack),
+        TEST(test_an_idle_guest_is_told_of_when_its_task_has_waited_long_enough),
+        TEST(test_a_guests_own_clock_is_not_left_behind),
+        TEST(test_who_was_switched_to_waits_anew),
+        TEST(test_a_pause_is_no_waiting),
         TEST(test_a_frozen_disk_is_seen_without_processes),
         TEST(test_what_happens_once),
         TEST(test_a_guest_that_starves_among_many_processes_takes_no_time),
+        TEST(test_a_guest_with_many_disks_takes_no_time),
         TEST(test_numbers_that_no_guest_has),
         TEST(test_a_text_is_short_whatever_there_is_to_tell),
     };

@@ -3,8 +3,6 @@
  * a while. */
 #include "collect/vmi/sight.h"
 
-#include "base/clock.h"
-
 #include <errno.h>
 #include <stdlib.h>
 
@@ -79,6 +77,19 @@ int ax_sight_find_running(struct ax_sight *s, struct ax_str handle, struct ax_si
     return 0;
 }
 
+/* What the server would not take in is not sent either: whoever asked is told why. */
+static int ask(struct ax_sight *s, struct ax_sight_kept *k, unsigned parts, struct ax_buf *json,
+               struct ax_err *err)
+{
+    size_t before = json->n;
+    int rc = s->o.eye.ask(k->eye, parts, json, err);
+    if (rc == 0)
+        rc = ax_reading_check_bounds((struct ax_str){json->p + before, json->n - before}, err);
+    if (rc < 0)
+        json->n = before;
+    return rc;
+}
+
 /* What was kept may be of no use any more (another QEMU has taken the place of the first): then it
  * is tried anew, once. */
 int ax_sight_look(struct ax_sight *s, struct ax_str handle, enum ax_scope scope, unsigned parts,
@@ -92,7 +103,7 @@ int ax_sight_look(struct ax_sight *s, struct ax_str handle, enum ax_scope scope,
     for (bool old = k->eye != NULL;; old = false) {
         rc = open_kept(s, k, handle, scope, vm.pid, err);
         if (rc == 0)
-            rc = s->o.eye.ask(k->eye, parts, json, err);
+            rc = ask(s, k, parts, json, err);
         if (rc == 0)
             k->used_ns = ax_mono_ns();
         else

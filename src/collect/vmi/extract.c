@@ -3,8 +3,6 @@
  * end, so that another QEMU is never taken for the first. */
 #include "collect/vmi/sight.h"
 
-#include "base/clock.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,8 +8,12 @@
 #include <math.h>
 #include <stdio.h>
 
-#define LIST_MAX  65536
-#define FRAME_MAX 64
+/* As many as a sound worker tells of at most. */
+#define TASKS_MAX       65536 /* processes, and lines of the log */
+#define DEVICES_MAX     1024
+#define FILESYSTEMS_MAX 4096
+#define STACKS_MAX      64
+#define FRAMES_MAX      32
 
 enum how { INT, US }; /* whole; seconds that become microseconds */
 struct field {
@@ -127,16 +131,16 @@ static void read_memory(const json_t *o, struct ax_memory *m)
 
 /* ---- lists ---- */
 
-static size_t length(const json_t *list)
+static size_t length(const json_t *list, size_t max)
 {
     size_t n = json_array_size(list);
-    return n < LIST_MAX ? n : LIST_MAX;
+    return n < max ? n : max;
 }
 
 static void set_name(char out[16], const json_t *o)
 {
-    const char *name = json_string_value(json_object_get(o, "name"));
-    snprintf(out, 16, "%s", name ? name : "");
+    struct ax_str name = ax_str(json_string_value(json_object_get(o, "name")));
+    snprintf(out, 16, "%.*s", AX_STR_ARG(ax_str_within(name, 15)));
 }
 
 static int32_t pid_of(const json_t *o)
@@ -155,7 +159,7 @@ static void read_processes(const json_t *list, struct ax_arena *a, struct ax_rea
         F(ax_process, start_us, "start_seconds", US),
         F(ax_process, blocked_us, "blocked_seconds", US),
     };
-    r->n_processes = length(list);
+    r->n_processes = length(list, TASKS_MAX);
     r->processes = AX_NEWS(a, struct ax_process, r->n_processes + 1);
     for (size_t i = 0; i < r->n_processes; i++) {
         const json_t *o = json_array_get(list, i);
@@ -183,7 +187,7 @@ static void read_network(const json_t *list, struct ax_arena *a, struct ax_readi
         F(ax_netdev, tx_errors, "transmit_errors_total", INT),
         F(ax_netdev, tx_dropped, "transmit_dropped_total", INT),
     };
-    r->n_netdevs = length(list);
+    r->n_netdevs = length(list, DEVICES_MAX);
     r->netdevs = AX_NEWS(a, struct ax_netdev, r->n_netdevs + 1);
     for (size_t i = 0; i < r->n_netdevs; i++) {
         const json_t *o = json_array_get(list, i);
@@ -205,7 +209,7 @@ static void read_disks(const json_t *list, struct ax_arena *a, struct ax_reading
         F(ax_disk, io_us, "io_seconds_total", US),
         F(ax_disk, in_flight, "in_flight", INT),
     };
-    r->n_disks = length(list);
+    r->n_disks = length(list, DEVICES_MAX);
     r->disks = AX_NEWS(a, struct ax_disk, r->n_disks + 1);
     for (size_t i = 0; i < r->n_disks; i++) {
         const json_t *o = json_array_get(list, i);
@@ -224,7 +228,7 @@ static void read_filesystems(const json_t *list, struct ax_arena *a, struct ax_r
         F(ax_filesystem, inodes_free, "inodes_free", INT),
         F(ax_filesystem, errors, "errors_total", INT),
     };
-    r->n_filesystems = length(list);
+    r->n_filesystems = length(list, FILESYSTEMS_MAX);
     r->filesystems = AX_NEWS(a, struct ax_filesystem, r->n_filesystems + 1);
     for (size_t i = 0; i < r->n_filesystems; i++) {
         const json_t *o = json_array_get(list, i);
@@ -239,7 +243,7 @@ static void read_filesystems(const json_t *list, struct ax_arena *a, struct ax_r
 
 static void read_messages(const json_t *list, struct ax_arena *a, struct ax_reading *r)
 {
-    r->n_messages = length(list);
+    r->n_messages = length(list, TASKS_MAX);
     r->messages = AX_NEWS(a, struct ax_message, r->n_messages + 1);
     for (size_t i = 0; i < r->n_messages; i++) {
         const json_t *o = json_array_get(list, i);
@@ -250,15 +254,14 @@ static void read_messages(const json_t *list, struct ax_arena *a, struct ax_read
 
 static void read_stacks(const json_t *list, struct ax_arena *a, struct ax_reading *r)
 {
-    r->n_stacks = length(list);
+    r->n_stacks = length(list, STACKS_MAX);
     r->stacks = AX_NEWS(a, struct ax_stack, r->n_stacks + 1);
     for (size_t i = 0; i < r->n_stacks; i++) {
         const json_t *o = json_array_get(list, i), *frames = json_object_get(o, "frames");
         struct ax_stack *s = &r->stacks[i];
-        size_t n = json_array_size(frames);
         s->pid = pid_of(o);
         s->blocked_us = micros(o, "blocked_seconds");
-        s->n_frames = n < FRAME_MAX ? n : FRAME_MAX;
+        s->n_frames = length(frames, FRAMES_MAX);
         s->frames = AX_NEWS(a, struct ax_str, s->n_frames + 1);
         for (size_t k = 0; k < s->n_frames; k++) {
             const json_t *f = json_array_get(frames, k);
@@ -307,8 +310,9 @@ static void read_parts(const json_t *o, struct ax_arena *a, struct ax_reading *r
 int ax_sight_parse(struct ax_str json, struct ax_arena *a, struct ax_reading *out,
                    struct ax_err *err)
 {
-    json_error_t where;
-    json_t *o = json_loadb(json.n ? json.p : "", json.n, JSON_ALLOW_NUL, &where);
+    if (ax_reading_check_bounds(json, err) < 0)
+        return -EFBIG;
+    json_t *o = json_loadb(json.n ? json.p : "", json.n, JSON_ALLOW_NUL, NULL);
     if (!json_is_object(o)) {
         json_decref(o);
         return ax_fail(err, -EPROTO, "the worker's answer is no JSON object");

@@ -190,7 +190,7 @@ static size_t sum_programs(const struct ax_sight_readings *g, struct ax_arena *a
     double span_us = g->n > 1 ? (double)(g->at_ms[g->now] - g->at_ms[(g->now + 2) % 3]) * 1e3 : 0;
     struct ax_process *old = g->n > 1 ? sorted(before, a) : NULL;
     struct program *v = AX_NEWS(a, struct program, now->n_processes + 1);
-    struct ax_map names = AX_MAP_INIT;
+    struct ax_map names = {.secret = ax_map_secret()};
     size_t n = 0;
     for (size_t i = 0; i < now->n_processes; i++) {
         const struct ax_process *p = &now->processes[i], *b = NULL;

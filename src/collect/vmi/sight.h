@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /* How looking into VMs is cut:
  *
- *   sight.c   what is granted, and the thread that looks    watch.c   what looks say of health
- *   demand.c  looks that somebody asked for                 series.c  looks as series of a round
- *   extract.c memory that somebody asked for                parse.c   a worker's JSON as a reading
+ *   sight.c        the thread that looks            watch.h    what looks say of health
+ *   sight_list.c   what it looks into               series.c   looks as series of a round
+ *   sight_visit.c  one look into one VM             parse.c    a worker's JSON as a reading
+ *   demand.c       looks that somebody asked for
+ *   extract.c      memory that somebody asked for
  *
  * The looking thread alone changes the list of VMs and what it holds, under the lock; reading a
  * guest happens without it, into memory that nobody else sees yet. */
 #ifndef AX_COLLECT_VMI_SIGHT_H
 #define AX_COLLECT_VMI_SIGHT_H
 
+#include "base/clock.h"
 #include "collect/collect.h"
 #include "collect/emit.h"
 #include "collect/libvirt/virt.h"
@@ -21,7 +24,7 @@
 #define AX_SIGHT_VMS 4096
 
 /* Parts that are read together, as often: vital signs each second, tasks each 10 s, storage each
- * 30 s; and all of them when there is a sign of trouble. */
+ * 30 s, or each second while tasks wait; and all of them when there is a sign of trouble. */
 enum ax_sight_group { AX_SIGHT_VITAL, AX_SIGHT_TASKS, AX_SIGHT_STORAGE, AX_SIGHT_GROUPS };
 
 /* The newest reading, the one before, and room for the next. */
@@ -42,8 +45,9 @@ struct ax_sighted {
     char name[128];
     int pid;
     bool here, runs, paused, was_paused;
-    void *eye; /* NULL: not attached */
-    bool up;   /* the last look gave something */
+    bool hurried; /* was looked at before its time */
+    void *eye;    /* NULL: not attached */
+    bool up;      /* the last look gave something */
     int64_t retry_ms;
     unsigned failures;
     struct ax_sight_readings groups[AX_SIGHT_GROUPS];
@@ -97,6 +101,11 @@ struct ax_sight {
     struct ax_sight_extracted extracts[AX_SIGHT_EXTRACTS];
 };
 
+static inline int64_t ax_sight_now_ms(void)
+{
+    return ax_mono_ns() / 1000000;
+}
+
 static inline const struct ax_reading *ax_sight_newest(const struct ax_sight_readings *g)
 {
     return g->n ? &g->v[g->now] : NULL;
@@ -104,6 +113,17 @@ static inline const struct ax_reading *ax_sight_newest(const struct ax_sight_rea
 
 /* Fills in what the last round knew; false: it is not here. With the lock. */
 bool ax_sight_find(const struct ax_sight *s, struct ax_str handle, struct ax_sight_known *out);
+
+/* With the lock: those end that are granted no more, those that are granted begin, and what the
+ * last round knew of them is theirs. */
+void ax_sight_drop_ended(struct ax_sight *s);
+void ax_sight_add_new(struct ax_sight *s);
+void ax_sight_learn_states(struct ax_sight *s);
+
+/* Without the lock. A worker that fails now and then is not the end of looking: it is the
+ * inspector's to begin anew. */
+void ax_sight_visit(struct ax_sight *s, struct ax_sighted *w);
+void ax_sight_close_eye(struct ax_sight *s, struct ax_sighted *w);
 
 /* What a round has seen. With the lock. */
 void ax_sight_learn(struct ax_sight *s, const struct ax_vm_brief *v, size_t n);

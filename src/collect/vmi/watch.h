@@ -34,7 +34,12 @@ struct ax_watch {
     bool read_only;
     int64_t waiting_ms; /* since when there are tasks in D; 0: there are none */
     int64_t frozen_ms;  /* since when a disk has requests and completes none; 0: there is none */
-    bool starving;      /* the last window was one of starvation */
+    struct {
+        int32_t pid; /* of who has waited in D for longest; 0: nobody has */
+        int64_t start_us, switches, since_ms;
+    } blocked;
+    int64_t due_ms; /* when a look would tell that something is stuck; 0: nothing seems so */
+    bool starving;  /* the last window was one of starvation */
     struct {
         int64_t ms, switches;
         double uptime;
@@ -52,6 +57,8 @@ struct ax_sign {
 /* Whether there is a sign of trouble that a look at tasks, storage, log and stacks would tell more
  * of: to be asked before the step, which then has them. */
 bool ax_watch_wants_all(const struct ax_watch *w, const struct ax_look *vital);
+/* Tasks wait: that a disk does not answer is seen from the first look on that had its requests. */
+bool ax_watch_wants_storage(const struct ax_look *vital);
 /* Texts are in the arena, or constants. Returns how many. */
 size_t ax_watch_step(struct ax_watch *w, const struct ax_looks *l, struct ax_arena *a,
                      struct ax_sign out[AX_SIGNS]);
